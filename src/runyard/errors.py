@@ -66,7 +66,7 @@ class WebserviceException(RunyardError):
 
 
 class ActivityFailedException(RunyardError):
-    """The run that was waited for ended as failed. ``error_details`` is ``get_details()['error']``."""
+    """The run that was waited for failed; ``error_details`` is ``get_details()['error']``."""
 
     def __init__(
         self,

@@ -1,0 +1,54 @@
+"""Making a run directory, and the ids of runs."""
+
+import binascii
+import os
+import time
+
+from runyard.errors import UserErrorException
+from runyard.record import jsonl
+from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+
+def new_run_id(experiment: str) -> str:
+    """``<experiment>_<unix seconds>_<8 hex digits>`` (spec 9.1)."""
+    return "{}_{}_{}".format(experiment, int(time.time()), random_hex(4))
+
+
+def random_hex(n_bytes: int) -> str:
+    """``2 * n_bytes`` random hex digits."""
+    return binascii.hexlify(os.urandom(n_bytes)).decode("ascii")
+
+
+def create_run(
+    workspace: WorkspaceDirectory,
+    experiment: str,
+    record: "Dict[str, Any]",
+    run_id: "Optional[str]" = None,
+) -> RunDirectory:
+    """Make the directory of a new run and write its run.json, once.
+
+    ``record`` is the content of run.json but for ``format``, ``id`` and ``experiment``, which
+    are filled in here. Raises UserErrorException when ``run_id`` is taken or not a file name.
+    """
+    run = workspace.run(experiment, run_id or new_run_id(experiment))
+    if run_id is not None and (run.id != run_id or run_id.startswith(".")):
+        raise UserErrorException("run id {!r} cannot be used as a folder name".format(run_id))
+    os.makedirs(os.path.dirname(run.path), exist_ok=True)
+    try:
+        os.mkdir(run.path)
+    except FileExistsError:
+        raise UserErrorException(
+            "run {} exists already in experiment {}; choose another run_id".format(
+                run.id, experiment
+            )
+        )
+    for folder in RunDirectory.FOLDERS:
+        os.mkdir(run.join(folder))
+    head = {"format": FORMAT, "id": run.id, "experiment": experiment, "created": time.time()}
+    jsonl.write_once(run.run_json, dict(head, **record))
+    jsonl.sync_folder(os.path.dirname(run.path))
+    return run

@@ -1,0 +1,106 @@
+"""The history of a run's status: events.jsonl, and the state that follows from it."""
+
+import os
+import time
+
+from runyard.record import jsonl
+from runyard.record.layout import RunDirectory
+from runyard.record.states import Reason, Status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+
+class EventLog:
+    """Appends events; to be used only while holding the run's lock (``record.owner``).
+
+    ``now`` returns seconds since 1970 and may be replaced in tests.
+    """
+
+    def __init__(self, run: RunDirectory, now: "Any" = time.time) -> None:
+        self._appender = jsonl.Appender(run.events)
+        self._run = run
+        self._now = now
+
+    def status(self, status: Status, **detail: "Any") -> None:
+        """Record that the run has got as far as ``status``."""
+        self._append({"t": self._now(), "status": status.value, "detail": detail}, sync=False)
+
+    def end(self, reason: Reason, **detail: "Any") -> None:
+        """Record the end of the run; survives power loss when this returns."""
+        event = {"t": self._now(), "status": reason.status.value, "reason": reason.value}
+        event["detail"] = detail
+        self._append(event, sync=True)
+
+    def _append(self, event: "Dict[str, Any]", sync: bool) -> None:
+        self._appender.append(event, sync)
+        touch(self._run)
+
+
+def touch(run: RunDirectory) -> None:
+    """Stamp the run directory: its modification time says that something in it changed.
+
+    The index reads a run again when this stamp differs from the one it knows.
+    """
+    try:
+        os.utime(run.path)
+    except OSError:
+        pass
+
+
+class State:
+    """What the events of a run add up to.
+
+    ``status``; ``reason`` and ``ended`` (seconds since 1970) once it ended; ``started``: when
+    the script began to run; ``detail``: of the end, or of the last event; ``events``: all.
+    """
+
+    def __init__(self, events: "List[Dict[str, Any]]") -> None:
+        self.events = events
+        self.status = Status.NOT_STARTED
+        self.reason: "Optional[Reason]" = None
+        self.started: "Optional[float]" = None
+        self.ended: "Optional[float]" = None
+        self.detail: "Dict[str, Any]" = {}
+        for event in events:
+            self._apply(event)
+            if self.status.ended:
+                break
+
+    def _apply(self, event: "Dict[str, Any]") -> None:
+        self.status = Status(event["status"])
+        self.detail = event.get("detail") or {}
+        if self.status is Status.RUNNING and self.started is None:
+            self.started = event["t"]
+        if self.status.ended:
+            self.reason = Reason(event["reason"])
+            self.ended = event["t"]
+
+
+def read_state(run: RunDirectory, problems: "Optional[List[str]]" = None) -> State:
+    """The state of a run from its own files alone.
+
+    A pending cancel request shows as CancelRequested. Whether the runner still lives is for
+    ``history.reconcile`` to say.
+    """
+    state = State(jsonl.read(run.events, problems))
+    if not state.status.ended and cancel_requested(run):
+        state.status = Status.CANCEL_REQUESTED
+    return state
+
+
+def request(run: RunDirectory, what: str, **detail: "Any") -> None:
+    """Leave a request for the runner (``cancel``): one file, there whole or not at all."""
+    name = "{}-{:.6f}-{}.json".format(what, time.time(), os.getpid())
+    body = dict(detail, request=what, t=time.time())
+    jsonl.write_once(os.path.join(run.requests, name), body, sync=False)
+
+
+def cancel_requested(run: RunDirectory) -> bool:
+    """Whether somebody asked for the end of the run."""
+    try:
+        names = os.listdir(run.requests)
+    except FileNotFoundError:
+        return False
+    return any(name.startswith("cancel-") and name.endswith(".json") for name in names)

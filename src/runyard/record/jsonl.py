@@ -1,0 +1,128 @@
+"""Files of JSON: whole-line appends, tolerant reads, files written once.
+
+Law *one writer per file*: an ``Appender`` assumes that it is the only one for its path.
+"""
+
+import errno
+import json
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+    Record = Dict[str, Any]
+
+
+def encode(record: "Record") -> bytes:
+    """One line of ASCII JSON; odd file names survive as escaped surrogates."""
+    return (json.dumps(record, separators=(",", ":"), default=str) + "\n").encode("ascii")
+
+
+class Appender:
+    """Appends lines to one file, each by one ``write``; in the file when ``append`` returns."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd = -1
+
+    def append(self, record: "Record", sync: bool = False) -> None:
+        """Append one record; ``sync`` makes it survive power loss. Raises OSError (disk full)."""
+        self.write(encode(record))
+        if sync:
+            os.fsync(self._fd)
+
+    def write(self, line: bytes) -> None:
+        """Append an encoded line. A write cut short (disk full) is taken back, then raised."""
+        if self._fd < 0:
+            self._open()
+        written = os.write(self._fd, line)
+        if written != len(line):
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+
+    def _open(self) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._fd = os.open(self.path, flags, 0o644)
+        _drop_unfinished_line(self._fd)
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _drop_unfinished_line(fd: int) -> None:
+    """A writer that died in the middle of a line left it unfinished; its successor removes it."""
+    size = os.fstat(fd).st_size
+    if not size or os.pread(fd, 1, size - 1) == b"\n":
+        return
+    tail = os.pread(fd, size, 0)
+    os.ftruncate(fd, tail.rfind(b"\n") + 1)
+
+
+def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
+    """All whole lines of a file; none when it is missing.
+
+    A line that is not a JSON object is left out and reported in ``problems`` as
+    ``file:line: why``. An unfinished last line is left out silently: its writer is at work.
+    """
+    try:
+        with open(path, "rb") as stream:
+            lines = stream.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    records = []
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            record = json.loads(line.decode("utf-8"))
+        except ValueError as error:
+            _report(problems, path, number, str(error))
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+        else:
+            _report(problems, path, number, "not a JSON object")
+    return records
+
+
+def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -> None:
+    if problems is not None:
+        problems.append("{}:{}: {}".format(path, number, why))
+
+
+def write_once(path: str, record: "Record", sync: bool = True) -> None:
+    """Write a JSON file so that it is there whole or not at all, and survives power loss."""
+    folder = os.path.dirname(path)
+    temporary = "{}.{}.tmp".format(path, os.getpid())
+    with open(temporary, "wb") as stream:
+        stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
+        stream.flush()
+        if sync:
+            os.fsync(stream.fileno())
+    os.rename(temporary, path)
+    if sync:
+        sync_folder(folder)
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder survive power loss."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_json(path: str) -> "Record":
+    """A whole JSON object. Raises FileNotFoundError, or ValueError naming the file."""
+    with open(path, "rb") as stream:
+        text = stream.read()
+    try:
+        record = json.loads(text.decode("utf-8"))
+    except ValueError as error:
+        raise ValueError("{} is not valid JSON: {}".format(path, error))
+    if not isinstance(record, dict):
+        raise ValueError("{} does not hold a JSON object".format(path))
+    return record

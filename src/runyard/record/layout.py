@@ -1,0 +1,126 @@
+"""Where things lie in a workspace and in a run directory. Paths only; nothing is opened here."""
+
+import os
+
+FORMAT = 1
+"""Version of the formats written by this release (workspace.json, run.json)."""
+
+WORKSPACE_FOLDER = ".runyard"
+
+
+class WorkspaceDirectory:
+    """Paths of one workspace folder."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+
+    @property
+    def workspace_json(self) -> str:
+        return os.path.join(self.path, "workspace.json")
+
+    @property
+    def runs(self) -> str:
+        return os.path.join(self.path, "runs")
+
+    @property
+    def blobs(self) -> str:
+        return os.path.join(self.path, "blobs")
+
+    @property
+    def models(self) -> str:
+        return os.path.join(self.path, "models")
+
+    @property
+    def index(self) -> str:
+        return os.path.join(self.path, "index.db")
+
+    def manifest(self, snapshot_id: str) -> str:
+        return os.path.join(self.path, "snapshots", snapshot_id + ".json")
+
+    def experiment(self, name: str) -> str:
+        return os.path.join(self.runs, name)
+
+    def run(self, experiment: str, run_id: str) -> "RunDirectory":
+        return RunDirectory(os.path.join(self.runs, experiment, run_id))
+
+
+class RunDirectory:
+    """Paths of one run: ``<workspace>/runs/<experiment>/<run id>``."""
+
+    FOLDERS = ("requests", "notes", "metrics", "user_logs", "system_logs")
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self.id = os.path.basename(self.path)
+
+    @property
+    def workspace(self) -> WorkspaceDirectory:
+        return WorkspaceDirectory(os.path.dirname(os.path.dirname(os.path.dirname(self.path))))
+
+    @property
+    def experiment(self) -> str:
+        return os.path.basename(os.path.dirname(self.path))
+
+    def join(self, *names: str) -> str:
+        return os.path.join(self.path, *names)
+
+    @property
+    def run_json(self) -> str:
+        """Written once, by whoever creates the run."""
+        return self.join("run.json")
+
+    @property
+    def events(self) -> str:
+        """Only the holder of the lock, the run's runner, appends."""
+        return self.join("events.jsonl")
+
+    @property
+    def lock(self) -> str:
+        return self.join("runner.lock")
+
+    @property
+    def environment_json(self) -> str:
+        """The built environment with its lock, written by the environment builder."""
+        return self.join("environment.json")
+
+    @property
+    def requests(self) -> str:
+        return self.join("requests")
+
+    @property
+    def notes(self) -> str:
+        return self.join("notes")
+
+    @property
+    def metrics(self) -> str:
+        return self.join("metrics")
+
+    @property
+    def work(self) -> str:
+        return self.join("work")
+
+    @property
+    def outputs(self) -> str:
+        """A link into work/, so that a script may delete and remake ``./outputs``."""
+        return self.join("outputs")
+
+    @property
+    def logs(self) -> str:
+        return self.join("logs")
+
+    @property
+    def files(self) -> str:
+        """Files stored under names outside outputs/ and logs/ (``upload_file('plot.png', …)``)."""
+        return self.join("files")
+
+    @property
+    def std_log(self) -> str:
+        return self.join("user_logs", "std_log.txt")
+
+    @property
+    def environment_log(self) -> str:
+        return self.join("system_logs", "environment.txt")
+
+    @property
+    def runner_log(self) -> str:
+        return self.join("system_logs", "runner.txt")
