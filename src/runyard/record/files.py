@@ -1,0 +1,86 @@
+"""Files kept with a run, by the names users know them under.
+
+Names are relative with '/': ``outputs/…``, ``logs/…``, ``user_logs/…``, ``system_logs/…`` lie
+under those folders of the run directory; any other name lies under ``files/``.
+"""
+
+import os
+
+from runyard.errors import UserErrorException
+from runyard.record.layout import RunDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, Iterator, List
+
+_OWN_FOLDERS = ("outputs", "logs", "user_logs", "system_logs")
+_WRITABLE = ("outputs", "logs")
+_CHUNK_BYTES = 1 << 20
+
+
+def path_of(run: RunDirectory, name: str) -> str:
+    """Where the file of that name lies. Raises UserErrorException for names that lead outside."""
+    clean = os.path.normpath(name.lstrip("/"))
+    if clean.startswith("..") or clean in (".", ""):
+        raise UserErrorException("{!r} is not a usable file name inside a run".format(name))
+    top = clean.split("/", 1)[0]
+    return run.join(clean) if top in _OWN_FOLDERS and "/" in clean else run.join("files", clean)
+
+
+def names(run: RunDirectory) -> "List[str]":
+    """The names of all files of the run, sorted."""
+    found = [name for folder in _OWN_FOLDERS for name in _walk(run.join(folder), folder + "/")]
+    found.extend(_walk(run.files, ""))
+    return sorted(found)
+
+
+def _walk(folder: str, prefix: str) -> "Iterator[str]":
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, prefix + entry.name + "/")
+        elif not entry.name.endswith(".part~"):
+            yield prefix + entry.name
+
+
+def store(run: RunDirectory, name: str, source: "BinaryIO") -> str:
+    """Copy a stream in under a new name and return the name as stored; never half-written.
+
+    Raises UserErrorException when the name is taken: files of a run are not replaced
+    (spec 12.7), or belongs to the run's own logs.
+    """
+    target = path_of(run, name)
+    stored = os.path.relpath(target, run.path)
+    top = stored.split("/", 1)[0]
+    if top not in _WRITABLE and top != "files":
+        raise UserErrorException("{!r} lies in a folder that only runyard writes".format(name))
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    part = "{}.{}.part~".format(target, os.getpid())
+    try:
+        _write(part, source)
+        _publish(part, target, name, run)
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+    return stored[len("files/") :] if top == "files" else stored
+
+
+def _publish(part: str, target: str, name: str, run: RunDirectory) -> None:
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise UserErrorException(
+            "run {} already has a file {!r}; choose another name".format(run.id, name)
+        )
+
+
+def _write(path: str, source: "BinaryIO") -> None:
+    with open(path, "wb") as stream:
+        while True:
+            chunk = source.read(_CHUNK_BYTES)
+            if not chunk:
+                return
+            stream.write(chunk)

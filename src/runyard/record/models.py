@@ -1,0 +1,110 @@
+"""The model registry: ``models/<name>/<version>/`` with model.json and the files.
+
+Versions count from 1. A version appears whole: it is staged beside and renamed into place, so
+two registrations at once get two versions and a killed one leaves nothing that looks registered.
+"""
+
+import os
+import re
+import shutil
+import time
+
+from runyard.errors import ModelNotFoundException, UserErrorException
+from runyard.record import creation, jsonl
+from runyard.record.layout import WorkspaceDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}\Z")
+
+
+def register(
+    workspace: WorkspaceDirectory, name: str, source: str, record: "Dict[str, Any]"
+) -> "Dict[str, Any]":
+    """Copy a file or folder in as the next version of a model; returns its model.json.
+
+    ``record`` holds what is known about it (tags, properties, run_id, framework, …). Raises
+    UserErrorException for a bad name (spec 13), FileNotFoundError when ``source`` is missing.
+    """
+    if not _NAME.match(name):
+        raise UserErrorException(
+            "model name {!r} is not valid: letters, digits, '-', '.' and '_', at most 255, "
+            "beginning with a letter or digit".format(name)
+        )
+    folder = os.path.join(workspace.models, name)
+    staging = os.path.join(folder, ".staging-" + creation.random_hex(8))
+    os.makedirs(os.path.join(staging, "files"))
+    try:
+        _copy(source, os.path.join(staging, "files", os.path.basename(os.path.normpath(source))))
+        return _publish(folder, staging, dict(record, name=name, created=time.time()))
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _copy(source: str, target: str) -> None:
+    if os.path.isdir(source):
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
+
+
+def _publish(folder: str, staging: str, record: "Dict[str, Any]") -> "Dict[str, Any]":
+    version = max(versions_in(folder), default=0) + 1
+    while True:
+        record = dict(record, version=version)
+        jsonl.write_once(os.path.join(staging, "model.json"), record)
+        try:
+            os.rename(staging, os.path.join(folder, str(version)))
+            return record
+        except OSError:
+            if not os.path.isdir(os.path.join(folder, str(version))):
+                raise
+            version += 1
+
+
+def versions_in(folder: str) -> "List[int]":
+    """The versions registered in one model's folder, ascending."""
+    try:
+        return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+    except FileNotFoundError:
+        return []
+
+
+def find(
+    workspace: WorkspaceDirectory, name: str, version: "Optional[int]" = None
+) -> "Dict[str, Any]":
+    """model.json of a version, by default the latest. Raises ModelNotFoundException."""
+    folder = os.path.join(workspace.models, name)
+    versions = versions_in(folder)
+    wanted = versions[-1:] if version is None else [v for v in versions if v == int(version)]
+    if not wanted:
+        known = ", ".join(str(v) for v in versions) or "none"
+        asked = "" if version is None else " version {}".format(version)
+        raise ModelNotFoundException(
+            "ModelNotFound: no model {!r}{} in this workspace (versions registered: {})".format(
+                name, asked, known
+            )
+        )
+    return jsonl.read_json(os.path.join(folder, str(wanted[0]), "model.json"))
+
+
+def find_all(workspace: WorkspaceDirectory) -> "List[Dict[str, Any]]":
+    """model.json of every version of every model, newest first."""
+    try:
+        names = sorted(os.listdir(workspace.models))
+    except FileNotFoundError:
+        return []
+    records = [
+        find(workspace, name, version)
+        for name in names
+        for version in versions_in(os.path.join(workspace.models, name))
+    ]
+    return sorted(records, key=lambda record: record["created"], reverse=True)
+
+
+def files_path(workspace: WorkspaceDirectory, record: "Dict[str, Any]") -> str:
+    """The file or folder that was registered."""
+    folder = os.path.join(workspace.models, record["name"], str(record["version"]), "files")
+    return os.path.join(folder, os.listdir(folder)[0])

@@ -1,0 +1,117 @@
+"""Tags, properties, names and children of a run: ``notes/<writer>.jsonl``, one file a process.
+
+Notes of all writers are merged by time. Tags and names: the last note wins. Properties never
+change once set (spec 12.8).
+"""
+
+import os
+import time
+
+from runyard.errors import UserErrorException
+from runyard.record import creation, events, jsonl
+from runyard.record.layout import RunDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+
+class Notes:
+    """What the notes of a run add up to, on top of what run.json says."""
+
+    def __init__(self, record: "Dict[str, Any]") -> None:
+        self.tags: "Dict[str, str]" = dict(record.get("tags") or {})
+        self.properties: "Dict[str, str]" = dict(record.get("properties") or {})
+        self.display_name: "Optional[str]" = record.get("display_name")
+        self.description: "Optional[str]" = record.get("description")
+        self.children: "List[str]" = []
+        self.errors: "List[Dict[str, Any]]" = []
+
+    def apply(self, note: "Dict[str, Any]") -> None:
+        """Take one more note into account; notes come in the order of their time."""
+        kind, key, value = note.get("kind"), note.get("key", ""), note.get("value")
+        if kind == "tag":
+            self.tags[key] = value
+        elif kind == "untag":
+            self.tags.pop(key, None)
+        elif kind == "property":
+            self.properties.setdefault(key, value)
+        elif kind == "display_name":
+            self.display_name = value
+        elif kind == "description":
+            self.description = value
+        elif kind == "child":
+            self.children.append(value)
+        elif kind == "error":
+            self.errors.append(value)
+
+
+def read_notes(
+    run: RunDirectory, record: "Dict[str, Any]", problems: "Optional[List[str]]" = None
+) -> Notes:
+    """The notes of a run; ``record`` is its run.json."""
+    notes = Notes(record)
+    for note in merged(run.notes, problems):
+        notes.apply(note)
+    return notes
+
+
+def merged(folder: str, problems: "Optional[List[str]]" = None) -> "List[Dict[str, Any]]":
+    """The records of all ``*.jsonl`` in a folder, by their time ``t``."""
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    records: "List[Dict[str, Any]]" = []
+    for name in names:
+        if name.endswith(".jsonl"):
+            records.extend(jsonl.read(os.path.join(folder, name), problems))
+    records.sort(key=_time)
+    return records
+
+
+def _time(record: "Dict[str, Any]") -> float:
+    value = record.get("t")
+    return value if isinstance(value, (int, float)) else 0.0
+
+
+def writer_name() -> str:
+    """A file name no other process uses: host, pid and random digits."""
+    host = "".join(c if c.isalnum() or c in "-_." else "_" for c in os.uname()[1])
+    return "{}-{}-{}.jsonl".format(host, os.getpid(), creation.random_hex(4))
+
+
+class NoteWriter:
+    """Writes the notes of this process about one run; a forked child gets a file of its own."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        self._appender: "Optional[jsonl.Appender]" = None
+        self._pid = 0
+
+    def write(self, kind: str, key: "Optional[str]", value: "Any") -> None:
+        """Append one note; it is in the file when this returns."""
+        if self._appender is None or self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._appender = jsonl.Appender(os.path.join(self._run.notes, writer_name()))
+        note = {"t": time.time(), "kind": kind, "value": value}
+        if key is not None:
+            note["key"] = key
+        self._appender.append(note)
+        events.touch(self._run)
+
+    def tag(self, key: str, value: "Any") -> None:
+        """Set a tag; values become text, None becomes ''."""
+        self.write("tag", str(key), "" if value is None else str(value))
+
+    def add_properties(self, current: "Dict[str, str]", new: "Dict[str, Any]") -> None:
+        """Set properties. Raises UserErrorException when one is set already to something else."""
+        for key, value in new.items():
+            if key in current and current[key] != str(value):
+                raise UserErrorException(
+                    "property {!r} is already {!r} and cannot be changed to {!r}; properties are "
+                    "set once, tags can change".format(key, current[key], str(value))
+                )
+        for key, value in new.items():
+            if key not in current:
+                self.write("property", str(key), str(value))
