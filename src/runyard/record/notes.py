@@ -29,7 +29,8 @@ class Notes:
 
     def apply(self, note: "Dict[str, Any]") -> None:
         """Take one more note into account; notes come in the order of their time."""
-        kind, key, value = note.get("kind"), note.get("key", ""), note.get("value")
+        kind, key = note.get("kind"), note.get("key", "")
+        value: "Any" = note.get("value")
         if kind == "tag":
             self.tags[key] = value
         elif kind == "untag":
