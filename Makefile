@@ -1,0 +1,58 @@
+# The same commands by hand and in CI. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup test check check-format check-lint check-types check-imports fix \
+        demo bench wheel constraints clean
+MAKEFLAGS += --no-print-directory
+
+# PYTHON=python3.12 make setup   builds .venv with that interpreter
+# JOBS=0 make test               runs the tests in one process
+# ARGS='-k name' make test       hands ARGS to pytest (benchmarks and constraints take it too)
+export PYTHON
+JOBS ?= auto
+ARGS ?=
+
+# Some machines set it; without byte code every command below starts slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+VENV := .venv/bin
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
+	    while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+
+setup:  ## create or update .venv (a no-op when nothing changed)
+	@scripts/setup
+
+test: setup  ## run the tests
+	$(VENV)/pytest -n $(JOBS) $(ARGS)
+
+check: check-format check-lint check-types check-imports  ## format, lint, types, import contracts
+
+check-format: setup
+	$(VENV)/ruff format --check .
+check-lint: setup
+	$(VENV)/ruff check .
+check-types: setup
+	$(VENV)/mypy
+check-imports: setup
+	$(VENV)/lint-imports --no-cache
+
+fix: setup  ## format, and repair what the linter can
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+demo: setup  ## run the digits example
+	$(VENV)/python examples/digits/submit.py
+
+bench: setup  ## measure against the budgets
+	$(VENV)/python -m benchmarks $(ARGS)
+
+wheel: setup  ## build dist/*.whl
+	$(VENV)/hatchling build -t wheel
+
+constraints: setup  ## pin what pyproject.toml asks for (ARGS=--upgrade: newest versions)
+	scripts/constraints $(ARGS)
+
+clean:  ## remove caches and build output; .venv and .runyard stay
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find src tests benchmarks examples scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

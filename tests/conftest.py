@@ -1,0 +1,71 @@
+"""What every test gets: a quiet environment, and `tool` for real programs.
+
+``RUNYARD_REQUIRE=uv,python3.6`` names tools that must be there: where one is missing, the tests
+that need it fail instead of being skipped. CI sets it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REQUIRED = frozenset(filter(None, os.environ.get("RUNYARD_REQUIRE", "").split(",")))
+
+
+def _pyenv_folders() -> list[Path]:
+    """Where pyenv keeps its interpreters: its shims on PATH run only the ones it was told to."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return sorted(root.glob("versions/*/bin"), reverse=True)
+
+
+def pytest_configure() -> None:
+    """Leave nothing of the caller's runs, and let every installed Python be found on PATH."""
+    for name in list(os.environ):
+        if name.startswith(("RUNYARD_", "AZUREML_")) and name != "RUNYARD_REQUIRE":
+            del os.environ[name]
+    folders = [os.environ.get("PATH", os.defpath), *map(str, _pyenv_folders())]
+    os.environ["PATH"] = os.pathsep.join(folders)
+    # Commits made by tests need a name, and must not follow the settings of who runs them.
+    os.environ["GIT_CONFIG_GLOBAL"] = os.environ["GIT_CONFIG_SYSTEM"] = os.devnull
+    for role in ("AUTHOR", "COMMITTER"):
+        os.environ[f"GIT_{role}_NAME"] = "Test"
+        os.environ[f"GIT_{role}_EMAIL"] = "test@example.org"
+
+
+@cache
+def find_tool(name: str) -> "str | None":
+    """Return the path of a program that runs, or None; ``python3.6`` must be that version."""
+    for folder in [str(Path(sys.executable).parent), *os.environ["PATH"].split(os.pathsep)]:
+        path = shutil.which(name, path=folder)
+        if path and (not name.startswith("python3.") or _is_python(path, name)):
+            return path
+    return None
+
+
+def _is_python(path: str, name: str) -> bool:
+    code = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stdout.strip() == name
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Return a function from a program's name to its path; it skips or fails where it is missing.
+
+    ``tool("uv")``, ``tool("python3.6")``, ``tool("mpiexec")``.
+    """
+
+    def path_of(name: str) -> str:
+        path = find_tool(name)
+        if path is None and name in REQUIRED:
+            pytest.fail(f"{name} is not here, and RUNYARD_REQUIRE says it must be")
+        if path is None:
+            pytest.skip(f"{name} is not here")
+        return path
+
+    return path_of
