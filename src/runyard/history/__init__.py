@@ -1,0 +1,1 @@
+"""Workspaces, experiments, runs and what they keep."""
