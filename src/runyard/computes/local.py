@@ -1,0 +1,85 @@
+"""This machine as a compute target."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from runyard.computes import processes
+from runyard.computes.protocol import Handle, Problem
+from runyard.history.targets import TargetState
+from runyard.record import events, owner
+from runyard.record.layout import RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runyard.record.owner import Ownership
+
+_RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Runners started by this process and not yet collected; without that they stay as zombies."""
+
+
+class LocalTarget:
+    """Starts runners as processes of their own session: they outlive terminal and submitter."""
+
+    def check(self, spec: Any) -> list[Problem]:
+        """One process on one node is what can be done here so far."""
+        problems = []
+        if spec.node_count != 1:
+            message = f"{spec.node_count} nodes: the target 'local' is one machine"
+            problems.append(Problem("node_count", message))
+        if spec.processes_per_node != 1:
+            message = f"{spec.processes_per_node}: starting several processes is not built yet"
+            problems.append(Problem("process_count_per_node", message))
+        return problems
+
+    def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
+        """Start the runner; it inherits the run's lock and this process's environment."""
+        _collect()
+        # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
+        argv = [sys.executable, "-I", "-S", _RUNNER, run.path, str(ownership.fd)]
+        with open(run.runner_log, "ab") as log:
+            runner = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=run.path,
+                env={**os.environ, **secrets, "RUNYARD_RUN_DIRECTORY": run.path},
+                start_new_session=True,
+                pass_fds=(ownership.fd,),
+            )
+        _started.append(runner)
+        return {"target": "local", "run": run.path, **owner.identity(runner.pid)}
+
+    def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
+        """By the runs' locks; from another machine a free lock proves nothing."""
+        _collect()
+        return [_state(handle) for handle in handles]
+
+    def cancel(self, handle: Handle) -> None:
+        """Leave a request in the run directory; the runner looks there twice a second."""
+        run = RunDirectory(handle["run"])
+        if not events.read_state(run).status.ended and not events.cancel_requested(run):
+            events.request(run, "cancel")
+
+    def reap(self, run: RunDirectory) -> None:
+        """Kill what the lost runner's script left running; there is nobody to wait for it."""
+        processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
+
+
+def _state(handle: Handle) -> TargetState:
+    if owner.is_held(RunDirectory(handle["run"]).lock):
+        return TargetState.ALIVE
+    here = handle.get("host") in (None, os.uname()[1])
+    return TargetState.GONE if here else TargetState.UNKNOWN
+
+
+def _collect() -> None:
+    """Reap runners that have ended."""
+    _started[:] = [runner for runner in _started if runner.poll() is None]

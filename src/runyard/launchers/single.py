@@ -1,0 +1,34 @@
+"""One process on one node: the ordinary run."""
+
+from __future__ import annotations
+
+from runyard.launchers.plan import LaunchPlan, Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+
+class SingleLauncher:
+    """Starts the script, or the command, once on the first node."""
+
+    def plan(self, spec: Mapping[str, Any], nodes: Sequence[str], python: str) -> LaunchPlan:
+        """The one process of the run; its log is std_log.txt."""
+        return LaunchPlan([Process(0, command_line(spec, python), {}, "std_log.txt")])
+
+
+def command_line(spec: Mapping[str, Any], python: str) -> list[str]:
+    """The argv of one process of a run.
+
+    A ``command`` given as text is the user's own shell text and goes to a shell; a list is an
+    argv. A script ending in ``.sh`` runs under bash, any other under the run's Python.
+    """
+    command = spec.get("command")
+    if isinstance(command, str):
+        return ["bash", "-c", command]
+    if command:
+        return [str(part) for part in command]
+    script = str(spec["script"])
+    interpreter = "bash" if script.endswith(".sh") else python
+    return [interpreter, script, *(str(argument) for argument in spec.get("arguments") or ())]

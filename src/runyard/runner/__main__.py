@@ -1,0 +1,11 @@
+"""Program entry: makes the package importable without site-packages, then runs."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from runyard.runner.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""Turning how a process ended into the one typed reason, with what the user needs to know."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+from runyard.record.states import Reason
+from runyard.runner import logtail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runyard.record.events import EventLog
+    from runyard.record.layout import RunDirectory
+    from runyard.runner.supervision import Outcome
+
+_WRITE_RETRIES_S = 60.0
+
+
+class End:
+    """The end of a run: its reason, and the ``error`` shown to the user (None: all is well)."""
+
+    def __init__(self, reason: Reason, error: dict[str, Any] | None = None, **detail: Any) -> None:
+        self.reason = reason
+        self.error = error
+        self.detail = detail
+
+
+def classify(run: RunDirectory, outcome: Outcome) -> End:
+    """The reason of a run whose process has ended."""
+    if outcome.cause is not None:
+        return ended_by_runner(outcome)
+    if outcome.code == 0:
+        return End(Reason.COMPLETED, exit_code=0)
+    tail = logtail.read(run.std_log)
+    found = logtail.last_traceback(tail)
+    error: dict[str, Any] = {"log_tail": logtail.last_lines(tail), **(found or {})}
+    detail = _code_detail(outcome.code)
+    reason = _reason(outcome, found)
+    error.setdefault("message", _message(reason, detail))
+    return End(reason, error, **detail)
+
+
+def _reason(outcome: Outcome, found: dict[str, Any] | None) -> Reason:
+    killed = outcome.code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    if killed and outcome.out_of_memory:
+        return Reason.OUT_OF_MEMORY
+    if outcome.code < 0:
+        return Reason.SIGNAL
+    # Python ends with 1 after an uncaught exception; other codes were chosen by the script.
+    if found is not None and outcome.code == 1:
+        memory = found["type"].rpartition(".")[2] in ("MemoryError", "OutOfMemoryError")
+        return Reason.OUT_OF_MEMORY if memory else Reason.SCRIPT_EXCEPTION
+    return Reason.SCRIPT_EXIT_CODE
+
+
+def _code_detail(code: int) -> dict[str, Any]:
+    if code < 0:
+        return {"exit_code": 128 - code, "signal": _signal_name(-code)}
+    return {"exit_code": code}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _message(reason: Reason, detail: dict[str, Any]) -> str:
+    if reason is Reason.OUT_OF_MEMORY:
+        return "the kernel killed the script because memory ran out"
+    if reason is Reason.SIGNAL:
+        return f"the script was ended by {detail['signal']}"
+    return f"the script ended with exit code {detail['exit_code']}"
+
+
+def ended_by_runner(outcome: Outcome) -> End:
+    """The end that somebody asked for, or that a limit brought about."""
+    killed = {"killed_processes": outcome.killed} if outcome.killed else {}
+    if outcome.cause == "cancel":
+        return End(Reason.CANCELLED, None, **killed)
+    if outcome.cause == "complete":
+        return End(Reason.COMPLETED, None, **killed)
+    if outcome.cause == "fail":
+        error = dict(outcome.request.get("error") or {"message": "failed by Run.fail()"})
+        return End(Reason.SCRIPT_EXCEPTION, error, **killed)
+    if outcome.cause == "time_limit":
+        message = f"the run was ended at its time limit after {outcome.seconds:.0f} s"
+        return End(Reason.TIME_LIMIT, {"message": message}, **killed)
+    message = "the runner was told to end by SIGTERM, as at a shutdown of the machine"
+    return End(Reason.PREEMPTED, {"message": message}, **killed)
+
+
+def runner_failed(error: BaseException) -> End:
+    """A defect of ours, or a full disk, on the way to the script."""
+    return End(Reason.LAUNCH_FAILED, error_detail(error))
+
+
+def error_detail(error: BaseException) -> dict[str, Any]:
+    """An exception of the runner as the ``error`` of an end."""
+    import traceback
+
+    text = traceback.format_exception(type(error), error, error.__traceback__)
+    return {"type": type(error).__name__, "message": str(error), "traceback": "".join(text)}
+
+
+def write(log: EventLog, end: End) -> None:
+    """Write the end; on a full disk try again for a minute, in short form in the end."""
+    deadline = time.monotonic() + _WRITE_RETRIES_S
+    error = end.error
+    while True:
+        try:
+            detail = dict(end.detail, hint=end.reason.hint) if end.reason.hint else end.detail
+            log.end(end.reason, **(detail if error is None else dict(detail, error=error)))
+            return
+        except OSError as failure:
+            print(f"cannot write the end of the run: {failure}", file=sys.stderr, flush=True)
+            if time.monotonic() > deadline:
+                raise
+            error = None if error is None else {"message": str(error.get("message"))[:200]}
+            time.sleep(1.0)

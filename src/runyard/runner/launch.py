@@ -1,0 +1,90 @@
+"""Starting the script: its variables, its arguments, its log."""
+
+from __future__ import annotations
+
+import os
+
+from runyard.computes.local_channel import LocalChannel
+from runyard.job import context
+from runyard.launchers.single import SingleLauncher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runyard.record.layout import RunDirectory
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_JOB_PATH = os.path.join(_PACKAGE, "job", "path")
+
+_NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+"""Of the submitter's own Python; they would lead the script to the wrong packages."""
+
+
+def start(
+    run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]
+) -> subprocess.Popen[bytes]:
+    """Start the run's process. Raises OSError when that is not possible."""
+    spec = record["spec"]
+    channel = LocalChannel()
+    plan = SingleLauncher().plan(spec, channel.nodes, prefix["python"])
+    process = plan.processes[0]
+    env = {**variables(run, record, prefix, os.environ), **process.env}
+    log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        return channel.start(process.node, expand(process.argv, env), env, run.work, log)
+    finally:
+        os.close(log)
+
+
+def variables(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    inherited: Mapping[str, str],
+) -> dict[str, str]:
+    """The environment of the run's processes.
+
+    The submitter's environment without its Python settings, the environment's ``bin`` first on
+    PATH, unbuffered output so that lines of stdout and stderr reach the log in order, the user's
+    variables, and last what the script's ``Run`` needs.
+    """
+    spec = record["spec"]
+    env = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
+    env["PATH"] = os.path.dirname(prefix["python"]) + os.pathsep + env.get("PATH", os.defpath)
+    env["PYTHONUNBUFFERED"] = "1"
+    if spec["environment"]["kind"] == "venv":
+        env["VIRTUAL_ENV"] = prefix["prefix"]
+    elif "PYTHONPATH" in inherited:
+        env["PYTHONPATH"] = inherited["PYTHONPATH"]
+    env.update(spec["environment_variables"])
+    own_path = env.get("PYTHONPATH")
+    env["PYTHONPATH"] = _JOB_PATH + (os.pathsep + own_path if own_path else "")
+    env.update(
+        context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"])
+    )
+    return env
+
+
+def expand(argv: tuple[str, ...], env: Mapping[str, str]) -> list[str]:
+    """Replace ``$NAME`` and ``${NAME}`` by variables of the process; unknown ones stay as text.
+
+    This is what SDK v1 did just before it called the script (spec 19, Appendix A). The program
+    itself and the text behind ``bash -c`` are left alone: the shell expands for itself.
+    """
+    if tuple(argv[:2]) == ("bash", "-c"):
+        return list(argv)
+    return [_expand(part, env) for part in argv]
+
+
+def _expand(text: str, env: Mapping[str, str]) -> str:
+    if "$" not in text:
+        return text
+    import re
+
+    def value(match: re.Match[str]) -> str:
+        return env.get(match.group(1) or match.group(2), match.group(0))
+
+    return re.sub(r"\$(?:(\w+)|\{(\w+)\})", value, text)

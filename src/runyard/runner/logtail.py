@@ -1,0 +1,91 @@
+"""Reading the end of a log: its last lines, and the traceback the script died of."""
+
+from __future__ import annotations
+
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_TAIL_BYTES = 64 * 1024
+_LINES = 30
+_LINE_CHARS = 500
+
+_HEAD = "Traceback (most recent call last):"
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?')
+_ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?\Z")
+
+
+def read(path: str) -> str:
+    """The last 64 KiB of a file as text; '' when it is missing."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
+            return stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def last_lines(tail: str) -> list[str]:
+    """The last 30 lines, each cut to 500 characters."""
+    return [line[:_LINE_CHARS] for line in tail.splitlines()[-_LINES:]]
+
+
+def last_traceback(tail: str) -> dict[str, Any] | None:
+    """Type, message, location and text of the last Python traceback in a log.
+
+    ``location`` is the innermost frame: ``{'file', 'line', 'function'}``. A syntax error in the
+    script has no head line; its ``File`` line is enough.
+    """
+    lines = tail.splitlines()
+    start = _start(lines)
+    if start is None:
+        return None
+    end = _error_line(lines, start)
+    if end is None:
+        return None
+    match = _ERROR.match(lines[end])
+    assert match is not None
+    frames = [frame for line in lines[start:end] if (frame := _FRAME.match(line))]
+    return {
+        "type": match.group("type"),
+        "message": _whole_message(lines, end, match.group("message") or ""),
+        "location": _location(frames[-1]) if frames else None,
+        "traceback": "\n".join(lines[start : end + 1]),
+    }
+
+
+def _start(lines: list[str]) -> int | None:
+    for number in range(len(lines) - 1, -1, -1):
+        if lines[number].strip() == _HEAD:
+            return number
+    for number in range(len(lines) - 1, -1, -1):
+        if lines[number].startswith('  File "') and _FRAME.match(lines[number]):
+            return number
+    return None
+
+
+def _error_line(lines: list[str], start: int) -> int | None:
+    """The first line after the frames that is not indented: ``Type: message``."""
+    indent = len(lines[start]) - len(lines[start].lstrip()) if _HEAD in lines[start] else 0
+    for number in range(start + 1, len(lines)):
+        line = lines[number]
+        if line[indent : indent + 1] not in ("", " ") and _ERROR.match(line[indent:]):
+            return number
+    return None
+
+
+def _whole_message(lines: list[str], number: int, first: str) -> str:
+    """Messages may span lines; they end where the log goes on with something else, unknown where.
+
+    Ten lines are taken at most.
+    """
+    rest = lines[number + 1 : number + 10]
+    return "\n".join([first, *rest]).strip()
+
+
+def _location(frame: re.Match[str]) -> dict[str, Any]:
+    found = {"file": frame.group("file"), "line": int(frame.group("line"))}
+    return {**found, "function": frame.group("function") or ""}

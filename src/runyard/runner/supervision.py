@@ -1,0 +1,147 @@
+"""Watching a started process until it and everything it left behind has ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+from runyard.computes import processes
+from runyard.runner import memory, subreaper
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from typing import Any
+
+    from runyard.record.layout import RunDirectory
+    from runyard.runner.requests import Requests
+
+_LOOK_EVERY_S = 0.25
+"""How often requests are looked for while nothing else happens; bounds the delay of a cancel."""
+
+_LEFTOVER_GRACE_S = 2.0
+"""What processes that outlive the script get between TERM and KILL."""
+
+
+class Outcome:
+    """How a process ended.
+
+    ``code``: as of ``Popen.returncode`` (negative: signal). ``cause``: why the runner ended it
+    (``cancel``, ``fail``, ``complete``, ``time_limit``, ``terminated``), or None when it ended
+    by itself. ``request``: the request behind the cause. ``out_of_memory``: the kernel killed
+    for memory meanwhile. ``killed``: how many processes did not end on TERM.
+    """
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.cause: str | None = None
+        self.request: dict[str, Any] = {}
+        self.out_of_memory = False
+        self.killed = 0
+        self.seconds = 0.0
+
+    def __str__(self) -> str:
+        return f"code={self.code} cause={self.cause} killed={self.killed} {self.seconds:.3f}s"
+
+
+class Supervisor:
+    """Watches processes of one run: exit, requests, time limit, its own SIGTERM."""
+
+    def __init__(self, run: RunDirectory, requests: Requests, grace_s: float) -> None:
+        self._run = run
+        self._requests = requests
+        self._grace_s = grace_s
+        self._terminated = False
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def watch(self, process: subprocess.Popen[bytes], limit_s: float | None = None) -> Outcome:
+        """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
+        outcome = Outcome()
+        begun = time.monotonic()
+        kills = memory.oom_kills()
+        subreaper.become()
+        self._wait(process, None if limit_s is None else begun + limit_s, outcome)
+        self._end_tree(process, outcome)
+        outcome.code = process.wait()
+        outcome.out_of_memory = memory.oom_kills() > kills
+        outcome.seconds = time.monotonic() - begun
+        return outcome
+
+    def _wait(
+        self,
+        process: subprocess.Popen[bytes],
+        deadline: float | None,
+        outcome: Outcome,
+    ) -> None:
+        ended = _end_of(process)
+        while not ended(_patience_ms(deadline)):
+            _reap_orphans(process.pid)
+            outcome.cause = self._cause(deadline, outcome)
+            if outcome.cause is not None:
+                return
+
+    def _cause(self, deadline: float | None, outcome: Outcome) -> str | None:
+        request = self._requests.poll()
+        if request is not None:
+            outcome.request = request
+            return str(request["request"])
+        if self._terminated:
+            return "terminated"
+        if deadline is not None and time.monotonic() >= deadline:
+            return "time_limit"
+        return None
+
+    def _end_tree(self, process: subprocess.Popen[bytes], outcome: Outcome) -> None:
+        """End the process if it was not its own idea, and all that it started, in any case."""
+        grace_s = self._grace_s if outcome.cause else _LEFTOVER_GRACE_S
+        outcome.killed = processes.end(
+            lambda: processes.descendants_of_run(os.getpid(), self._run.path),
+            grace_s,
+            reap=lambda: _reap_orphans(process.pid),
+        )
+
+    def _on_sigterm(self, *_: object) -> None:
+        self._terminated = True
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> Callable[[int], bool]:
+    """A function that waits so many milliseconds for the end of a process."""
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:  # Linux before 5.3, as on RHEL 8
+        return lambda patience_ms: _waited(process, patience_ms / 1000)
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    return lambda patience_ms: bool(poller.poll(patience_ms))
+
+
+def _waited(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    until = time.monotonic() + patience_s
+    while process.poll() is None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _patience_ms(deadline: float | None) -> int:
+    wait_s = _LOOK_EVERY_S
+    if deadline is not None:
+        wait_s = min(wait_s, max(0.0, deadline - time.monotonic()))
+    return int(wait_s * 1000) + 1
+
+
+def _reap_orphans(main_pid: int) -> None:
+    """Collect ended grandchildren that came to us as subreaper; the main process is Popen's."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid == main_pid:
+            return
+        os.waitpid(ended.si_pid, 0)

@@ -1,0 +1,34 @@
+"""The script's working directory: made from the snapshot, tidied at the end."""
+
+from __future__ import annotations
+
+import os
+
+from runyard.record import workdir
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runyard.record.layout import RunDirectory
+
+_KEPT = ("outputs", "logs")
+
+
+def prepare(run: RunDirectory, record: Mapping[str, Any]) -> None:
+    """Make work/ with a copy of the snapshot, and outputs/ and logs/ in it linked from above."""
+    os.mkdir(run.work)
+    if record.get("snapshot"):
+        manifest = run.workspace.manifest(record["snapshot"])
+        workdir.materialise(manifest, run.workspace.blobs, run.work)
+    for name in _KEPT:
+        os.makedirs(os.path.join(run.work, name), exist_ok=True)
+        os.symlink(os.path.join("work", name), run.join(name))
+
+
+def clean(run: RunDirectory, record: Mapping[str, Any]) -> None:
+    """Remove what is still as in the snapshot; all that the script made or changed stays."""
+    if record.get("snapshot"):
+        manifest = run.workspace.manifest(record["snapshot"])
+        workdir.remove_unchanged(manifest, run.workspace.blobs, run.work, keep=_KEPT)

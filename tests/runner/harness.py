@@ -1,0 +1,129 @@
+"""Runs made by hand from the run directory's own format: no client code between test and runner."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from runyard.computes.local import LocalTarget
+from runyard.record import creation, events, owner
+from runyard.record.events import State
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+
+PYTHON_VERSION = ".".join(str(part) for part in sys.version_info[:3])
+
+
+def workspace(folder: Path) -> WorkspaceDirectory:
+    directory = WorkspaceDirectory(str(folder / ".runyard"))
+    for name in ("runs", "blobs", "snapshots"):
+        (Path(directory.path) / name).mkdir(parents=True)
+    Path(directory.workspace_json).write_text('{"format": 1, "id": "w", "name": "tests"}')
+    return directory
+
+
+def snapshot(directory: WorkspaceDirectory, files: dict[str, str]) -> str:
+    """Store files the way the snapshot store does; the names of blobs only need to be unique."""
+    entries = []
+    for name, text in sorted(files.items()):
+        blob = hashlib.sha256(text.encode()).hexdigest()
+        path = Path(directory.blobs) / blob[:2] / blob
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        entries.append([name, "f", 0o644, blob, len(text.encode())])
+    identity = hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:32]
+    manifest = {"format": 1, "entries": entries}
+    Path(directory.manifest(identity)).write_text(json.dumps(manifest))
+    return identity
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    environment = {
+        "name": "current",
+        "kind": "user_managed",
+        "python": None,
+        "interpreter": sys.executable,
+        "python_version": PYTHON_VERSION,
+        "requirements": [],
+        "options": [],
+        "key": "",
+        "notices": [],
+    }
+    plain = {
+        "source_directory": "/nowhere",
+        "script": "train.py",
+        "arguments": [],
+        "command": None,
+        "target": "local",
+        "environment": environment,
+        "environment_variables": {},
+        "secret_variables": [],
+        "max_run_duration_s": None,
+        "grace_period_s": 1.0,
+        "node_count": 1,
+        "processes_per_node": 1,
+        "launcher": "single",
+        "framework": "Python",
+        "communicator": "None",
+    }
+    return {**plain, **changes}
+
+
+def make_run(
+    directory: WorkspaceDirectory,
+    script: str = "",
+    files: dict[str, str] | None = None,
+    **changes: Any,
+) -> RunDirectory:
+    """A run that is recorded but not started."""
+    tree = {"train.py": script, **(files or {})}
+    record = {
+        "type": "azureml.scriptrun",
+        "parent": None,
+        "tags": {},
+        "properties": {},
+        "workspace": "tests",
+        "snapshot": snapshot(directory, tree),
+        "spec": spec(**changes),
+    }
+    return creation.create_run(directory, "exp", record)
+
+
+def start(run: RunDirectory, secrets: dict[str, str] | None = None) -> dict[str, Any]:
+    ownership = owner.take(run.lock)
+    assert ownership is not None
+    try:
+        return LocalTarget().submit(run, ownership, secrets or {})
+    finally:
+        ownership.release()
+
+
+def wait_for(condition: Any, timeout_s: float = 30.0) -> None:
+    """Wait for a real event of another process; fails the test when it does not come."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def finish(run: RunDirectory, timeout_s: float = 30.0) -> State:
+    """Wait until the runner is gone; returns how the run ended."""
+    wait_for(lambda: not owner.is_held(run.lock), timeout_s)
+    state = events.read_state(run)
+    assert state.status.ended, Path(run.runner_log).read_text()
+    return state
+
+
+def run_script(
+    directory: WorkspaceDirectory, script: str, **changes: Any
+) -> tuple[RunDirectory, State]:
+    run = make_run(directory, script, **changes)
+    start(run)
+    return run, finish(run)
+
+
+def log_of(run: RunDirectory) -> str:
+    return Path(run.std_log).read_text(errors="replace")

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from runyard.runner import launch
+from tests.runner import harness
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$RANK", "3"),
+        ("${RANK}/x", "3/x"),
+        ("a$RANK-b$HOST", "a3-bnode"),
+        ("$MISSING and ${ALSO}", "$MISSING and ${ALSO}"),
+        ("costs $5", "costs $5"),
+        ("$", "$"),
+    ],
+)
+def test_arguments_expand_known_variables_only(text: str, expected: str) -> None:
+    assert launch.expand(("python", text), {"RANK": "3", "HOST": "node"}) == ["python", expected]
+
+
+def test_the_shell_expands_for_itself() -> None:
+    argv = ("bash", "-c", "echo $HOME '$HOME'")
+    assert launch.expand(argv, {"HOME": "/h"}) == list(argv)
+
+
+def test_the_submitters_python_settings_stay_out(tmp_path: Path) -> None:
+    run = harness.make_run(harness.workspace(tmp_path))
+    environment = {**harness.spec()["environment"], "kind": "venv"}
+    record = {"spec": harness.spec(environment=environment, environment_variables={"A": "1"})}
+    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
+    inherited = {"PYTHONPATH": "/leak", "VIRTUAL_ENV": "/old", "PYTHONHOME": "/h", "PATH": "/bin"}
+    env = launch.variables(run, record, prefix, inherited)
+    assert env["PATH"] == "/env/bin:/bin"
+    assert env["VIRTUAL_ENV"] == "/env"
+    assert env["PYTHONPATH"].endswith("job/path")
+    assert "PYTHONHOME" not in env
+    assert env["A"] == "1"

@@ -1,0 +1,62 @@
+from runyard.runner import logtail
+
+PLAIN = """before
+Traceback (most recent call last):
+  File "/w/train.py", line 3, in <module>
+    main()
+  File "/w/lib/model.py", line 14, in fit
+    raise ValueError("bad rate: -1")
+ValueError: bad rate: -1
+"""
+
+CHAINED = """Traceback (most recent call last):
+  File "a.py", line 1, in f
+KeyError: 'x'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "b.py", line 2, in g
+    h()
+    ~^^
+my.pkg.CustomError: two
+lines
+"""
+
+SYNTAX = """  File "/w/train.py", line 2
+    def f(:
+          ^
+SyntaxError: invalid syntax
+"""
+
+
+def test_last_traceback_has_type_message_and_innermost_location() -> None:
+    found = logtail.last_traceback(PLAIN)
+    assert found is not None
+    assert (found["type"], found["message"]) == ("ValueError", "bad rate: -1")
+    assert found["location"] == {"file": "/w/lib/model.py", "line": 14, "function": "fit"}
+    assert found["traceback"].startswith("Traceback (most recent call last):")
+
+
+def test_of_chained_exceptions_the_last_counts_and_messages_may_span_lines() -> None:
+    found = logtail.last_traceback(CHAINED)
+    assert found is not None
+    assert (found["type"], found["message"]) == ("my.pkg.CustomError", "two\nlines")
+
+
+def test_a_syntax_error_needs_no_head_line() -> None:
+    found = logtail.last_traceback(SYNTAX)
+    assert found is not None
+    assert found["type"] == "SyntaxError"
+    assert found["location"] == {"file": "/w/train.py", "line": 2, "function": ""}
+
+
+def test_no_traceback_no_error() -> None:
+    assert logtail.last_traceback("epoch 1\nloss: 0.3\n") is None
+    assert logtail.last_traceback("") is None
+
+
+def test_last_lines_are_few_and_short() -> None:
+    lines = logtail.last_lines("\n".join(["x" * 9000] * 100))
+    assert len(lines) == 30
+    assert {len(line) for line in lines} == {500}
