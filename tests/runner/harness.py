@@ -41,7 +41,7 @@ def snapshot(directory: WorkspaceDirectory, files: dict[str, str]) -> str:
 
 
 def spec(**changes: Any) -> dict[str, Any]:
-    environment = {
+    environment: dict[str, Any] = {
         "name": "current",
         "kind": "user_managed",
         "python": None,
@@ -52,7 +52,7 @@ def spec(**changes: Any) -> dict[str, Any]:
         "key": "",
         "notices": [],
     }
-    plain = {
+    plain: dict[str, Any] = {
         "source_directory": "/nowhere",
         "script": "train.py",
         "arguments": [],
@@ -74,12 +74,12 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 def make_run(
     directory: WorkspaceDirectory,
-    script: str = "",
+    text: str = "",
     files: dict[str, str] | None = None,
     **changes: Any,
 ) -> RunDirectory:
-    """A run that is recorded but not started."""
-    tree = {"train.py": script, **(files or {})}
+    """A run that is recorded but not started; ``text`` is its train.py."""
+    tree = {"train.py": text, **(files or {})}
     record = {
         "type": "azureml.scriptrun",
         "parent": None,
@@ -118,9 +118,9 @@ def finish(run: RunDirectory, timeout_s: float = 30.0) -> State:
 
 
 def run_script(
-    directory: WorkspaceDirectory, script: str, **changes: Any
+    directory: WorkspaceDirectory, text: str, **changes: Any
 ) -> tuple[RunDirectory, State]:
-    run = make_run(directory, script, **changes)
+    run = make_run(directory, text, **changes)
     start(run)
     return run, finish(run)
 

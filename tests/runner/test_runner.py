@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from runyard.computes import processes
+from runyard.computes.local import LocalTarget
 from runyard.record import events, jsonl, owner
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Reason, Status
@@ -68,7 +70,7 @@ os.makedirs('logs', exist_ok=True); open('logs/a.txt', 'w').write('l')
 
 def test_every_end_has_one_typed_reason_exception(workspace: WorkspaceDirectory) -> None:
     script = "def f():\n    raise KeyError('lr')\nf()\n"
-    run, state = harness.run_script(workspace, script)
+    _, state = harness.run_script(workspace, script)
     assert (state.status, state.reason) == (Status.FAILED, Reason.SCRIPT_EXCEPTION)
     error = state.detail["error"]
     assert (error["type"], error["message"]) == ("KeyError", "'lr'")
@@ -122,7 +124,7 @@ while True: hog.append(bytearray(1 << 20))
 
 ESCAPING = """
 import os, subprocess, sys, time
-code = "import os,signal,time; os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+code = "import os,signal,time; os.setsid(); signal.signal(15, signal.SIG_IGN); time.sleep(600)"
 if os.fork() == 0:                                    # orphaned, own session, deaf to TERM
     os.setsid()
     subprocess.Popen([sys.executable, '-c', code])
@@ -188,10 +190,8 @@ def test_a_run_outlives_the_submitting_process_and_its_terminal(
         [sys.executable, "-c", code, run.path], cwd=root, start_new_session=True
     )
     assert submitter.wait() == 0
-    try:
+    with contextlib.suppress(ProcessLookupError):  # the runner has a session of its own
         os.killpg(submitter.pid, signal.SIGHUP)
-    except ProcessLookupError:
-        pass  # nothing of the group is left: the runner has a session of its own
     assert harness.finish(run).reason is Reason.COMPLETED
     assert harness.log_of(run) == "still here\n"
 
@@ -224,7 +224,7 @@ def test_a_killed_runner_leaves_no_lock_and_reap_ends_its_script(
     harness.wait_for(lambda: os.path.exists(run.std_log) and "ready" in harness.log_of(run))
     os.kill(handle["pid"], signal.SIGKILL)
     harness.wait_for(lambda: not owner.is_held(run.lock))
-    target = harness.LocalTarget()
+    target = LocalTarget()
     assert [state.name for state in target.poll([handle])] == ["GONE"]
     target.reap(run)
     harness.wait_for(lambda: processes.of_run(run.path) == [])
