@@ -1,0 +1,132 @@
+"""One run as a list shows it, read from its directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+from runyard.record import jsonl
+from runyard.record.events import read_state
+from runyard.record.layout import FORMAT, RunDirectory
+from runyard.record.notes import read_notes
+
+DAMAGED = "Damaged"
+"""Status of a run whose files cannot be read; the entry's ``problem`` says why."""
+
+
+class Entry(NamedTuple):
+    """A run as the index knows it. Times are seconds since 1970, None while not reached."""
+
+    experiment: str
+    id: str
+    type: str
+    parent: str | None
+    status: str
+    reason: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    display_name: str | None
+    tags_json: str
+    properties_json: str
+    target: str | None
+    stamp: int
+    """Modification time of the run directory in ns when it was read; 0: read it again."""
+    problem: str | None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags by name."""
+        found: dict[str, str] = json.loads(self.tags_json)
+        return found
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Properties by name."""
+        found: dict[str, str] = json.loads(self.properties_json)
+        return found
+
+
+def read_entry(run: RunDirectory, stamp: int) -> Entry | None:
+    """What the files of a run say now; None when it has no run.json.
+
+    A directory without run.json is a run that is just being created, or whose creator was
+    killed before ``submit`` returned: nobody was told of it.
+    """
+    try:
+        return _read(run, stamp)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return _damaged(run, stamp, f"{type(error).__name__}: {error}")
+
+
+def _read(run: RunDirectory, stamp: int) -> Entry:
+    record = jsonl.read_json(run.run_json)
+    if record.get("format", FORMAT) > FORMAT:
+        return _damaged(run, stamp, newer_format(record["format"]))
+    state = read_state(run)
+    notes = read_notes(run, record)
+    return Entry(
+        experiment=run.experiment,
+        id=run.id,
+        type=record.get("type") or "",
+        parent=record.get("parent"),
+        status=state.status.value,
+        reason=state.reason.value if state.reason else None,
+        created=float(record["created"]),
+        started=state.started,
+        ended=state.ended,
+        display_name=notes.display_name,
+        tags_json=encode(notes.tags),
+        properties_json=encode(notes.properties),
+        target=target_name(record),
+        stamp=stamp,
+        problem=None,
+    )
+
+
+def newer_format(found: object) -> str:
+    """The text about files of a format that this release does not know."""
+    return (
+        f"made by a newer runyard (format {found}; this one reads up to {FORMAT}): "
+        "pip install -U runyard"
+    )
+
+
+def target_name(record: dict[str, Any]) -> str | None:
+    """The compute target of a run.json; None for runs that are their own runners."""
+    spec = record.get("spec")
+    return record.get("target") or (spec.get("target") if isinstance(spec, dict) else None)
+
+
+def encode(values: dict[str, Any]) -> str:
+    """Names and values as compact JSON; a value that is not text becomes text."""
+    texts = {key: value if isinstance(value, str) else str(value) for key, value in values.items()}
+    return json.dumps(texts, separators=(",", ":"))
+
+
+def _damaged(run: RunDirectory, stamp: int, problem: str) -> Entry:
+    try:
+        created = os.stat(run.path).st_mtime
+    except OSError:
+        created = 0.0
+    nothing = "{}"
+    return Entry(
+        experiment=run.experiment,
+        id=run.id,
+        type="",
+        parent=None,
+        status=DAMAGED,
+        reason=None,
+        created=created,
+        started=None,
+        ended=None,
+        display_name=None,
+        tags_json=nothing,
+        properties_json=nothing,
+        target=None,
+        stamp=stamp,
+        problem=problem,
+    )
