@@ -1,0 +1,254 @@
+"""The build worker: from an ``EnvironmentSpec`` to an environment in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from types import FrameType
+from typing import Any, NoReturn
+
+from runyard.environments import cache, failures, pip_settings, probes, uv_program
+from runyard.environments.build_lock import BuildLock
+from runyard.environments.failures import BuildFailure
+from runyard.environments.redaction import redact
+from runyard.environments.spec import EnvironmentSpec
+from runyard.errors import RunyardError
+
+
+def build(spec: EnvironmentSpec) -> dict[str, Any]:
+    """Build the environment and return the content of RESULT.json, for a failure as well.
+
+    Signals end the build cleanly from here on. The log goes to standard output.
+    """
+    try:
+        return Build(spec).run()
+    except RunyardError as error:
+        failure = BuildFailure("failed", error.message)
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        failure = BuildFailure(
+            "internal",
+            f"runyard failed while building: {type(error).__name__}: {redact(str(error))}",
+            hint="This is a fault of runyard; please report it with the log above",
+        )
+    return {"ok": False, "error": failure.as_dict()}
+
+
+class Build:
+    """Builds one environment; everything it says goes to standard output, without secrets."""
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        self._spec = spec
+        self._prefix = cache.prefix(spec.key)
+        self._python = os.path.join(self._prefix, "bin", "python")
+        self._settings = pip_settings.read().with_options(spec.options)
+        self._variables = uv_program.environment(self._settings.uv_environment())
+        self._secrets = set(self._settings.secrets())
+        for line in (*spec.requirements, *spec.options):
+            self._secrets.update(pip_settings.variables_in(line))
+
+    def run(self) -> dict[str, Any]:
+        """Return the content of RESULT.json.
+
+        A failed or stopped build leaves nothing behind that looks built.
+        """
+        stopped_by_signals()
+        started = time.monotonic()
+        try:
+            result = self._user_managed() if self._spec.kind == "user_managed" else self._venv()
+        except BuildFailure as failure:
+            return self._failed(failure)
+        except OSError as error:
+            return self._failed(failures.of_os_error(error, self._prefix))
+        except Stopped as stopped:
+            return self._failed(failures.cancelled(str(stopped)))
+        return {"ok": True, **result, "seconds": round(time.monotonic() - started, 3)}
+
+    def say(self, line: str) -> str:
+        """Print a line at once, without secrets; returns what was printed."""
+        line = redact(line, self._secrets)
+        print(line, flush=True)
+        return line
+
+    # The two kinds
+
+    def _user_managed(self) -> dict[str, Any]:
+        spec = self._spec
+        self.say(f"Environment {spec.name!r} is the interpreter {spec.interpreter}")
+        self._say_notices()
+        answer = probes.start(spec.interpreter)
+        if isinstance(answer, str):
+            raise BuildFailure(
+                "interpreter",
+                f"The interpreter {spec.interpreter} does not start: {answer}",
+                hint="Correct python.interpreter_path of the environment",
+            )
+        lock = self._freeze(spec.interpreter, descriptor=-1)
+        self.say(f"Python {answer.version} with {_packages(len(lock))}; nothing is installed")
+        return self._result(answer.prefix, spec.interpreter, answer.version, lock, reused=True)
+
+    def _venv(self) -> dict[str, Any]:
+        marker = cache.built(self._spec.key)
+        if marker is not None:
+            return self._reused(marker)
+        self._say_plan()
+        with BuildLock(f"{self._prefix}.lock", self.say) as lock:
+            marker = cache.built(self._spec.key)
+            if marker is not None:
+                return self._reused(marker)
+            # What a killed build left.
+            _remove(self._prefix)
+            try:
+                return self._make(lock.descriptor)
+            except BaseException:
+                _remove(self._prefix)
+                raise
+
+    def _make(self, descriptor: int) -> dict[str, Any]:
+        started = time.monotonic()
+        self._make_prefix(descriptor)
+        if self._spec.requirements:
+            self._install(descriptor)
+        lock = self._freeze(self._python, descriptor) if self._spec.requirements else []
+        seconds = round(time.monotonic() - started, 3)
+        cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
+        self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._prefix}")
+        return self._result(
+            self._prefix, self._python, self._spec.python_version, lock, reused=False
+        )
+
+    # The steps of uv
+
+    def _make_prefix(self, descriptor: int) -> None:
+        interpreter = self._spec.interpreter
+        if not os.access(interpreter, os.X_OK):
+            raise BuildFailure(
+                "interpreter",
+                f"Python {self._spec.python_version} is no longer at {interpreter}",
+                hint="Submit again: the interpreters of this machine are then looked up anew",
+            )
+        self._uv(
+            ["venv", "--quiet", "--no-project", "--python", interpreter, self._prefix], descriptor
+        )
+
+    def _install(self, descriptor: int) -> None:
+        spec = self._spec
+        # Only these options are lines of a file for uv: the others are settings of ours.
+        nested = [line for line in spec.options if line.startswith(("--requirement", "--constr"))]
+        arguments = ["-r", self._write("requirements.txt", [*nested, *spec.requirements])]
+        if spec.constraints:
+            arguments += ["-c", self._write("constraints.txt", spec.constraints)]
+        arguments += self._settings.uv_arguments()
+        self._uv(["pip", "install", "--python", self._python, *arguments], descriptor)
+
+    def _freeze(self, python: str, descriptor: int) -> list[str]:
+        """What is installed, as ``pip freeze`` prints it."""
+        command = [uv_program.find_uv(), "pip", "freeze", "--quiet", "--python", python]
+        ended = uv_program.run(
+            command, self._variables, lambda line: redact(line, self._secrets), descriptor
+        )
+        if ended.exit_code != 0:
+            raise failures.of_output(ended.output, ended.exit_code, (), self._prefix)
+        return ended.output.splitlines()
+
+    def _uv(self, arguments: list[str], descriptor: int) -> None:
+        command = [uv_program.find_uv(), *arguments]
+        ended = uv_program.run(command, self._variables, self.say, descriptor)
+        if ended.exit_code != 0:
+            raise failures.of_output(
+                ended.output, ended.exit_code, self._spec.requirements, self._prefix
+            )
+
+    def _write(self, name: str, lines: list[str] | tuple[str, ...]) -> str:
+        path = os.path.join(self._prefix, f"runyard-{name}")
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        return path
+
+    # What is said and written
+
+    def _say_plan(self) -> None:
+        spec = self._spec
+        self.say(f"Building environment {spec.name!r}, key {spec.key}")
+        self.say(f"  Python {spec.python_version} ({spec.interpreter})")
+        self.say(f"  packages: {', '.join(spec.requirements) or 'none'}")
+        for name, lines in (("options", spec.options), ("constraints", spec.constraints)):
+            if lines:
+                self.say(f"  {name}: {', '.join(lines)}")
+        self._say_notices()
+
+    def _say_notices(self) -> None:
+        for notice in self._spec.notices:
+            self.say(f"  note: {notice}")
+
+    def _reused(self, marker: dict[str, Any]) -> dict[str, Any]:
+        self.say(f"Environment {self._spec.name!r} is ready: {self._prefix}")
+        return self._result(
+            self._prefix, marker["python"], marker["python_version"], marker["lock"], reused=True
+        )
+
+    def _marker(self, lock: list[str], seconds: float) -> dict[str, Any]:
+        return {
+            "format": cache.MARKER_FORMAT,
+            "key": self._spec.key,
+            "name": self._spec.name,
+            "python": self._python,
+            "python_version": self._spec.python_version,
+            "requirements": list(self._spec.requirements),
+            "lock": lock,
+            "seconds": seconds,
+            "built": time.time(),
+        }
+
+    def _result(
+        self, prefix: str, python: str, python_version: str, lock: list[str], *, reused: bool
+    ) -> dict[str, Any]:
+        return {
+            "kind": self._spec.kind,
+            "key": self._spec.key,
+            "prefix": prefix,
+            "python": python,
+            "python_version": python_version,
+            "lock": lock,
+            "reused": reused,
+        }
+
+    def _failed(self, failure: BuildFailure) -> dict[str, Any]:
+        error = {
+            name: redact(text, self._secrets) if text else text
+            for name, text in failure.as_dict().items()
+        }
+        self.say(f"Environment {self._spec.name!r} was not built: {error['message']}")
+        if error["hint"]:
+            self.say(f"  {error['hint']}")
+        return {"ok": False, "error": error}
+
+
+class Stopped(BaseException):
+    """A signal asked this process to end; not an Exception, so that nothing swallows it."""
+
+
+def stopped_by_signals() -> None:
+    """Make SIGTERM, SIGINT and SIGHUP raise ``Stopped``, so that clean-up runs."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    # A second signal must not interrupt the clean-up after the first.
+    for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped(signal.Signals(number).name)
+
+
+def _remove(prefix: str) -> None:
+    if os.path.lexists(prefix):
+        shutil.rmtree(prefix)
+
+
+def _packages(count: int) -> str:
+    return "1 package" if count == 1 else f"{count} packages"

@@ -1,0 +1,79 @@
+"""One builder per environment, across processes and machines, safe under ``kill -9``."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.5
+_REPORT_EVERY_S = 5.0
+
+
+class BuildLock:
+    """Holds the lock file ``path`` while in a ``with`` block.
+
+    The kernel frees the lock when the last process that has the file open is gone, so a killed
+    builder leaves nothing to clean up. ``descriptor`` is handed to the programs the builder
+    starts: as long as one of those still writes, no other builder begins. The file stays; taking
+    it away would let two builders hold two different files of the same name.
+    """
+
+    def __init__(self, path: str, say: Callable[[str], object]) -> None:
+        self._path = path
+        self._say = say
+        self.descriptor = -1
+
+    def __enter__(self) -> BuildLock:
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            self._wait()
+            self._sign()
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+    def _wait(self) -> None:
+        """Take the lock; say at once and then every few seconds who has it."""
+        pause_s = _FIRST_PAUSE_S
+        next_report = started = time.monotonic()
+        while not self._taken():
+            now = time.monotonic()
+            if now >= next_report:
+                self._say(f"Waiting for another build of this environment: {self._holder()}")
+                next_report = now + _REPORT_EVERY_S
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        if next_report > started:
+            self._say(f"Waited {time.monotonic() - started:.1f} s for that build")
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _sign(self) -> None:
+        signature = {"pid": os.getpid(), "host": platform.node(), "started": time.time()}
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, json.dumps(signature).encode(), 0)
+
+    def _holder(self) -> str:
+        try:
+            holder: dict[str, Any] = json.loads(os.pread(self.descriptor, 4096, 0))
+            since = time.strftime("%H:%M:%S", time.localtime(holder["started"]))
+            return f"process {holder['pid']} on {holder['host']}, since {since}"
+        except (ValueError, KeyError, TypeError):
+            # The holder has not signed yet.
+            return "its process is just starting"

@@ -1,0 +1,75 @@
+"""Where built environments lie, and whether one is ready.
+
+Standard library only, and as little of it as possible: the runner calls :func:`built` before it
+starts the user's script (budget 10 ms).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+MARKER_FORMAT = 1
+MARKER_NAME = "runyard.json"
+
+
+def cache_dir() -> str:
+    """Absolute path of runyard's cache folder; it may not exist yet.
+
+    ``$RUNYARD_CACHE_DIR``, else ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``.
+    """
+    own = os.environ.get("RUNYARD_CACHE_DIR")
+    if own:
+        return os.path.abspath(os.path.expanduser(own))
+    return os.path.join(xdg_cache_home(), "runyard")
+
+
+def xdg_cache_home() -> str:
+    """``$XDG_CACHE_HOME``, or ``~/.cache`` where that is unset or relative (as XDG rules)."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return home if os.path.isabs(home) else os.path.expanduser("~/.cache")
+
+
+def prefix(key: str) -> str:
+    """Absolute path of the environment of ``key``, built or not."""
+    return os.path.join(cache_dir(), "environments", key)
+
+
+def built(key: str) -> dict[str, Any] | None:
+    """Return the ready marker of ``key``, or None when there is no usable build.
+
+    The marker is written last, so its existence says that the build ended well. The interpreter
+    is looked at too: it is a link to a Python that may have been uninstalled since.
+    """
+    if not key:
+        return None
+    marker = read_json(os.path.join(prefix(key), MARKER_NAME))
+    if marker is None or marker.get("format") != MARKER_FORMAT or marker.get("key") != key:
+        return None
+    return marker if os.path.exists(str(marker.get("python", ""))) else None
+
+
+def read_json(path: str) -> dict[str, Any] | None:
+    """Return the JSON object in the file, or None when there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_json(path: str, content: dict[str, Any]) -> None:
+    """Write a JSON object so that a reader sees all of it or nothing; OSError when it cannot."""
+    partial = f"{path}.{os.getpid()}.partial"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        if os.path.exists(partial):
+            os.unlink(partial)
+        raise

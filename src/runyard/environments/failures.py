@@ -1,0 +1,203 @@
+"""Why a build failed, in the user's words: read from what uv printed."""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runyard.environments import merging
+from runyard.environments.redaction import host_of, redact
+
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|\(os error (?:28|122|27)\)")
+_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_NETWORK = re.compile(
+    r"error sending request|client error \(Connect\)|dns error|tcp connect error|timed out"
+)
+_OFFLINE = re.compile(r"network (?:connectivity is|was) disabled")
+_REFUSED = re.compile(r"valid authentication credentials|\(40[13] (?:Unauthorized|Forbidden)\)")
+_URL = re.compile(r"(?:Failed to fetch:? `?|for url \()(?P<url>\S+?)[`)]?(?:\s|$)")
+_NOT_BUILT = re.compile(r"Failed to (?:download and )?build:? `(?P<what>[^`]+)`")
+_BACKEND = re.compile(r"build backend returned an error|Failed to build|Build backend failed")
+_BECAUSE = re.compile(r"Because (?P<reason>.*?)(?:\n\s*\n|\n\s*hint:|\Z)", re.DOTALL)
+_REQUIRED = re.compile(r"you require ([A-Za-z0-9][A-Za-z0-9._-]*)")
+_HINT = re.compile(r"^\s*hint: (?P<hint>.*?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
+_SECTION = re.compile(r"^\s*\[std(?:err|out)\]\s*$", re.MULTILINE)
+
+
+@dataclass
+class BuildFailure(Exception):
+    """A build ended without an environment.
+
+    ``type``: one of unresolvable, unauthorized, network, build_failed, disk_full, interpreter,
+    killed, cancelled, failed, internal. ``package``: the package at fault, where one is.
+    """
+
+    type: str
+    message: str
+    package: str | None = None
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as RESULT.json holds it."""
+        return {
+            "type": self.type,
+            "message": self.message,
+            "package": self.package,
+            "hint": self.hint,
+        }
+
+
+def of_output(output: str, exit_code: int, requirements: Sequence[str], place: str) -> BuildFailure:
+    """Return the failure behind uv's output.
+
+    ``requirements`` are the user's lines, to say which one is at fault; ``place`` is the folder
+    that was written to.
+    """
+    text = redact(output)
+    if exit_code < 0:
+        return _killed(-exit_code)
+    if _FULL.search(text):
+        return disk_full(place)
+    for pattern, explain in (
+        (_REFUSED, _unauthorized),
+        (_OFFLINE, _offline),
+        (_NO_NETWORK, _network),
+        (_BECAUSE, _unresolvable),
+        (_BACKEND, _not_built),
+    ):
+        if pattern.search(text):
+            return explain(text, requirements)
+    return BuildFailure("failed", _error_lines(text), _package(text, requirements), _hint(text))
+
+
+def of_os_error(error: OSError, place: str) -> BuildFailure:
+    """Return the failure behind an error of the operating system while writing to ``place``."""
+    if error.errno in _FULL_ERRORS:
+        return disk_full(place)
+    return BuildFailure(
+        "failed",
+        f"The environment cannot be written to {place}: {error}",
+        hint="Give a folder of yours with RUNYARD_CACHE_DIR",
+    )
+
+
+def disk_full(place: str) -> BuildFailure:
+    """Return the failure for a disk, or a user's quota, without room."""
+    return BuildFailure(
+        "disk_full",
+        f"There is no space left on the disk that holds {place}",
+        hint="Free space there (uv cache prune), or name another folder with RUNYARD_CACHE_DIR "
+        "and UV_CACHE_DIR",
+    )
+
+
+def cancelled(signal_name: str) -> BuildFailure:
+    """Return the failure for a build that was asked to stop."""
+    return BuildFailure("cancelled", f"The build was stopped by {signal_name}")
+
+
+def _killed(number: int) -> BuildFailure:
+    name = signal.Signals(number).name
+    hint = "The machine may have run out of memory" if number == signal.SIGKILL else ""
+    return BuildFailure("killed", f"uv was ended by {name} in the middle of the build", hint=hint)
+
+
+def _unauthorized(text: str, requirements: Sequence[str]) -> BuildFailure:
+    match = re.search(r"(?:index URL \(|for url \(|fetch:? `?)(?P<url>[^\s)`]+)", text)
+    host = host_of(match["url"]) if match else "the package index"
+    return BuildFailure(
+        "unauthorized",
+        f"The package index {host} refuses access: {_line_with(_REFUSED, text)}",
+        _package(text, requirements),
+        "Give its user and password in pip.conf, in ~/.netrc, or as variables in the address",
+    )
+
+
+def _offline(text: str, requirements: Sequence[str]) -> BuildFailure:
+    package = _package(text, requirements)
+    return BuildFailure(
+        "network",
+        f"uv is set to work offline (UV_OFFLINE) and {package or 'a package'} is not in its cache",
+        package,
+        "Unset UV_OFFLINE, or name a folder with the wheels: PIP_FIND_LINKS=/path",
+    )
+
+
+def _network(text: str, requirements: Sequence[str]) -> BuildFailure:
+    match = _URL.search(text)
+    host = host_of(match["url"]) if match else "the package index"
+    causes = re.findall(r"(?:cause:|╰─▶|├─▶|Caused by:)\s*(.+)", text)
+    reason = causes[-1].strip() if causes else _error_lines(text)
+    return BuildFailure(
+        "network",
+        f"{host} cannot be reached: {reason}",
+        _package(text, requirements) or _package_in_url(match["url"] if match else ""),
+        "Check the network and the index address (pip config list), or work from a folder of "
+        "wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=/path",
+    )
+
+
+def _unresolvable(text: str, requirements: Sequence[str]) -> BuildFailure:
+    match = _BECAUSE.search(text)
+    reason = re.sub(r"\s+", " ", match["reason"] if match else text).strip()
+    reason = re.sub(
+        r",? ?(?:and |so |)?we can conclude that your requirements are unsatisfiable\.?$",
+        "",
+        reason,
+    )
+    return BuildFailure(
+        "unresolvable",
+        f"No set of packages fits the requirements: {reason}",
+        _package(text, requirements),
+        _hint(text) or "Loosen or correct the requirement, or ask for another Python version",
+    )
+
+
+def _not_built(text: str, requirements: Sequence[str]) -> BuildFailure:
+    match = _NOT_BUILT.search(text)
+    what = match["what"] if match else None
+    package = merging.package_name(what) if what else _package(text, requirements)
+    said = [line.strip() for line in _SECTION.split(text)[-1].splitlines() if line.strip()]
+    said = [line for line in said if not line.startswith("hint:")]
+    reason = said[-1] if said else _error_lines(text)
+    return BuildFailure(
+        "build_failed",
+        f"{what or package or 'A package'} could not be built from source: {reason}",
+        package,
+        "The compiler's output is in the log above; install what it misses, or ask for a version "
+        "or a Python that has a ready wheel",
+    )
+
+
+def _package(text: str, requirements: Sequence[str]) -> str | None:
+    """The user's requirement that the text speaks of, else the first package it names."""
+    own = {merging.package_name(line) for line in requirements}
+    named = [merging.canonical_name(name) for name in _REQUIRED.findall(text)]
+    first = re.search(r"Because (?:only )?([A-Za-z0-9][A-Za-z0-9._-]*)", text)
+    if first and first[1] not in ("you", "there", "the", "all"):
+        named.append(merging.package_name(first[1]))
+    return next((name for name in named if name in own), named[0] if named else None)
+
+
+def _package_in_url(url: str) -> str | None:
+    match = re.search(r"/simple/([^/]+)/?$", url)
+    return match[1] if match else None
+
+
+def _hint(text: str) -> str:
+    return " ".join(re.sub(r"\s+", " ", match["hint"]).strip() for match in _HINT.finditer(text))
+
+
+def _line_with(pattern: re.Pattern[str], text: str) -> str:
+    lines = (line.strip() for line in text.splitlines() if pattern.search(line))
+    return next(lines, "").removeprefix("hint: ")
+
+
+def _error_lines(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    start = next((n for n, line in enumerate(lines) if line.startswith("error:")), -3)
+    return " ".join(lines[start:][:4]).removeprefix("error: ") or "uv failed without a message"

@@ -1,0 +1,148 @@
+"""Running uv: where it is, what it may see of our environment, its output line by line."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from runyard.environments import cache
+from runyard.environments.failures import BuildFailure
+
+# These would lead uv to another environment, or another project, than the one we name.
+_MISLEADING = (
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "UV_PROJECT",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON",
+    "UV_SYSTEM_PYTHON",
+    "UV_VENV_CLEAR",
+    "UV_VENV_SEED",
+    "UV_WORKING_DIR",
+)
+_KEPT_LINES = 5000
+_PATIENCE_S = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Ended(NamedTuple):
+    """How uv ended: exit code (negative: the signal) and its output, redacted."""
+
+    exit_code: int
+    output: str
+
+
+def find_uv() -> str:
+    """Return the path of uv: ``$RUNYARD_UV``, the one installed with runyard, or that on PATH."""
+    own = os.environ.get("RUNYARD_UV")
+    if own:
+        return own
+    import uv
+
+    try:
+        return uv.find_uv_bin()
+    except FileNotFoundError:
+        path = shutil.which("uv")
+    if path:
+        return path
+    raise BuildFailure("failed", "uv is not installed", hint="pip install uv, or set RUNYARD_UV")
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables uv runs with: the user's, pip's settings, and how it prints."""
+    variables = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    # Wrapped lines would be hard to read in a log file, and could cut an address in two.
+    variables.update({"UV_NO_WRAP": "1", "NO_COLOR": "1"}, **settings)
+    if "UV_LINK_MODE" not in variables and not _on_one_file_system(variables):
+        # uv then copies anyway, but warns at every build.
+        variables["UV_LINK_MODE"] = "copy"
+    return variables
+
+
+def run(
+    arguments: Iterable[str],
+    variables: Mapping[str, str],
+    on_line: Callable[[str], str],
+    keep_open: int,
+) -> Ended:
+    """Run uv to its end; ``on_line`` gets every line as it comes and returns what to keep.
+
+    ``keep_open`` is the descriptor of the build lock. uv is killed when this process dies, and
+    ended with everything it started when this function is left by an exception.
+    """
+    process = subprocess.Popen(
+        [*arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(variables),
+        # No project or uv.toml of the folder that happens to be current.
+        cwd="/",
+        pass_fds=(keep_open,) if keep_open >= 0 else (),
+        # The worker has one thread, so running code between fork and exec is safe.
+        preexec_fn=_die_with_parent,  # noqa: PLW1509
+        errors="replace",
+        text=True,
+    )
+    kept: list[str] = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            kept.append(on_line(line.rstrip("\n")))
+            del kept[:-_KEPT_LINES]
+        return Ended(process.wait(), "\n".join(kept))
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask uv to stop, then insist; compilers it started are ended too."""
+    import psutil
+
+    try:
+        started = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        started = []
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for child in started:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+# Looked up before the fork: the child must not import or allocate much.
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
+
+
+def _die_with_parent() -> None:
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _on_one_file_system(variables: Mapping[str, str]) -> bool:
+    default = os.path.join(cache.xdg_cache_home(), "uv")
+    ours = _nearest(cache.cache_dir())
+    return (
+        os.stat(_nearest(variables.get("UV_CACHE_DIR") or default)).st_dev == os.stat(ours).st_dev
+    )
+
+
+def _nearest(path: str) -> str:
+    path = os.path.abspath(path)
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
