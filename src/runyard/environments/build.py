@@ -87,7 +87,7 @@ class Build:
                 f"The interpreter {spec.interpreter} does not start: {answer}",
                 hint="Correct python.interpreter_path of the environment",
             )
-        lock = self._freeze(spec.interpreter, descriptor=-1)
+        lock = self._freeze(spec.interpreter)
         self.say(f"Python {answer.version} with {_packages(len(lock))}; nothing is installed")
         return self._result(answer.prefix, spec.interpreter, answer.version, lock, reused=True)
 
@@ -96,24 +96,23 @@ class Build:
         if marker is not None:
             return self._reused(marker)
         self._say_plan()
-        with BuildLock(f"{self._prefix}.lock", self.say) as lock:
+        with BuildLock(f"{self._prefix}.lock", self.say):
             marker = cache.built(self._spec.key)
             if marker is not None:
                 return self._reused(marker)
-            # What a killed build left.
-            _remove(self._prefix)
+            self._clear_leftovers()
             try:
-                return self._make(lock.descriptor)
+                return self._make()
             except BaseException:
                 _remove(self._prefix)
                 raise
 
-    def _make(self, descriptor: int) -> dict[str, Any]:
+    def _make(self) -> dict[str, Any]:
         started = time.monotonic()
-        self._make_prefix(descriptor)
+        self._make_prefix()
         if self._spec.requirements:
-            self._install(descriptor)
-        lock = self._freeze(self._python, descriptor) if self._spec.requirements else []
+            self._install()
+        lock = self._freeze(self._python) if self._spec.requirements else []
         seconds = round(time.monotonic() - started, 3)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
         self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._prefix}")
@@ -121,9 +120,16 @@ class Build:
             self._prefix, self._python, self._spec.python_version, lock, reused=False
         )
 
+    def _clear_leftovers(self) -> None:
+        """Remove what a killed build left, and whatever of it still runs."""
+        if os.path.lexists(self._prefix):
+            self.say("Removing what an unfinished build left")
+            uv_program.end_others(self._prefix)
+            _remove(self._prefix)
+
     # The steps of uv
 
-    def _make_prefix(self, descriptor: int) -> None:
+    def _make_prefix(self) -> None:
         interpreter = self._spec.interpreter
         if not os.access(interpreter, os.X_OK):
             raise BuildFailure(
@@ -131,11 +137,9 @@ class Build:
                 f"Python {self._spec.python_version} is no longer at {interpreter}",
                 hint="Submit again: the interpreters of this machine are then looked up anew",
             )
-        self._uv(
-            ["venv", "--quiet", "--no-project", "--python", interpreter, self._prefix], descriptor
-        )
+        self._uv(["venv", "--quiet", "--no-project", "--python", interpreter, self._prefix])
 
-    def _install(self, descriptor: int) -> None:
+    def _install(self) -> None:
         spec = self._spec
         # Only these options are lines of a file for uv: the others are settings of ours.
         nested = [line for line in spec.options if line.startswith(("--requirement", "--constr"))]
@@ -143,21 +147,19 @@ class Build:
         if spec.constraints:
             arguments += ["-c", self._write("constraints.txt", spec.constraints)]
         arguments += self._settings.uv_arguments()
-        self._uv(["pip", "install", "--python", self._python, *arguments], descriptor)
+        self._uv(["pip", "install", "--python", self._python, *arguments])
 
-    def _freeze(self, python: str, descriptor: int) -> list[str]:
+    def _freeze(self, python: str) -> list[str]:
         """What is installed, as ``pip freeze`` prints it."""
         command = [uv_program.find_uv(), "pip", "freeze", "--quiet", "--python", python]
-        ended = uv_program.run(
-            command, self._variables, lambda line: redact(line, self._secrets), descriptor
-        )
+        ended = uv_program.run(command, self._variables, lambda line: redact(line, self._secrets))
         if ended.exit_code != 0:
             raise failures.of_output(ended.output, ended.exit_code, (), self._prefix)
         return ended.output.splitlines()
 
-    def _uv(self, arguments: list[str], descriptor: int) -> None:
+    def _uv(self, arguments: list[str]) -> None:
         command = [uv_program.find_uv(), *arguments]
-        ended = uv_program.run(command, self._variables, self.say, descriptor)
+        ended = uv_program.run(command, self._variables, self.say)
         if ended.exit_code != 0:
             raise failures.of_output(
                 ended.output, ended.exit_code, self._spec.requirements, self._prefix

@@ -18,30 +18,28 @@ _REPORT_EVERY_S = 5.0
 class BuildLock:
     """Holds the lock file ``path`` while in a ``with`` block.
 
-    The kernel frees the lock when the last process that has the file open is gone, so a killed
-    builder leaves nothing to clean up. ``descriptor`` is handed to the programs the builder
-    starts: as long as one of those still writes, no other builder begins. The file stays; taking
-    it away would let two builders hold two different files of the same name.
+    The kernel frees the lock when the process is gone, so a killed builder blocks nobody. The
+    file stays; taking it away would let two builders hold two different files of the same name.
     """
 
     def __init__(self, path: str, say: Callable[[str], object]) -> None:
         self._path = path
         self._say = say
-        self.descriptor = -1
+        self._descriptor = -1
 
     def __enter__(self) -> BuildLock:
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._wait()
             self._sign()
         except BaseException:
-            os.close(self.descriptor)
+            os.close(self._descriptor)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
+        os.close(self._descriptor)
 
     def _wait(self) -> None:
         """Take the lock; say at once and then every few seconds who has it."""
@@ -59,19 +57,19 @@ class BuildLock:
 
     def _taken(self) -> bool:
         try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
     def _sign(self) -> None:
         signature = {"pid": os.getpid(), "host": platform.node(), "started": time.time()}
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, json.dumps(signature).encode(), 0)
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(signature).encode(), 0)
 
     def _holder(self) -> str:
         try:
-            holder: dict[str, Any] = json.loads(os.pread(self.descriptor, 4096, 0))
+            holder: dict[str, Any] = json.loads(os.pread(self._descriptor, 4096, 0))
             since = time.strftime("%H:%M:%S", time.localtime(holder["started"]))
             return f"process {holder['pid']} on {holder['host']}, since {since}"
         except (ValueError, KeyError, TypeError):

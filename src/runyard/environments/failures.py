@@ -159,18 +159,22 @@ def _unresolvable(text: str, requirements: Sequence[str]) -> BuildFailure:
 
 def _not_built(text: str, requirements: Sequence[str]) -> BuildFailure:
     match = _NOT_BUILT.search(text)
-    what = match["what"] if match else None
-    package = merging.package_name(what) if what else _package(text, requirements)
-    said = [line.strip() for line in _SECTION.split(text)[-1].splitlines() if line.strip()]
-    said = [line for line in said if not line.startswith("hint:")]
-    reason = said[-1] if said else _error_lines(text)
+    package = merging.package_name(match["what"]) if match else _package(text, requirements)
     return BuildFailure(
         "build_failed",
-        f"{what or package or 'A package'} could not be built from source: {reason}",
+        f"{package or 'A package'} could not be built from source: {_backend_reason(text)}",
         package,
         "The compiler's output is in the log above; install what it misses, or ask for a version "
         "or a Python that has a ready wheel",
     )
+
+
+def _backend_reason(text: str) -> str:
+    """The last line that speaks of an error, past those that only say that a command failed."""
+    output = _SECTION.split(text)[-1].split("\nhint:")[0] if _SECTION.search(text) else ""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if "rror" in line and "non-zero exit status" not in line]
+    return next(reversed(telling or lines), _error_lines(text))
 
 
 def _package(text: str, requirements: Sequence[str]) -> str | None:

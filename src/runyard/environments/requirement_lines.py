@@ -185,7 +185,7 @@ class _Reader:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            raise _bad(text, origin, _what_is_wrong(text, error)) from error
+            raise _bad(text, origin, _what_is_wrong(text, error)) from None
         if _AZUREML.match(merging.canonical_name(requirement.name)):
             if not constraining:
                 self.found.notices.append(

@@ -70,12 +70,11 @@ def run(
     arguments: Iterable[str],
     variables: Mapping[str, str],
     on_line: Callable[[str], str],
-    keep_open: int,
 ) -> Ended:
     """Run uv to its end; ``on_line`` gets every line as it comes and returns what to keep.
 
-    ``keep_open`` is the descriptor of the build lock. uv is killed when this process dies, and
-    ended with everything it started when this function is left by an exception.
+    uv is killed when this process dies, and ended with everything it started when this function
+    is left by an exception.
     """
     process = subprocess.Popen(
         [*arguments],
@@ -85,7 +84,6 @@ def run(
         env=dict(variables),
         # No project or uv.toml of the folder that happens to be current.
         cwd="/",
-        pass_fds=(keep_open,) if keep_open >= 0 else (),
         # The worker has one thread, so running code between fork and exec is safe.
         preexec_fn=_die_with_parent,  # noqa: PLW1509
         errors="replace",
@@ -101,6 +99,29 @@ def run(
     except BaseException:
         _end(process)
         raise
+
+
+def end_others(prefix: str) -> None:
+    """End every uv that still works on the environment at ``prefix``, and wait until it is gone.
+
+    For whoever holds its build lock. The kernel kills uv with its builder, but frees the lock of
+    that builder a moment before.
+    """
+    import psutil
+
+    python = os.path.join(prefix, "bin", "python")
+    others = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if {prefix, python} & set(process.info["cmdline"] or ())
+        and os.path.basename(process.info["cmdline"][0]).startswith("uv")
+    ]
+    for process in others:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(others, timeout=_PATIENCE_S)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
