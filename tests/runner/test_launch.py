@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from runyard.runner import launch
-from tests.runner import harness
+from runyard.testing import runs
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_the_shell_expands_for_itself() -> None:
 
 
 def test_the_submitters_python_settings_stay_out(tmp_path: Path) -> None:
-    run = harness.make_run(harness.workspace(tmp_path))
-    environment = {**harness.spec()["environment"], "kind": "venv"}
-    record = {"spec": harness.spec(environment=environment, environment_variables={"A": "1"})}
+    run = runs.make_run(runs.workspace(tmp_path))
+    environment = {**runs.spec()["environment"], "kind": "venv"}
+    record = {"spec": runs.spec(environment=environment, environment_variables={"A": "1"})}
     prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
     inherited = {"PYTHONPATH": "/leak", "VIRTUAL_ENV": "/old", "PYTHONHOME": "/h", "PATH": "/bin"}
     env = launch.variables(run, record, prefix, inherited)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from runyard.history import targets
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from runyard.history.targets import TargetState
-    from runyard.record.layout import RunDirectory
-    from runyard.record.owner import Ownership
 
 Handle = dict[str, Any]
 """What a target needs to find a run it started again; JSON, kept in ``handle.json``."""
@@ -28,32 +26,11 @@ class Problem(NamedTuple):
     message: str
 
 
-class ComputeTarget(Protocol):
-    """Where a run runs."""
+class ComputeTarget(targets.ComputeTarget, Protocol):
+    """Where a run runs: what history asks of a target, and what planning asks."""
 
     def check(self, spec: Any) -> list[Problem]:
         """What of this JobSpec the target cannot do; empty when it can. Starts nothing."""
-        ...
-
-    def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
-        """Start a runner for the run and return at once.
-
-        ``ownership`` is the run's lock, held by the caller: a target on this machine lets the
-        runner inherit it. ``secrets`` are environment variables that must not touch the disk.
-        Raises ComputeTargetException or OSError when no runner was started.
-        """
-        ...
-
-    def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
-        """Whether the runners live; many at once, answers in the same order."""
-        ...
-
-    def cancel(self, handle: Handle) -> None:
-        """Ask for the end of a run. Idempotent; nothing happens once it has ended."""
-        ...
-
-    def reap(self, run: RunDirectory) -> None:
-        """End processes of a run whose runner is gone. Idempotent."""
         ...
 
 

@@ -1,4 +1,8 @@
-"""Runs made by hand from the run directory's own format: no client code between test and runner."""
+"""Runs made by hand from the run directory's own format: no client code between test and runner.
+
+For tests of compute targets and of the runner. Functions that wait raise AssertionError when what
+they wait for does not come.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runyard.computes.local import LocalTarget
+from runyard.computes.protocol import ComputeTarget, Handle
 from runyard.record import creation, events, owner
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -18,6 +22,7 @@ PYTHON_VERSION = ".".join(str(part) for part in sys.version_info[:3])
 
 
 def workspace(folder: Path) -> WorkspaceDirectory:
+    """An empty workspace in ``folder/.runyard``."""
     directory = WorkspaceDirectory(str(folder / ".runyard"))
     for name in ("runs", "blobs", "snapshots"):
         (Path(directory.path) / name).mkdir(parents=True)
@@ -41,6 +46,7 @@ def snapshot(directory: WorkspaceDirectory, files: dict[str, str]) -> str:
 
 
 def spec(**changes: Any) -> dict[str, Any]:
+    """The ``spec`` of a run.json: ``train.py`` under this interpreter, but for ``changes``."""
     environment: dict[str, Any] = {
         "name": "current",
         "kind": "user_managed",
@@ -92,11 +98,14 @@ def make_run(
     return creation.create_run(directory, "exp", record)
 
 
-def start(run: RunDirectory, secrets: dict[str, str] | None = None) -> dict[str, Any]:
+def start(
+    target: ComputeTarget, run: RunDirectory, secrets: dict[str, str] | None = None
+) -> Handle:
+    """Submit a run as the client does: holding its lock until the target has it."""
     ownership = owner.take(run.lock)
-    assert ownership is not None
+    assert ownership is not None, f"somebody runs {run.path} already"
     try:
-        return LocalTarget().submit(run, ownership, secrets or {})
+        return target.submit(run, ownership, secrets or {})
     finally:
         ownership.release()
 
@@ -110,20 +119,14 @@ def wait_for(condition: Any, timeout_s: float = 30.0) -> None:
 
 
 def finish(run: RunDirectory, timeout_s: float = 30.0) -> State:
-    """Wait until the runner is gone; returns how the run ended."""
+    """Wait for the end of a run and of its runner; returns how it ended."""
+    wait_for(lambda: events.read_state(run).status.ended, timeout_s)
     wait_for(lambda: not owner.is_held(run.lock), timeout_s)
-    state = events.read_state(run)
-    assert state.status.ended, Path(run.runner_log).read_text()
-    return state
-
-
-def run_script(
-    directory: WorkspaceDirectory, text: str, **changes: Any
-) -> tuple[RunDirectory, State]:
-    run = make_run(directory, text, **changes)
-    start(run)
-    return run, finish(run)
+    return events.read_state(run)
 
 
 def log_of(run: RunDirectory) -> str:
+    """What the script has printed so far; '' when it has not begun."""
+    if not Path(run.std_log).exists():
+        return ""
     return Path(run.std_log).read_text(errors="replace")

@@ -1,0 +1,31 @@
+"""This machine keeps the promises of a compute target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from runyard.computes.local import LocalTarget
+from runyard.computes.protocol import ComputeTarget
+from runyard.history.targets import TargetState
+from runyard.testing import ComputeTargetConformance, runs
+
+
+class TestLocalTarget(ComputeTargetConformance):
+    @pytest.fixture
+    def target(self) -> ComputeTarget:
+        return LocalTarget()
+
+
+def test_what_one_machine_cannot_do_is_a_problem() -> None:
+    problems = LocalTarget().check(SimpleNamespace(**runs.spec(node_count=2, processes_per_node=4)))
+    assert [problem.parameter for problem in problems] == ["node_count", "process_count_per_node"]
+    assert "'local' is one machine" in problems[0].message
+
+
+def test_another_machines_runs_are_unknown_here(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    handle = {"run": run.path, "host": "elsewhere", "pid": 1}
+    assert LocalTarget().poll([handle]) == [TargetState.UNKNOWN]
