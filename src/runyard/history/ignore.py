@@ -82,7 +82,7 @@ class Rules:
         self.above = above
         self.nested = nested
         place = os.fsencode(f"{base}\0{above}\0{nested}\0")
-        self.digest = blake3((parent.digest if parent else b"") + place + text).digest()
+        self.digest: bytes = blake3((parent.digest if parent else b"") + place + text).digest()
 
     def inside(self, prefix: str, folder: str) -> "Rules":
         """The rules in force in ``folder``, whose ``.gitignore`` exists; ``prefix`` as in ``base``.

@@ -1,0 +1,273 @@
+"""The snapshots of a workspace: content-addressed copies of source folders (spec 9.3).
+
+What goes in: `runyard.history.ignore`. What becomes of symlinks: `runyard.history.symlinks`. Fifos,
+sockets and devices are left out with a warning and never opened. Empty folders are kept, and so
+are folders whose whole content is left out. The source is only read.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.errors import SnapshotException, UserErrorException
+from runyard.history.blobs import BlobStore, UnreadableFile, VanishedFile
+from runyard.history.manifest import SnapshotDiff, SnapshotEntry, compare, encode, entries_of
+from runyard.history.snapshot_limit import (
+    DEFAULT_LIMIT_BYTES,
+    check_limit,
+    limit_in_force,
+    summarise,
+)
+from runyard.history.source_folder import Folder
+from runyard.history.source_tree import SourceTree
+from runyard.history.stat_cache import RACY_FOLDER, StatCache, Summary
+from runyard.record.workdir import materialise, read_manifest
+
+__all__ = [
+    "DEFAULT_LIMIT_BYTES",
+    "Snapshot",
+    "SnapshotDiff",
+    "SnapshotEntry",
+    "SnapshotPlan",
+    "SnapshotStore",
+]
+
+
+@dataclass(frozen=True)
+class SnapshotPlan:
+    """What `SnapshotStore.take` would store: number of files, their bytes, what stays out.
+
+    ``skipped`` holds the first 1,000 relative paths left out, folders ending in '/'; ``largest``
+    up to ten (relative path, bytes), largest first.
+    """
+
+    files: int
+    size_bytes: int
+    skipped: tuple[str, ...]
+    largest: tuple[tuple[str, int], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A stored snapshot. ``reused_files`` of ``files`` did not have to be read again."""
+
+    id: str
+    files: int
+    size_bytes: int
+    warnings: tuple[str, ...]
+    reused_files: int
+
+
+class SnapshotStore:
+    """Takes snapshots of source folders into a workspace, and gives them back.
+
+    Uses ``blobs/``, ``snapshots/`` and ``cache/`` of ``workspace_dir``. Any number of processes may
+    use one workspace at a time.
+    """
+
+    def __init__(self, workspace_dir: Path) -> None:
+        self._workspace = Path(os.path.realpath(workspace_dir))
+        self._manifests = self._workspace / "snapshots"
+        self._blobs_dir = self._workspace / "blobs"
+        self._blobs = BlobStore(self._blobs_dir)
+
+    def plan(self, source: Path, *, limit_bytes: int | None = DEFAULT_LIMIT_BYTES) -> SnapshotPlan:
+        """What `take` would store. Writes nothing. Raises as `take` does, save that a file that
+        keeps changing is not noticed."""
+        root, limit = self._checked(source), limit_in_force(limit_bytes)
+        cache = self._open_cache(root)
+        tree = SourceTree(root, str(self._workspace), cache)
+        summary = _summary(tree, cache)
+        _refuse_unreadable(root, tree.unreadable + _closed_files(tree))
+        check_limit(root, summary, limit)
+        return SnapshotPlan(
+            files=summary.files,
+            size_bytes=summary.size_bytes,
+            skipped=tuple(map(os.fsdecode, summary.skipped)),
+            largest=tuple((os.fsdecode(path), size) for path, size in summary.largest),
+            warnings=_texts(summary),
+        )
+
+    def take(self, source: Path, *, limit_bytes: int | None = DEFAULT_LIMIT_BYTES) -> Snapshot:
+        """Store the folder and return its snapshot; an unchanged tree has an unchanged id.
+
+        ``limit_bytes`` bounds the files' total; None: no bound. The default, 300 MB, gives way to
+        ``RUNYARD_SNAPSHOT_LIMIT_MB``. Raises `UserErrorException` when the source is not a folder,
+        `SnapshotException` when it is too large, or files cannot be read or keep changing.
+        """
+        root, limit = self._checked(source), limit_in_force(limit_bytes)
+        cache = self._open_cache(root)
+        stamp_ns = time.time_ns()
+        tree = SourceTree(root, str(self._workspace), cache)
+        _refuse_unreadable(root, tree.unreadable)
+        summary = _summary(tree, cache)
+        check_limit(root, summary, limit)
+        if tree.unchanged and cache.snapshot_id:
+            files = summary.files
+            return Snapshot(cache.snapshot_id, files, summary.size_bytes, _texts(summary), files)
+        read = self._store(root, tree.folders)
+        return self._finish(tree, cache, stamp_ns, read)
+
+    def manifest_path(self, snapshot_id: str) -> Path:
+        """Where the manifest of that snapshot lies. Raises `SnapshotException` for no id."""
+        if not re.fullmatch("[0-9a-f]{32}", snapshot_id):
+            raise SnapshotException(
+                f"{snapshot_id!r} is not a snapshot id: one has 32 digits of 0-9 and a-f."
+            )
+        return self._manifests / f"{snapshot_id}.json"
+
+    def entries(self, snapshot_id: str) -> list[SnapshotEntry]:
+        """What the snapshot holds, sorted by path. Raises `SnapshotException` when unknown."""
+        path = self.manifest_path(snapshot_id)
+        try:
+            return [SnapshotEntry(*entry) for entry in read_manifest(str(path))]
+        except FileNotFoundError as error:
+            raise SnapshotException(
+                f"There is no snapshot {snapshot_id} in the workspace {self._workspace}.", error
+            ) from error
+
+    def restore(self, snapshot_id: str, destination: Path) -> None:
+        """Copy the whole snapshot to ``destination``, which is made, or is an empty folder.
+
+        Raises `UserErrorException` when something is there already, `SnapshotException` when the
+        snapshot is unknown or damaged.
+        """
+        self.entries(snapshot_id)
+        if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+            raise UserErrorException(
+                f"{destination} is there already and is not an empty folder; choose another."
+            )
+        destination.mkdir(parents=True, exist_ok=True)
+        manifest = str(self.manifest_path(snapshot_id))
+        materialise(manifest, str(self._blobs_dir), str(destination))
+
+    def archive(self, snapshot_id: str, zip_path: Path) -> Path:
+        """Write the snapshot as a zip, replacing one that is there; returns ``zip_path``."""
+        from runyard.history.snapshot_zip import write_zip
+
+        write_zip(self.entries(snapshot_id), self._blobs, zip_path)
+        return zip_path
+
+    def diff(self, a: str, b: str) -> SnapshotDiff:
+        """What changed from snapshot ``a`` to snapshot ``b``."""
+        return compare(self.entries(a), self.entries(b))
+
+    def _checked(self, source: Path) -> str:
+        """The real path of the source."""
+        root = os.path.realpath(source)
+        if not os.path.isdir(root):
+            problem = "is a file" if os.path.exists(root) else "does not exist"
+            raise UserErrorException(
+                f"source_directory {str(source)!r} {problem} (looked at {root}). Give the folder "
+                "that holds the entry script, relative to the current folder or absolute."
+            )
+        if root == str(self._workspace):
+            raise UserErrorException(
+                f"source_directory {str(source)!r} is the workspace's own folder, where runs and "
+                "snapshots are kept. Put the script in a folder of its own."
+            )
+        return root
+
+    def _open_cache(self, root: str) -> StatCache:
+        cache = StatCache(self._workspace, root)
+        if cache.snapshot_id and not self.manifest_path(cache.snapshot_id).exists():
+            cache.void()
+        return cache
+
+    def _store(self, root: str, folders: list[Folder]) -> int:
+        """Read and store what is not known; returns how many files that were."""
+        read = 0
+        unreadable: list[str] = []
+        for folder in folders:
+            if None in folder.blobs:
+                read += folder.blobs.count(None)
+                unreadable += self._store_folder(folder)
+        _refuse_unreadable(root, unreadable)
+        return read
+
+    def _store_folder(self, folder: Folder) -> list[str]:
+        """Returns the files that may not be read; vanished ones are dropped from the folder."""
+        unreadable: list[str] = []
+        for place, name in enumerate(folder.names):
+            if folder.blobs[place] is not None:
+                continue
+            try:
+                folder.blobs[place], folder.keys[place] = self._blobs.put(folder.place(name))
+            except UnreadableFile:
+                unreadable.append(folder.prefix + name)
+            except VanishedFile:
+                folder.flags |= RACY_FOLDER
+            except OSError as error:
+                raise SnapshotException(
+                    f"Storing {folder.place(name)} in {self._blobs_dir} failed: {error}", error
+                ) from error
+        folder.drop_unstored()
+        return unreadable
+
+    def _finish(self, tree: SourceTree, cache: StatCache, stamp_ns: int, read: int) -> Snapshot:
+        entries = entries_of(tree.folders)
+        snapshot_id, content = encode(entries)
+        self._write_manifest(snapshot_id, content)
+        summary = summarise(tree.folders)
+        # Losing the cache costs time only; the snapshot is stored.
+        with contextlib.suppress(OSError):
+            cache.save(stamp_ns, snapshot_id, summary, [f.cached(stamp_ns) for f in tree.folders])
+        reused = max(0, summary.files - read)
+        return Snapshot(
+            snapshot_id, summary.files, summary.size_bytes, _texts(summary), reused_files=reused
+        )
+
+    def _write_manifest(self, snapshot_id: str, content: bytes) -> None:
+        path = self.manifest_path(snapshot_id)
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size == len(content):
+                return  # another size: cut short by a power loss
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+        part.write_bytes(content)
+        part.replace(path)
+
+
+def _summary(tree: SourceTree, cache: StatCache) -> Summary:
+    """The totals; completes the folders when they are not those of last time."""
+    if tree.unchanged and cache.summary:
+        return cache.summary
+    tree.fill()
+    return summarise(tree.folders)
+
+
+def _texts(summary: Summary) -> tuple[str, ...]:
+    return tuple(map(os.fsdecode, summary.warnings))
+
+
+def _closed_files(tree: SourceTree) -> list[str]:
+    """Files that must be read and may not be."""
+    return [
+        folder.prefix + name
+        for folder in tree.folders
+        for name, blob in zip(folder.names, folder.blobs, strict=False)
+        if blob is None and not os.access(folder.place(name), os.R_OK, effective_ids=True)
+    ]
+
+
+def _refuse_unreadable(root: str, paths: list[str]) -> None:
+    if not paths:
+        return
+    shown = [f"  {path}" for path in sorted(paths)[:20]]
+    if len(paths) > len(shown):
+        shown.append(f"  and {len(paths) - len(shown)} more")
+    raise SnapshotException(
+        "\n".join(
+            [
+                f"These paths of the source folder {root} cannot be read:",
+                *shown,
+                "Make them readable (chmod u+r FILE, chmod u+rx FOLDER), or leave them out by "
+                "naming them in .amlignore.",
+            ]
+        )
+    )
