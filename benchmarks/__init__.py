@@ -1,0 +1,1 @@
+"""Measurements against the budgets of the design, each beside what it is compared with."""
