@@ -28,7 +28,13 @@ class TargetState(enum.Enum):
 
 
 class ComputeTarget(Protocol):
-    """Where runs run. A handle is what ``submit`` returned: JSON, kept as ``handle.json``."""
+    """Where runs run; ``runyard.computes.protocol`` has the whole contract.
+
+    A handle is what ``submit`` returned: JSON, kept as ``handle.json``.
+    """
+
+    def check(self, spec: Any) -> Sequence[Any]:
+        """What of this JobSpec the target cannot do; empty when it can."""
 
     def submit(
         self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]

@@ -1,0 +1,206 @@
+"""Law *no run lies*: a run whose runner and processes are gone is never shown as Running.
+
+Every open of a workspace looks at the runs that have not ended. A held lock is proof of life.
+Where it is free, the run's target says whether the run is gone; whoever finds that takes the
+lock, ends what processes are left, and writes the end. A run with a held lock is never ended.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runyard.errors import RunyardError
+from runyard.history.entry import target_name
+from runyard.history.targets import ComputeTarget, TargetState, load_target
+from runyard.record import jsonl, owner
+from runyard.record.events import EventLog, cancel_requested, read_state
+from runyard.record.layout import RunDirectory
+from runyard.record.states import Reason
+
+GRACE_S = 5.0
+"""A run this young whose lock nobody has signed is left alone: its creator is about to."""
+
+HANDLE = "handle.json"
+"""What ``ComputeTarget.submit`` returned, written by submission."""
+
+_warned: set[str] = set()
+
+
+def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time) -> frozenset[str]:
+    """End the runs that are lost; returns the paths of those that cannot be reached.
+
+    ``runs`` have not ended, parents come before children. ``now``: seconds since 1970.
+    """
+    silent: set[str] = set()
+    at_targets: dict[str, list[RunDirectory]] = {}
+    for run in runs:
+        try:
+            record = jsonl.read_json(run.run_json)
+            if _is_alive(run, record, now()):
+                continue
+            target = target_name(record)
+            if target is not None:
+                at_targets.setdefault(target, []).append(run)
+            elif not _settle_own_runner(run, record):
+                silent.add(run.path)
+        except (OSError, ValueError):
+            silent.add(run.path)  # unreadable, or in a folder that cannot be written
+    for name, group in at_targets.items():
+        silent.update(_settle_at_target(name, group))
+    return frozenset(silent)
+
+
+def reconcile_run(run: RunDirectory, now: Callable[[], float] = time.time) -> bool:
+    """End one run if it is lost, after its parent; returns whether it can be reached."""
+    return run.path not in reconcile([*_unended_parent(run), run], now)
+
+
+def _unended_parent(run: RunDirectory) -> list[RunDirectory]:
+    try:
+        parent = jsonl.read_json(run.run_json).get("parent")
+    except (OSError, ValueError):
+        return []
+    found = None if parent is None else _sibling(run, parent)
+    return [found] if found is not None and not read_state(found).status.ended else []
+
+
+def _sibling(run: RunDirectory, run_id: str) -> RunDirectory | None:
+    found = run.workspace.run(run.experiment, run_id)
+    return found if os.path.isfile(found.run_json) else None
+
+
+def _is_alive(run: RunDirectory, record: dict[str, Any], now: float) -> bool:
+    """Whether the lock alone shows that the run has, or is about to get, a runner.
+
+    A lock nobody has signed is not probed while the run is young: a probe holds the lock for a
+    moment, in which its creator would fail to take it.
+    """
+    last = owner.signature(run.lock)
+    if not last:
+        return now - float(record.get("created", 0.0)) < GRACE_S
+    try:
+        return owner.is_held(run.lock)
+    except OSError:  # no right to open it for writing
+        return owner.is_alive(last) is True
+
+
+def _settle_own_runner(run: RunDirectory, record: dict[str, Any]) -> bool:
+    """A run that the process which started it supervises. False: it cannot be reached."""
+    last = owner.signature(run.lock)
+    if not last:
+        return _settle_unstarted(run, record)
+    alive = owner.is_alive(last)
+    if alive is None:
+        return False
+    # Alive without its lock: a script that closed all its open files. It will end in time.
+    return alive or end_lost(run, Reason.RUNNER_LOST, _never_completed(last))
+
+
+def _settle_unstarted(run: RunDirectory, record: dict[str, Any]) -> bool:
+    parent_id = record.get("parent")
+    parent = _sibling(run, parent_id) if parent_id else None
+    if parent is not None and not read_state(parent).status.ended:
+        return True
+    why = f"its parent {parent_id} ended" if parent_id else "the process that created it ended"
+    return end_lost(run, Reason.CANCELLED, f"never started: {why} first")
+
+
+def _never_completed(last: dict[str, Any]) -> str:
+    return (
+        f"The process that started this run ({_who(last)}) ended, and run.complete() was never "
+        "called. Use `with run:`, or call complete() or fail() in a finally block."
+    )
+
+
+def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
+    """Ask the target about all its runs at once; returns the paths of those it does not know."""
+    try:
+        target = load_target(name)
+        states = target.poll([_handle(run) for run in runs])
+        if len(states) != len(runs):
+            raise RunyardError(f"poll of {len(runs)} runs returned {len(states)} states")
+    except Exception as error:  # a plug-in's: it must not keep anybody from reading history
+        _warn_once(name, error)
+        return [run.path for run in runs]
+    return [
+        run.path
+        for run, state in zip(runs, states, strict=True)
+        if not _settle(run, state, name, target)
+    ]
+
+
+def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTarget) -> bool:
+    if state is not TargetState.GONE:
+        return state is TargetState.ALIVE
+    try:
+        if cancel_requested(run):
+            text = "Cancelled; the runner was gone before it could carry it out."
+            return end_lost(run, Reason.CANCELLED, text, target)
+        return end_lost(run, Reason.RUNNER_LOST, _lost(run), target)
+    except Exception as error:
+        _warn_once(name, error)
+        return False
+
+
+def _handle(run: RunDirectory) -> dict[str, Any]:
+    try:
+        return jsonl.read_json(run.join(HANDLE))
+    except (FileNotFoundError, ValueError):
+        return {"run": run.path}
+
+
+def _lost(run: RunDirectory) -> str:
+    last = owner.signature(run.lock)
+    if not last:
+        return "The process that submitted this run ended before a runner was started."
+    return f"The runner ({_who(last)}) is gone and has not written how the run ended."
+
+
+def _who(last: dict[str, Any]) -> str:
+    text = f"process {last.get('pid')} on {last.get('host')}"
+    same_boot = last.get("boot") == owner.identity().get("boot")
+    return text if same_boot else f"{text}, which has restarted since"
+
+
+def end_lost(
+    run: RunDirectory, reason: Reason, message: str, target: ComputeTarget | None = None
+) -> bool:
+    """Take the lock and write the end; True also when somebody else is alive or was faster.
+
+    What ``target.reap`` raises is raised: then the run has not ended.
+    """
+    ownership = owner.take(run.lock)
+    if ownership is None:
+        return True
+    try:
+        if read_state(run).status.ended:
+            return True
+        if target is not None:
+            target.reap(run)
+        _write_end(run, reason, message)
+        return True
+    finally:
+        ownership.release()
+
+
+def _write_end(run: RunDirectory, reason: Reason, message: str) -> None:
+    log = EventLog(run)
+    try:
+        error = {} if reason is Reason.CANCELLED else {"error": {"message": message}}
+        log.end(reason, message=message, **({"hint": reason.hint} if reason.hint else {}), **error)
+    finally:
+        log._appender.close()
+
+
+def _warn_once(name: str, error: Exception) -> None:
+    text = (
+        f"compute target {name!r} did not say how its runs are; they are shown as NotResponding: "
+        f"{type(error).__name__}: {error}"
+    )
+    if text not in _warned:
+        _warned.add(text)
+        warnings.warn(text, stacklevel=2)
