@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,8 @@ class SnapshotStore:
     use one workspace at a time.
     """
 
-    def __init__(self, workspace_dir: Path) -> None:
+    def __init__(self, workspace_dir: Path, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._clock_ns = clock_ns
         self._workspace = Path(os.path.realpath(workspace_dir))
         self._manifests = self._workspace / "snapshots"
         self._blobs_dir = self._workspace / "blobs"
@@ -102,7 +104,7 @@ class SnapshotStore:
         """
         root, limit = self._checked(source), limit_in_force(limit_bytes)
         cache = self._open_cache(root)
-        stamp_ns = time.time_ns()
+        stamp_ns = self._clock_ns()
         tree = SourceTree(root, str(self._workspace), cache)
         _refuse_unreadable(root, tree.unreadable)
         summary = _summary(tree, cache)
