@@ -1,0 +1,139 @@
+"""What a user writes: Environment and its sections."""
+
+import copy
+import logging
+from pathlib import Path
+
+import pytest
+from runyard.environments import CondaDependencies, Environment
+from runyard.errors import UserErrorException
+
+
+def test_a_new_environment_has_no_placeholder_and_no_packages() -> None:
+    environment = Environment("train")
+    assert environment.environment_variables == {}
+    assert environment.version is None
+    assert list(environment.python.conda_dependencies.pip_packages) == []
+    assert environment.python.conda_dependencies.get_python_version() is None
+    assert environment.docker.base_image is None
+
+
+def test_name_must_be_text() -> None:
+    with pytest.raises(TypeError, match="name must be a str, not int: 3"):
+        Environment(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "message"),
+    [
+        ("", "docekr", "Environment has no attribute 'docekr'; did you mean 'docker'?"),
+        ("python", "interpreterpath", "PythonSection has no attribute 'interpreterpath'; did you"),
+        ("docker", "image", "DockerSection has no attribute 'image'; did you mean 'base_image'"),
+        ("python", "zzz", "it has user_managed_dependencies, interpreter_path, conda_dep"),
+    ],
+)
+def test_a_misspelt_attribute_is_refused(section: str, name: str, message: str) -> None:
+    environment = Environment("train")
+    target = getattr(environment, section) if section else environment
+    with pytest.raises(AttributeError) as raised:
+        setattr(target, name, "value")
+    assert message in str(raised.value)
+
+
+def test_clone_shares_nothing_and_has_no_version() -> None:
+    environment = Environment("train")
+    environment.version = "3"
+    environment.python.conda_dependencies.add_pip_package("numpy")
+    twin = environment.clone("other")
+    twin.python.conda_dependencies.add_pip_package("scipy")
+    twin.environment_variables["A"] = "1"
+    assert (twin.name, twin.version) == ("other", None)
+    assert list(environment.python.conda_dependencies.pip_packages) == ["numpy"]
+    assert environment.environment_variables == {}
+
+
+def test_clone_needs_a_name() -> None:
+    with pytest.raises(UserErrorException, match="new_name is empty"):
+        Environment("train").clone("")
+
+
+def test_environments_can_be_copied() -> None:
+    environment = Environment("train")
+    environment.docker.base_image = "image"
+    assert copy.deepcopy(environment).docker.base_image == "image"
+
+
+def test_setting_one_image_clears_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    environment = Environment("train")
+    environment.docker.base_image = "image"
+    with caplog.at_level(logging.WARNING):
+        environment.docker.base_dockerfile = "FROM image"
+    assert environment.docker.base_image is None
+    assert "docker.base_image is cleared: docker.base_dockerfile was set" in caplog.text
+
+
+def test_text_and_definition() -> None:
+    environment = Environment("train")
+    assert str(environment) == "Environment(Name: train,\nVersion: None)"
+    assert '"interpreter_path": "python"' in repr(environment)
+
+
+def test_from_pip_requirements_keeps_every_line(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("# what we need\n--pre\nnumpy>=1\n\nscipy\n")
+    environment = Environment.from_pip_requirements("train", file, pip_version="20.0")
+    dependencies = environment.python.conda_dependencies
+    assert dependencies.pip_lines == ("# what we need", "--pre", "numpy>=1", "", "scipy")
+    assert list(dependencies.pip_packages) == ["numpy>=1", "scipy"]
+    assert list(dependencies.pip_options) == ["--pre"]
+    assert list(dependencies.conda_packages) == ["pip=20.0"]
+
+
+def test_from_pip_requirements_needs_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no file '.*/none\.txt'"):
+        Environment.from_pip_requirements("train", tmp_path / "none.txt")
+
+
+def test_from_conda_specification(tmp_path: Path) -> None:
+    file = tmp_path / "env.yml"
+    file.write_text(
+        "name: x\nchannels: [conda-forge]\nvariables: {A: 1}\n"
+        "dependencies:\n- python=3.8\n- pip\n- pip:\n  - numpy\n"
+    )
+    environment = Environment.from_conda_specification("train", str(file))
+    dependencies = environment.python.conda_dependencies
+    assert dependencies.get_python_version() == "3.8"
+    assert list(dependencies.pip_packages) == ["numpy"]
+    assert list(dependencies.conda_channels) == ["conda-forge"]
+    assert environment.environment_variables == {"A": "1"}
+
+
+def test_from_conda_specification_without_python_is_the_submitters(tmp_path: Path) -> None:
+    file = tmp_path / "env.yml"
+    file.write_text("dependencies:\n- pip:\n  - numpy\n")
+    dependencies = Environment.from_conda_specification("x", file).python.conda_dependencies
+    assert dependencies.get_python_version() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dependancies: []", "key 'dependancies' is not allowed in a conda specification"),
+        ("- python", "it must hold the keys name, channels, dependencies, prefix, variables"),
+        ("dependencies: numpy", "'dependencies' must be a list, not 'numpy'"),
+        ("dependencies: [3.8]", "dependency 3.8 must be text such as 'python=3.8'"),
+        ("dependencies: [", "is not a YAML file"),
+    ],
+)
+def test_a_wrong_conda_specification_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "env.yml"
+    file.write_text(text)
+    with pytest.raises(UserErrorException) as raised:
+        Environment.from_conda_specification("train", file)
+    assert message in str(raised.value)
+    assert str(file) in str(raised.value)
+
+
+def test_a_missing_conda_specification(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        CondaDependencies(str(tmp_path / "none.yml"))
