@@ -1,0 +1,43 @@
+"""``JobSpec``: the frozen, fully resolved description of one run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from runyard.environments.spec import EnvironmentSpec
+
+
+class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the runner reads, as ``run.json``'s ``spec``; no secret is in it.
+
+    ``source_directory``: absolute path the snapshot was taken of. ``script``: path inside it,
+    None when there is a ``command``. ``arguments``: text in order, ``$NAME`` not yet expanded.
+    ``command``: a tuple is an argv, text goes to a shell, None: the script is run.
+    ``target``: name of the compute target. ``environment_variables``: those that may be stored;
+    ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
+    ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
+    start. ``framework``, ``communicator``: the words of SDK v1 (spec 5).
+    """
+
+    source_directory: str
+    script: str | None
+    arguments: tuple[str, ...]
+    command: tuple[str, ...] | str | None
+    target: str
+    environment: EnvironmentSpec
+    environment_variables: dict[str, str]
+    secret_variables: tuple[str, ...]
+    max_run_duration_s: float | None
+    grace_period_s: float = 10.0
+    node_count: int = 1
+    processes_per_node: int = 1
+    launcher: str = "single"
+    framework: str = "Python"
+    communicator: str = "None"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form written to run.json."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain

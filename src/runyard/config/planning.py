@@ -1,0 +1,166 @@
+"""From what the user wrote to a frozen ``Plan``: every check that needs nothing to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from runyard.config import arguments, checks, commands, secrets, serialised
+from runyard.config.jobspec import JobSpec
+from runyard.environments import cache
+from runyard.environments.planning import resolve
+from runyard.errors import (
+    ComputeTargetException,
+    ExperimentExecutionException,
+    RunConfigurationException,
+)
+from runyard.history.snapshots import SnapshotStore
+from runyard.history.targets import load_target
+
+if TYPE_CHECKING:
+    from runyard.computes.protocol import ComputeTarget
+    from runyard.config.run_configuration import RunConfiguration
+    from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.environments.spec import EnvironmentSpec
+    from runyard.history.snapshots import SnapshotPlan
+    from runyard.history.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``submission.submit`` will do, and nothing of it done.
+
+    ``experiment``: name of the experiment. ``spec``: what the runner will read. ``snapshot``:
+    what of the source folder is copied. ``environment_ready``: no build is needed. ``secrets``:
+    variables handed to the runner in memory, never shown. ``run_configuration``: the
+    configuration in the form of SDK v1, secrets masked. ``notices``: sentences to read once.
+    """
+
+    experiment: str
+    spec: JobSpec
+    snapshot: SnapshotPlan
+    environment_ready: bool
+    secrets: dict[str, str] = field(repr=False)
+    run_configuration: dict[str, Any]
+    notices: tuple[str, ...] = ()
+
+
+def plan(config: ScriptRunConfig, workspace: Workspace, *, experiment: str) -> Plan:
+    """Check a configuration and say what submitting it will do. Changes and starts nothing.
+
+    Raises UserErrorException (source folder, arguments, variables, limit),
+    ExperimentExecutionException (script, nothing to run, no target; spec 9.2),
+    RunConfigurationException (parts that are not built yet, unknown target),
+    ComputeTargetException (what the target cannot do), SnapshotException (source too large or
+    unreadable) and what ``environments.resolve`` raises.
+    """
+    run_config = config.run_config
+    source = checks.source_directory(config.source_directory)
+    target = find_target(run_config.target)
+    environment = resolve(run_config.environment, source_directory=source)
+    plain, secret = secrets.split(_variables(run_config))
+    spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
+    snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
+    checks.result_folders(source, snapshot)
+    if spec.script is not None:
+        checks.script_in_snapshot(spec.script, source, snapshot)
+    _check_target(target, spec)
+    return Plan(
+        experiment=experiment,
+        spec=spec,
+        snapshot=snapshot,
+        environment_ready=_is_ready(environment),
+        secrets=secret,
+        run_configuration=_run_configuration(config, spec),
+        notices=(*environment.notices, *snapshot.warnings, *_without_effect(run_config)),
+    )
+
+
+def find_target(name: str) -> ComputeTarget:
+    """The compute target of that name.
+
+    Raises ExperimentExecutionException for no name (spec 9.2), RunConfigurationException for
+    one that is not known.
+    """
+    if not name:
+        raise ExperimentExecutionException(
+            "the run has no compute target; give compute_target='local'"
+        )
+    try:
+        return cast("ComputeTarget", load_target(name))
+    except ComputeTargetException as error:
+        raise RunConfigurationException(
+            f"compute_target={name!r} cannot be used: {error.message}", error
+        ) from error
+
+
+def _variables(run_config: RunConfiguration) -> dict[str, str]:
+    """Those of the run win over those of the environment (spec 5)."""
+    below = checks.variables(
+        run_config.environment.environment_variables, "environment.environment_variables"
+    )
+    return {**below, **checks.variables(run_config.environment_variables)}
+
+
+def _spec(
+    config: ScriptRunConfig,
+    source: Path,
+    environment: EnvironmentSpec,
+    variables: dict[str, str],
+    secret_names: tuple[str, ...],
+) -> JobSpec:
+    run_config = config.run_config
+    texts = arguments.as_text(config.arguments)
+    command = commands.resolved(config.command)
+    commands.refuse_both(config.script, texts, command)
+    if not command and not config.script:
+        raise ExperimentExecutionException(
+            "there is nothing to run: give script (a file in the source folder) or command"
+        )
+    return JobSpec(
+        source_directory=str(source),
+        script=None if command else checks.script_name(config.script, source),
+        arguments=texts,
+        command=command,
+        target=run_config.target,
+        environment=environment,
+        environment_variables=variables,
+        secret_variables=secret_names,
+        max_run_duration_s=checks.duration_s(run_config.max_run_duration_seconds),
+        node_count=checks.node_count(run_config.node_count),
+        launcher=checks.launcher(run_config.framework, run_config.communicator),
+        framework=run_config.framework or "Python",
+        communicator=run_config.communicator or "None",
+    )
+
+
+def _check_target(target: ComputeTarget, spec: JobSpec) -> None:
+    problems = target.check(spec)
+    if problems:
+        listed = "; ".join(f"{problem.parameter}: {problem.message}" for problem in problems)
+        raise ComputeTargetException(f"compute target {spec.target!r} cannot run this: {listed}")
+
+
+def _is_ready(environment: EnvironmentSpec) -> bool:
+    return environment.kind == "user_managed" or cache.built(environment.key) is not None
+
+
+def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]:
+    shown = config.run_config.to_dict()
+    shown["script"] = spec.script
+    shown["arguments"] = serialised.value(config.arguments)
+    shown["command"] = serialised.value(config.command) or ""
+    return shown
+
+
+def _without_effect(run_config: RunConfiguration) -> list[str]:
+    """Settings that change nothing here, one sentence each."""
+    notices = []
+    if run_config.docker.use_docker:
+        notices.append("use_docker is True but no image is named: no container is used")
+    if not run_config.history.output_collection:
+        notices.append("history.output_collection=False has no effect: outputs are always kept")
+    if not run_config.history.snapshot_project:
+        notices.append("history.snapshot_project=False has no effect: the source is always kept")
+    return notices

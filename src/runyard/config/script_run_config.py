@@ -1,0 +1,234 @@
+"""``ScriptRunConfig``: a source folder, what of it runs, and how (spec 4)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runyard.config import commands
+from runyard.config.run_configuration import RunConfiguration, copied, target_name
+from runyard.config.sections import (
+    DockerConfiguration,
+    MpiConfiguration,
+    PyTorchConfiguration,
+    TensorflowConfiguration,
+)
+from runyard.environments.environment import Environment
+from runyard.errors import RunConfigurationException
+
+if TYPE_CHECKING:
+    from runyard.history.experiment import Experiment
+    from runyard.history.run import Run
+
+MAX_DURATION_SECONDS_DEFAULT = 2592000
+"""Thirty days."""
+
+
+class ScriptRunConfig:
+    """Describes a run of a script, or of a command.
+
+    ``source_directory`` (str or path, '.'): the folder that is copied for the run. ``script``:
+    path inside it. ``arguments``: list of text and numbers. ``command``: text for the shell or
+    an argv list, instead of script and arguments. ``compute_target``: name of a target, or an
+    object with a ``name`` ('local'). ``environment``: Environment (a virtual environment of the
+    submitting interpreter). ``max_run_duration_seconds``: 2592000; None is no limit.
+
+    ``run_config``: a RunConfiguration with all of that. ``script``, ``arguments`` and
+    ``command`` given here win over those in it; the other parameters are then ignored, with a
+    warning. It is not copied: later changes to it count, and this class never changes it.
+
+    Nothing is looked up before submit. Raises UserErrorException for script and command
+    together, RunConfigurationException for parameters of a wrong type or not built yet
+    (``distributed_job_config``, ``resume_from``, ``docker_runtime_config`` that asks for a
+    container, ``run_config`` as the name of a file).
+    """
+
+    MAX_DURATION_SECONDS_DEFAULT = MAX_DURATION_SECONDS_DEFAULT
+
+    def __init__(  # noqa: PLR0917
+        self,
+        source_directory: str | os.PathLike[str] | None,
+        script: str | None = None,
+        arguments: Sequence[Any] | None = None,
+        run_config: RunConfiguration | None = None,
+        _telemetry_values: object = None,
+        compute_target: Any = None,
+        environment: Environment | None = None,
+        distributed_job_config: object = None,
+        resume_from: object = None,
+        max_run_duration_seconds: float | None = MAX_DURATION_SECONDS_DEFAULT,
+        command: str | Sequence[Any] | None = None,
+        docker_runtime_config: DockerConfiguration | None = None,
+    ) -> None:
+        commands.refuse_both(script, arguments, command)
+        _refuse_unbuilt(distributed_job_config, resume_from, docker_runtime_config)
+        self.source_directory = source_directory or "."
+        self._own: dict[str, Any] = {}
+        given = {
+            "script": script,
+            "arguments": None if arguments is None else copied(arguments),
+            "command": command,
+        }
+        if run_config is None:
+            self.run_config = RunConfiguration(script, arguments, command=command)
+            self._fill(compute_target, environment, max_run_duration_seconds)
+        else:
+            self.run_config = _checked_run_config(run_config)
+            self._own = {name: value for name, value in given.items() if value is not None}
+            _warn_overridden(self._own, run_config)
+            _warn_ignored(
+                compute_target=compute_target,
+                environment=environment,
+                docker_runtime_config=docker_runtime_config,
+                max_run_duration_seconds=_unless_default(max_run_duration_seconds),
+            )
+
+    def _fill(self, target: Any, environment: Environment | None, limit_s: float | None) -> None:
+        if target is not None:
+            self.run_config.target = target_name(target)
+        if environment is not None:
+            self.run_config.environment = _checked_environment(environment)
+        self.run_config.max_run_duration_seconds = limit_s
+
+    @property
+    def script(self) -> Any:
+        """Path of the script inside the source folder, or None."""
+        return self._entry("script", rival="command", nothing=None)
+
+    @script.setter
+    def script(self, value: str | None) -> None:
+        self._own["script"] = value
+
+    @property
+    def arguments(self) -> Any:
+        """The script's arguments: text and numbers."""
+        return self._entry("arguments", rival="command", nothing=[])
+
+    @arguments.setter
+    def arguments(self, value: Sequence[Any] | None) -> None:
+        self._own["arguments"] = copied(value)
+
+    @property
+    def command(self) -> Any:
+        """What runs instead of a script; '' or None for nothing."""
+        return self._entry("command", rival="script", nothing=None)
+
+    @command.setter
+    def command(self, value: str | Sequence[Any] | None) -> None:
+        self._own["command"] = value
+
+    def _entry(self, name: str, rival: str, nothing: Any) -> Any:
+        """What was given here; else that of run_config, unless its rival was given here."""
+        if name in self._own:
+            return self._own[name]
+        return nothing if self._own.get(rival) else getattr(self.run_config, name)
+
+    def submit_to(
+        self,
+        experiment: Experiment,
+        *,
+        tags: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        parent: Run | None = None,
+        **overrides: Any,
+    ) -> Run:
+        """Start a run in an experiment; ``Experiment.submit`` calls this (spec 4).
+
+        ``run_id``: a name for the run, unused so far; None makes one. Raises TypeError for
+        ``overrides``, of which a ScriptRunConfig has none, and what ``planning.plan`` and
+        ``submission.submit`` raise.
+        """
+        _refuse_overrides(overrides)
+        from runyard.config import submission
+
+        return submission.submit(self, experiment, tags=tags, run_id=run_id, parent=parent)
+
+
+def _refuse_unbuilt(distributed: object, resume_from: object, docker: object) -> None:
+    if distributed is not None:
+        kinds = (TensorflowConfiguration, MpiConfiguration, PyTorchConfiguration)
+        if not isinstance(distributed, kinds):
+            _wrong_type(
+                "distributed_job_config", distributed, " or ".join(k.__name__ for k in kinds)
+            )
+        raise RunConfigurationException(
+            "distributed_job_config is not built yet in this version; leave it out: the run is "
+            "then one process on one node"
+        )
+    if resume_from is not None:
+        raise RunConfigurationException(
+            "resume_from is not built yet in this version; give the script the path of its "
+            "checkpoints with arguments=['--resume-from', '/path']"
+        )
+    if docker is not None:
+        _check_docker(docker)
+
+
+def _check_docker(docker: object) -> None:
+    if not isinstance(docker, DockerConfiguration):
+        raise _wrong_type("docker_runtime_config", docker, "DockerConfiguration")
+    if docker.use_docker or docker.arguments:
+        asked = "use_docker=True" if docker.use_docker else f"arguments={docker.arguments!r}"
+        raise RunConfigurationException(
+            f"docker_runtime_config: {asked} is not built yet in this version; leave it out, or "
+            "give DockerConfiguration(use_docker=False): the run uses a virtual environment"
+        )
+
+
+def _checked_run_config(run_config: object) -> RunConfiguration:
+    if isinstance(run_config, RunConfiguration):
+        return run_config
+    if isinstance(run_config, str):
+        raise RunConfigurationException(
+            f"run_config={run_config!r}: reading .runconfig files is not built yet in this "
+            "version; give a RunConfiguration object"
+        )
+    raise _wrong_type("run_config", run_config, "RunConfiguration")
+
+
+def _checked_environment(environment: object) -> Environment:
+    if isinstance(environment, Environment):
+        return environment
+    raise _wrong_type("environment", environment, "Environment, such as Environment('my-env')")
+
+
+def _wrong_type(parameter: str, value: object, allowed: str) -> Exception:
+    return RunConfigurationException(
+        f"{parameter} is {value!r} of type {type(value).__name__}; give a {allowed}"
+    )
+
+
+def _unless_default(limit_s: float | None) -> float | None:
+    return None if limit_s == MAX_DURATION_SECONDS_DEFAULT else limit_s
+
+
+def _warn_overridden(own: dict[str, Any], run_config: RunConfiguration) -> None:
+    for name, value in own.items():
+        theirs = getattr(run_config, name)
+        if theirs and theirs != value:
+            _warn(f"{name}={value!r} is used; run_config.{name}={theirs!r} is not")
+
+
+def _warn_ignored(**parameters: object) -> None:
+    given = [name for name, value in parameters.items() if value is not None]
+    if given:
+        _warn(
+            f"{', '.join(given)} ignored because run_config is given; set "
+            f"{'them' if len(given) > 1 else 'it'} on run_config"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"ScriptRunConfig: {text}", UserWarning, stacklevel=4)
+
+
+def _refuse_overrides(overrides: dict[str, Any]) -> None:
+    if not overrides:
+        return
+    hint = ""
+    if "show_output" in overrides:
+        hint = "; to see the output: run.wait_for_completion(show_output=True)"
+    names = ", ".join(repr(name) for name in overrides)
+    raise TypeError(f"submit() of a ScriptRunConfig takes no parameter {names}{hint}")

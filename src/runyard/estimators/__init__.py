@@ -1,0 +1,1 @@
+"""Estimators: builders of a ``ScriptRunConfig``, with no logic of their own beyond that."""

@@ -1,0 +1,197 @@
+"""``Estimator``: a training script with its arguments, packages and place (spec 2)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runyard.config import arguments
+from runyard.config.run_configuration import RunConfiguration
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.environments.environment import Environment
+from runyard.errors import RunyardError, TrainingException
+from runyard.estimators import validation
+from runyard.estimators.environment import assembled
+
+if TYPE_CHECKING:
+    from runyard.history.experiment import Experiment
+    from runyard.history.run import Run
+
+_OVERRIDES = ("script_params", "inputs", "source_directory_data_store")
+
+
+class Estimator:
+    """Describes how to run a training script; ``Experiment.submit`` runs it.
+
+    ``source_directory`` (str or path; '' and None are '.'): the folder that is copied for the
+    run. ``entry_script`` (str): path of the script inside it. ``script_params`` (dict): its
+    arguments, flattened in order; ``''`` makes a bare flag (spec 2.3). ``compute_target`` (name,
+    or an object with a ``name``; 'local'). ``pip_packages`` (list of text),
+    ``pip_requirements_file`` (path inside the folder; ``pip_requirements_file_path`` is an older
+    spelling), ``conda_packages`` (list; so far 'python=X' and 'pip'): installed into a virtual
+    environment of the submitting interpreter's version. ``user_managed`` (False): use an
+    interpreter as it is; ``run_config.environment.python.interpreter_path`` names it.
+    ``environment_definition`` (Environment): instead of all of these; used as it is, not copied.
+    ``environment_variables`` (dict). ``max_run_duration_seconds`` (number, None: no limit).
+    ``use_docker`` (True): a container is used when an image is named, which is not built yet.
+
+    The other parameters of SDK v1 are accepted at their defaults and raise TrainingException
+    otherwise: none is ignored. ``_disable_validation`` and the two after it have no effect.
+
+    Entry script and source folder are looked up on submit. Raises TrainingException, or
+    UserErrorException where spec 2.4 says so; TypeError for an unknown keyword. No list, dict or
+    Environment of the caller is changed.
+    """
+
+    _SUPPORTED_BACKENDS: tuple[str, ...] = ("mpi",)
+
+    def __init__(
+        self,
+        source_directory: str | os.PathLike[str] | None,
+        *,
+        compute_target: Any = None,
+        vm_size: str | None = None,
+        vm_priority: str | None = None,
+        entry_script: str | None = None,
+        script_params: Mapping[Any, Any] | None = None,
+        node_count: int = 1,
+        process_count_per_node: int = 1,
+        distributed_backend: str | None = None,
+        distributed_training: object = None,
+        use_gpu: bool = False,
+        use_docker: bool = True,
+        custom_docker_base_image: str | None = None,
+        custom_docker_image: str | None = None,
+        image_registry_details: object = None,
+        user_managed: bool = False,
+        conda_packages: Sequence[str] | None = None,
+        pip_packages: Sequence[str] | None = None,
+        conda_dependencies_file_path: str | None = None,
+        pip_requirements_file_path: str | None = None,
+        conda_dependencies_file: str | None = None,
+        pip_requirements_file: str | None = None,
+        environment_variables: Mapping[str, Any] | None = None,
+        environment_definition: Environment | None = None,
+        inputs: Sequence[object] | None = None,
+        source_directory_data_store: object = None,
+        shm_size: str | None = None,
+        resume_from: object = None,
+        max_run_duration_seconds: float | None = None,
+        _disable_validation: bool = True,
+        _show_lint_warnings: bool = False,
+        _show_package_warnings: bool = False,
+    ) -> None:
+        given = dict(locals())
+        given["conda_dependencies_file"] = conda_dependencies_file or conda_dependencies_file_path
+        given["pip_requirements_file"] = pip_requirements_file or pip_requirements_file_path
+        validation.check(given, self._SUPPORTED_BACKENDS)
+        self._source_directory = source_directory or "."
+        self._script_params = dict(arguments.checked_params(script_params or {}))
+        self._run_config = self._configured(given)
+        self._arguments = list(self._run_config.arguments)
+
+    def _configured(self, given: Mapping[str, Any]) -> RunConfiguration:
+        """The run configuration of the checked parameters."""
+        run_config = RunConfiguration(
+            script=given["entry_script"],
+            arguments=arguments.from_script_params(self._script_params),
+        )
+        if given["compute_target"] is not None:
+            run_config.target = given["compute_target"]
+        run_config.environment = self._environment(given)
+        run_config.docker.use_docker = bool(given["use_docker"])
+        run_config.environment_variables = _copied(given["environment_variables"])
+        run_config.max_run_duration_seconds = given["max_run_duration_seconds"]
+        return run_config
+
+    def _environment(self, given: Mapping[str, Any]) -> Environment:
+        definition: Environment | None = given["environment_definition"]
+        if definition is not None:
+            return definition
+        file = given["pip_requirements_file"]
+        return assembled(
+            pip_packages=given["pip_packages"],
+            requirements_file=(
+                validation.requirements_path(file, self._source_directory) if file else None
+            ),
+            conda_packages=given["conda_packages"],
+            user_managed=given["user_managed"],
+        )
+
+    @property
+    def source_directory(self) -> Any:
+        """The folder that is copied for the run."""
+        return self._source_directory
+
+    @property
+    def run_config(self) -> RunConfiguration:
+        """The configuration the parameters made; it may be changed, and submit uses it as it is."""
+        return self._run_config
+
+    @property
+    def conda_dependencies(self) -> CondaDependencies:
+        """The packages: ``run_config.environment.python.conda_dependencies``."""
+        return self._run_config.environment.python.conda_dependencies
+
+    def _get_script_run_config(self) -> ScriptRunConfig:
+        """The estimator as a ScriptRunConfig that shares its ``run_config``."""
+        return ScriptRunConfig(self._source_directory, run_config=self._run_config)
+
+    def submit_to(
+        self,
+        experiment: Experiment,
+        *,
+        tags: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        parent: Run | None = None,
+        **overrides: Any,
+    ) -> Run:
+        """Start a run in an experiment; ``Experiment.submit`` calls this (spec 2.9).
+
+        ``overrides``: ``script_params`` for this run, merged by key into those of the
+        constructor; the estimator stays as it was. Any other raises TrainingException, and so
+        does everything that makes ``ScriptRunConfig.submit_to`` fail, with the same text.
+        """
+        try:
+            config = self._overridden(overrides)
+            return config.submit_to(experiment, tags=tags, run_id=run_id, parent=parent)
+        except TrainingException:
+            raise
+        except RunyardError as error:
+            raise TrainingException(error.message, error) from error
+
+    def _overridden(self, overrides: Mapping[str, Any]) -> ScriptRunConfig:
+        unknown = [name for name in overrides if name not in _OVERRIDES]
+        if unknown:
+            raise TrainingException(
+                f"{', '.join(unknown)} parameters cannot be overridden. Allowed parameters are: "
+                f"{', '.join(_OVERRIDES)}"
+            )
+        for name in ("inputs", "source_directory_data_store"):
+            if overrides.get(name):
+                raise validation.not_built(name)
+        config = self._get_script_run_config()
+        params = overrides.get("script_params")
+        if params is not None:
+            config.arguments = self._merged(params)
+        return config
+
+    def _merged(self, params: object) -> list[Any]:
+        """Merging is on the dict: pairs cannot be told apart in a list with bare flags."""
+        override = arguments.checked_params(params)
+        if self._run_config.arguments != self._arguments:
+            raise TrainingException(
+                "script_params cannot be overridden: run_config.arguments was changed since the "
+                "estimator was made, so it is not known which argument belongs to which "
+                "parameter. Change run_config.arguments instead"
+            )
+        return arguments.from_script_params({**self._script_params, **override})
+
+
+def _copied(variables: Any) -> Any:
+    """A copy of a dict, {} for None; anything else is refused on submit."""
+    if variables is None:
+        return {}
+    return dict(variables) if isinstance(variables, Mapping) else variables

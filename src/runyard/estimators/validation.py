@@ -1,0 +1,155 @@
+"""What an estimator's parameters must be, in the order of SDK v1 (spec 2.4), and what is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runyard.environments.environment import Environment
+from runyard.errors import TrainingException, UserErrorException
+
+_EXCLUDED_BY_DEFINITION = (
+    "pip_packages",
+    "pip_requirements_file",
+    "conda_packages",
+    "conda_dependencies_file",
+    "custom_docker_image",
+    "image_registry_details",
+    "use_gpu",
+    "user_managed",
+    "shm_size",
+    "environment_variables",
+)
+
+_UNBUILT = {
+    "vm_size": "give compute_target='local'",
+    "vm_priority": "leave it out; the run starts on this machine",
+    "distributed_backend": "leave it out; the run is one process on one node",
+    "distributed_training": "leave it out; the run is one process on one node",
+    "use_gpu": "leave it out; the script sees the GPUs of this machine",
+    "custom_docker_base_image": "leave it out; the run uses a virtual environment",
+    "custom_docker_image": "leave it out; the run uses a virtual environment",
+    "image_registry_details": "leave it out; the run uses a virtual environment",
+    "conda_dependencies_file": "name the packages with pip_packages or pip_requirements_file",
+    "inputs": "give the script the paths of its data with script_params",
+    "source_directory_data_store": "leave it out; the source is kept in the workspace",
+    "shm_size": "leave it out; the run is not in a container",
+    "resume_from": "give the script the path of its checkpoints with script_params",
+}
+
+
+def check(given: Mapping[str, Any], backends: Sequence[str]) -> None:
+    """Refuse what SDK v1 refuses, then what is not built yet.
+
+    ``given``: the constructor's parameters by name, deprecated spellings folded; ``backends``:
+    values of distributed_backend the class knows. Raises TrainingException, or
+    UserErrorException where SDK v1 does (rows 10, 16, 17).
+    """
+    _check_definition(given)
+    _check_conda_file(given)
+    _check_counts(given)
+    _check_backend(given["distributed_backend"], backends)
+    _check_user_managed(given)
+    _check_single(given)
+    _refuse_unbuilt(given)
+
+
+def _check_definition(given: Mapping[str, Any]) -> None:
+    definition = given["environment_definition"]
+    if definition is None:
+        return
+    both = [name for name in _EXCLUDED_BY_DEFINITION if given[name]]
+    if both:
+        raise TrainingException(
+            f"environment_definition and {', '.join(both)} are both given; the environment is "
+            "described in one place. Set it on the Environment, or leave environment_definition "
+            f"out. Exclusive with it are {', '.join(_EXCLUDED_BY_DEFINITION)}"
+        )
+    if not isinstance(definition, Environment):
+        raise TrainingException(
+            f"environment_definition is {definition!r} of type {type(definition).__name__}; give "
+            "an Environment, such as Environment('my-env')"
+        )
+
+
+def _check_conda_file(given: Mapping[str, Any]) -> None:
+    packages = ("pip_packages", "pip_requirements_file", "conda_packages")
+    both = [name for name in packages if given[name]]
+    if given["conda_dependencies_file"] and both:
+        raise TrainingException(
+            f"conda_dependencies_file and {', '.join(both)} are both given; write all packages "
+            "into the file, or leave it out"
+        )
+
+
+def _check_counts(given: Mapping[str, Any]) -> None:
+    for name, text in (
+        ("node_count", "Node count should be at least 1."),
+        ("process_count_per_node", "Process count per node should be at least 1."),
+    ):
+        count = given[name]
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise TrainingException(f"{text} {name} is {count!r}")
+
+
+def _check_backend(backend: object, backends: Sequence[str]) -> None:
+    if backend is not None and str(backend).lower() not in backends:
+        raise TrainingException(
+            f"distributed_backend={backend!r} is not supported; this estimator knows "
+            f"{', '.join(map(repr, backends)) or 'none'}"
+        )
+
+
+def _check_user_managed(given: Mapping[str, Any]) -> None:
+    packages = (
+        "conda_packages",
+        "pip_packages",
+        "conda_dependencies_file",
+        "pip_requirements_file",
+    )
+    both = [name for name in packages if given[name]]
+    if given["user_managed"] and both:
+        raise UserErrorException(
+            f"user_managed=True uses an interpreter as it is, and {', '.join(both)} would have to "
+            "be installed into it; leave out one or the other"
+        )
+
+
+def _check_single(given: Mapping[str, Any]) -> None:
+    if given["distributed_backend"] is not None or given["distributed_training"] is not None:
+        return
+    for name in ("node_count", "process_count_per_node"):
+        if given[name] > 1:
+            raise TrainingException(
+                f"{name}={given[name]} needs distributed_training to say how the processes find "
+                f"each other, which is not built yet in this version; leave {name} at 1"
+            )
+
+
+def _refuse_unbuilt(given: Mapping[str, Any]) -> None:
+    for name, advice in _UNBUILT.items():
+        if given[name]:
+            raise not_built(name, advice)
+
+
+def not_built(name: str, advice: str = "") -> TrainingException:
+    """The error for a parameter of SDK v1 that this version does not have yet."""
+    return TrainingException(f"{name} is not built yet in this version; {advice or _UNBUILT[name]}")
+
+
+def requirements_path(file: object, source_directory: object) -> Path:
+    """Where the requirements file lies. Raises UserErrorException when it is not there."""
+    if not isinstance(file, (str, os.PathLike)):
+        raise UserErrorException(
+            f"pip_requirements_file is {file!r} of type {type(file).__name__}; give a path "
+            "inside the project folder"
+        )
+    path = Path(os.path.abspath(os.path.join(str(source_directory), file)))
+    if not path.is_file():
+        raise UserErrorException(
+            f"{str(path)!r}: this path doesn't exist; pip_requirements_file={str(file)!r} should "
+            f"be inside the project folder {str(source_directory)!r}"
+        )
+    return path
