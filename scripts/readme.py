@@ -195,8 +195,13 @@ def _argv(block: Block, targets: set[str]) -> list[str] | None:
     return None
 
 
+# The reader has no run around him; where environments are kept is his to choose.
+_DROPPED = ("RUNYARD_", "AZUREML_")
+_KEPT = ("RUNYARD_CACHE_DIR", "RUNYARD_UV")
+
+
 def _run(argv: list[str], folder: Path) -> int:
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("RUNYARD_", "AZUREML_"))}
+    env = {k: v for k, v in os.environ.items() if k in _KEPT or not k.startswith(_DROPPED)}
     env["PATH"] = f"{REPO / '.venv/bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
     started = time.monotonic()
     with subprocess.Popen(

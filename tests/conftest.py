@@ -37,6 +37,12 @@ def pytest_configure() -> None:
         os.environ[f"GIT_{role}_EMAIL"] = "test@example.org"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Environments that tests build never land in the cache of who runs them."""
+    os.environ["RUNYARD_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @cache
 def find_tool(name: str) -> "str | None":
     """Return the path of a program that runs, or None; ``python3.6`` must be that version."""
