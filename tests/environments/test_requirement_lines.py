@@ -91,7 +91,11 @@ def test_files_that_name_each_other_are_refused(plan: Plan, source: Path) -> Non
 def test_options_get_their_long_names(plan: Plan, source: Path) -> None:
     (source / "wheels").mkdir()
     spec = plan("-f wheels", "-ihttps://h/simple", "--pre", "--pre", "--prefer-binary", "six")
-    assert spec.options == (f"--find-links {source}/wheels", "--index-url https://h/simple", "--pre")
+    assert spec.options == (
+        f"--find-links {source}/wheels",
+        "--index-url https://h/simple",
+        "--pre",
+    )
     assert "the option --prefer-binary is not needed here and was left out" in spec.notices
 
 
