@@ -1,0 +1,250 @@
+"""Metrics of a run: ``metrics/<writer>.jsonl``, one file a process.
+
+A line is ``{"t": seconds since 1970, "n": name, "v": value}`` and, where it applies, ``"s"``: the
+step, ``"d"``: the description, ``"k"``: the kind of what is not a scalar (``list``, ``row``,
+``table``, ``image``, ``confusion_matrix``, ``accuracy_table``, ``residuals``, ``predictions``).
+The value of the last five is the name of a file of the run.
+
+Lines are strict JSON, which has no NaN: a scalar that is not finite is ``"v": null`` with
+``"x": "nan" | "inf" | "-inf"``; inside lists, rows and tables it is ``{"$float": "nan"}``.
+"""
+
+import os
+import time
+from json.encoder import encode_basestring_ascii
+
+from runyard.record import events, jsonl
+from runyard.record.layout import RunDirectory
+from runyard.record.notes import writer_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+    Entry = Dict[str, Any]
+    Series = Dict[str, List[Tuple[float, Optional[float], Any]]]
+
+LIST, ROW, TABLE, IMAGE = "list", "row", "table", "image"
+ARTIFACTS = (IMAGE, "confusion_matrix", "accuracy_table", "residuals", "predictions")
+URI = "aml://artifactId/ExperimentRun/dcid.{}/{}"
+
+_SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+_CACHED_NAMES = 10000
+
+
+class MetricWriter:
+    """Appends the metrics this process logs; a forked child gets a file of its own.
+
+    Every call is one ``write`` of a whole line: it is in the file when the call returns, and
+    threads may log at once. Raises OSError (disk full).
+    """
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        self._pid = 0
+        self._appender = jsonl.Appender("")
+        self._heads: "Dict[str, str]" = {}
+
+    def scalar(
+        self,
+        name: str,
+        value: "Any",
+        step: "Optional[float]" = None,
+        description: "Optional[str]" = None,
+    ) -> None:
+        """Append one float, int, str, bool or None, of exactly that type.
+
+        ``step`` is an int or a finite float.
+        """
+        # Made by hand: json.dumps takes twice as long as everything else here together.
+        kind = type(value)
+        if kind is float:
+            text = repr(value) if value - value == 0.0 else _not_finite(value)
+        elif kind is int:
+            text = repr(value)
+        elif kind is str:
+            text = encode_basestring_ascii(value)
+        else:
+            text = "null" if value is None else "true" if value else "false"
+        tail = "" if step is None and not description else _tail(step, description)
+        head = self._heads.get(name) or self._head(name)
+        line = '{"t":%r%s%s%s}\n' % (time.time(), head, text, tail)
+        if self._pid != os.getpid():
+            self._open()
+        self._appender.write(line.encode("ascii"))
+
+    def other(self, kind: str, name: str, value: "Any", description: "Optional[str]") -> None:
+        """Append a list, row, table or the file name of an artifact; ``kind`` as in the module."""
+        entry = {"t": time.time(), "n": name, "v": encode(value), "k": kind}
+        if description:
+            entry["d"] = description
+        if self._pid != os.getpid():
+            self._open()
+        self._appender.append(entry)
+
+    def _head(self, name: str) -> str:
+        if len(self._heads) >= _CACHED_NAMES:
+            self._heads.clear()
+        head = ',"n":' + encode_basestring_ascii(name) + ',"v":'
+        self._heads[name] = head
+        return head
+
+    def _open(self) -> None:
+        self._appender = jsonl.Appender(os.path.join(self._run.metrics, writer_name()))
+        self._pid = os.getpid()
+        events.touch(self._run)
+
+
+def _not_finite(value: float) -> str:
+    return 'null,"x":"{}"'.format(value)
+
+
+def _tail(step: "Optional[float]", description: "Optional[str]") -> str:
+    text = "" if step is None else ',"s":{!r}'.format(step)
+    return text + (',"d":' + encode_basestring_ascii(description) if description else "")
+
+
+def encode(value: "Any") -> "Any":
+    """A value with every float that is not finite replaced by ``{"$float": …}``."""
+    if isinstance(value, float) and value - value != 0.0:
+        return {"$float": str(float(value))}
+    if isinstance(value, (list, tuple)):
+        return [encode(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): encode(item) for key, item in value.items()}
+    return value
+
+
+def decode(value: "Any") -> "Any":
+    """What `encode` was given."""
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if isinstance(value, dict):
+        if len(value) == 1 and value.get("$float") in _SPECIAL:
+            return _SPECIAL[value["$float"]]
+        return {key: decode(item) for key, item in value.items()}
+    return value
+
+
+def read_metrics(
+    run: RunDirectory,
+    name: "Optional[str]" = None,
+    problems: "Optional[List[str]]" = None,
+) -> "Dict[str, Any]":
+    """All metrics of a run, or the one of that name, in the shapes of spec 12.4.
+
+    A scalar logged once is itself, more values (or a list) are a list in the order of their time;
+    a row is a dict column → value, more rows and tables a dict column → list (None where a row
+    has no such column); an artifact is its ``aml://`` URI. Where one name was used for values and
+    for rows, the kind logged last is returned. ``problems`` gets what was left out, and why.
+    """
+    collected: "Dict[str, Any]" = {}
+    for entry in entries(run, problems):
+        key = entry["n"]
+        if name is None or key == name:
+            wanted = _Rows if entry.get("k") in (ROW, TABLE) else _Values
+            if not isinstance(collected.get(key), wanted):
+                if key in collected and problems is not None:
+                    problems.append("metric {!r}: values and rows under one name".format(key))
+                collected[key] = wanted()
+            collected[key].add(run, entry)
+    return {key: part.result() for key, part in collected.items()}
+
+
+def read_series(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "Series":
+    """Scalars and lists as name → [(seconds since 1970, step or None, value), …], by time."""
+    series: "Series" = {}
+    for entry in entries(run, problems):
+        if entry.get("k") in (None, LIST):
+            for value in _values(entry):
+                series.setdefault(entry["n"], []).append((entry["t"], entry.get("s"), value))
+    return series
+
+
+def entries(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "List[Entry]":
+    """The lines of all writers by time; lines of one writer stay in their order.
+
+    Within a file the time never runs back, even where the clock of the machine did.
+    """
+    found: "List[Entry]" = []
+    try:
+        names = sorted(os.listdir(run.metrics))
+    except FileNotFoundError:
+        return found
+    for name in names:
+        if name.endswith(".jsonl"):
+            found.extend(_of_one_writer(os.path.join(run.metrics, name), problems))
+    found.sort(key=_time)
+    return found
+
+
+def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entry]":
+    latest = 0.0
+    for entry in jsonl.read(path, problems):
+        if not _is_valid(entry):
+            if problems is not None:
+                problems.append("{}: not a metric: {!r:.200}".format(path, entry))
+            continue
+        latest = entry["t"] = max(latest, entry["t"])
+        yield entry
+
+
+def _is_valid(entry: "Entry") -> bool:
+    kind, value = entry.get("k"), entry.get("v")
+    shape = {None: object, LIST: list, ROW: dict, TABLE: dict}.get(kind, str)
+    return (
+        isinstance(entry.get("n"), str)
+        and isinstance(entry.get("t"), (int, float))
+        and "v" in entry
+        and isinstance(value, shape)
+    )
+
+
+def _time(entry: "Entry") -> float:
+    return float(entry["t"])
+
+
+def _values(entry: "Entry") -> "List[Any]":
+    if entry.get("k") == LIST:
+        return list(decode(entry["v"]))
+    return [_SPECIAL.get(entry["x"]) if "x" in entry else entry["v"]]
+
+
+class _Values:
+    """Scalars, lists and artifacts logged under one name."""
+
+    def __init__(self) -> None:
+        self._found: "List[Any]" = []
+
+    def add(self, run: RunDirectory, entry: "Entry") -> None:
+        if entry.get("k") in (None, LIST):
+            self._found.extend(_values(entry))
+        else:
+            self._found.append(URI.format(run.id, entry["v"]))
+
+    def result(self) -> "Any":
+        return self._found[0] if len(self._found) == 1 else self._found
+
+
+class _Rows:
+    """Rows and tables logged under one name."""
+
+    def __init__(self) -> None:
+        self._rows: "List[Dict[str, Any]]" = []
+        self._columns: "Dict[str, None]" = {}
+        self._lists = False
+
+    def add(self, run: RunDirectory, entry: "Entry") -> None:
+        value = decode(entry["v"])
+        self._columns.update(dict.fromkeys(value))
+        if entry["k"] == ROW:
+            self._rows.append(value)
+            return
+        self._lists = self._lists or any(isinstance(item, list) for item in value.values())
+        columns = [item if isinstance(item, list) else [item] for item in value.values()]
+        self._rows.extend(dict(zip(value, row)) for row in zip(*columns))
+
+    def result(self) -> "Dict[str, Any]":
+        if len(self._rows) == 1 and not self._lists:
+            return self._rows[0]
+        return {column: [row.get(column) for row in self._rows] for column in self._columns}
