@@ -1,1 +1,50 @@
-"""runyard: the Estimator system of Azure ML SDK v1, self-hosted and open."""
+"""runyard: the Estimator system of Azure ML SDK v1, self-hosted and open.
+
+Public names are imported when they are first used; ``_names`` says where they live.
+"""
+
+from runyard._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List
+
+__all__ = [
+    "ActivityFailedException",
+    "ComputeTargetException",
+    "CondaDependencies",
+    "Environment",
+    "EnvironmentException",
+    "Estimator",
+    "Experiment",
+    "ExperimentExecutionException",
+    "Model",
+    "ModelNotFoundException",
+    "ModelPathNotFoundException",
+    "ProjectSystemException",
+    "Run",
+    "RunConfiguration",
+    "RunConfigurationException",
+    "RunEnvironmentException",
+    "RunyardError",
+    "ScriptRunConfig",
+    "SnapshotException",
+    "TrainingException",
+    "UserErrorException",
+    "WebserviceException",
+    "Workspace",
+    "WorkspaceException",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> "Any":
+    if name.startswith("__") or name not in __all__:
+        raise AttributeError("module 'runyard' has no attribute {!r}".format(name))
+    from runyard import _names
+
+    return _names.lazily(__name__, __all__)(name)
+
+
+def __dir__() -> "List[str]":
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,131 @@
+"""Public names and where they live; each is imported when it is first used.
+
+One table for ``runyard``, for ``azureml.*`` and for the two shims a training script imports
+(``job/path``). Standard library only, Python 3.6 and later. Python 3.6 has no ``__getattr__`` for
+modules: there, the names a script needs are put in place at once.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable
+
+NAMES: "Dict[str, str]" = {
+    "CondaDependencies": "runyard.environments.conda_dependencies:CondaDependencies",
+    "Environment": "runyard.environments.environment:Environment",
+    "Estimator": "runyard.estimators.estimator:Estimator",
+    "Experiment": "runyard.history.experiment:Experiment",
+    "Model": "runyard.history.model:Model",
+    "Run": "runyard.history.run:Run",
+    "RunConfiguration": "runyard.config.run_configuration:RunConfiguration",
+    "ScriptRunConfig": "runyard.config.script_run_config:ScriptRunConfig",
+    "Workspace": "runyard.history.workspace:Workspace",
+}
+"""Name → ``module:attribute``."""
+
+IN_SCRIPTS: "Dict[str, str]" = {
+    "Model": "runyard.job.model:Model",
+    "Run": "runyard.job.run:Run",
+}
+"""What these names are inside a run, and where the client's dependencies are not installed."""
+
+ERRORS = (
+    "ActivityFailedException",
+    "ComputeTargetException",
+    "EnvironmentException",
+    "ExperimentExecutionException",
+    "ModelNotFoundException",
+    "ModelPathNotFoundException",
+    "ProjectSystemException",
+    "RunConfigurationException",
+    "RunEnvironmentException",
+    "RunyardError",
+    "SnapshotException",
+    "TrainingException",
+    "UserErrorException",
+    "WebserviceException",
+    "WorkspaceException",
+)
+"""Names of ``runyard.errors``."""
+
+CLIENT_PYTHON = (3, 10)
+"""Oldest Python the client runs under."""
+
+
+class MissingClientError(ImportError):
+    """A name needs runyard with its dependencies, and this environment has not got them."""
+
+
+def get(name: str) -> "Any":
+    """The object of a public name. Raises KeyError for an unknown name, MissingClientError."""
+    if name in ERRORS:
+        return load("runyard.errors:" + name)
+    if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or not _is_client_here()):
+        return load(IN_SCRIPTS[name])
+    return load(NAMES[name])
+
+
+def _is_client_here() -> bool:
+    try:
+        load(NAMES["Run"])
+    except MissingClientError:
+        return False
+    return True
+
+
+def load(place: str) -> "Any":
+    """The object at ``module:attribute``. Raises MissingClientError."""
+    import importlib
+
+    module, _, attribute = place.partition(":")
+    if sys.version_info < CLIENT_PYTHON and not module.startswith(_PORTABLE):
+        raise MissingClientError(_missing(attribute, "Python {}.{}".format(*sys.version_info)))
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("runyard", ""):
+            raise
+        why = "no module {!r}".format(error.name)
+        raise MissingClientError(_missing(attribute, why), name=module) from error
+
+
+_PORTABLE = ("runyard.job", "runyard.record", "runyard.errors")
+
+
+def _missing(name: str, why: str) -> str:
+    return (
+        "{} needs runyard itself in this environment, which has {}: add it with "
+        "pip_packages=['runyard'] and use Python {}.{} or later. A script has Run and Model "
+        "without it.".format(name, why, *CLIENT_PYTHON)
+    )
+
+
+def lazily(module: str, names: "Iterable[str]") -> "Callable[[str], Any]":
+    """A ``__getattr__`` for a module that offers these public names."""
+    offered = frozenset(names)
+
+    def find(name: str) -> "Any":
+        if name not in offered:
+            raise AttributeError("module {!r} has no attribute {!r}".format(module, name))
+        value = get(name)
+        setattr(sys.modules[module], name, value)
+        return value
+
+    return find
+
+
+def offer(module: str, *names: str) -> None:
+    """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``.
+
+    Under Python 3.6, what a script needs of them is imported now.
+    """
+    target: "Any" = sys.modules[module]
+    target.__all__ = [*vars(target).get("__all__", ()), *names]
+    target.__getattr__ = lazily(module, names)
+    target.__dir__ = lambda: sorted({*vars(target), *names})
+    if sys.version_info < (3, 7):
+        for name in names:
+            if name in IN_SCRIPTS or name in ERRORS:
+                setattr(target, name, get(name))

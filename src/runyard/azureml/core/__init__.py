@@ -1,0 +1,14 @@
+"""``azureml.core``: the names scripts import from it."""
+
+from runyard import _names
+
+_names.offer(
+    __name__,
+    "Environment",
+    "Experiment",
+    "Model",
+    "Run",
+    "RunConfiguration",
+    "ScriptRunConfig",
+    "Workspace",
+)

@@ -1,0 +1,8 @@
+"""``azureml.core.run``: ``Run``, and the two classes scripts test against."""
+
+from runyard import _names
+from runyard.job.offline import OfflineRun as _OfflineRun
+from runyard.job.submitted import SubmittedRun as _SubmittedRun
+
+__all__ = ["_OfflineRun", "_SubmittedRun"]
+_names.offer(__name__, "Run")

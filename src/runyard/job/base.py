@@ -1,0 +1,63 @@
+"""What all parts of ``Run`` share: the run directory and this process's writers for it."""
+
+from runyard.record import jsonl
+from runyard.record.events import State, read_state
+from runyard.record.layout import RunDirectory
+from runyard.record.metrics import MetricWriter
+from runyard.record.notes import Notes, NoteWriter, read_notes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+
+class RunBase:
+    """A run directory, read on demand and written through one writer of each kind a process."""
+
+    def __init__(self, directory: "Optional[RunDirectory]") -> None:
+        self._directory = directory
+        self._record: "Optional[Dict[str, Any]]" = None
+        self._note_writer: "Optional[NoteWriter]" = None
+        self._metric_writer: "Optional[MetricWriter]" = None
+
+    @property
+    def directory(self) -> RunDirectory:
+        """The run directory."""
+        assert self._directory is not None
+        return self._directory
+
+    @property
+    def id(self) -> str:
+        """The id of the run, also the name of its directory."""
+        return self.directory.id
+
+    def _same_kind(self, directory: RunDirectory) -> "Any":
+        """A ``Run`` of another directory, of the class parents and children are shown as."""
+        raise NotImplementedError
+
+    def _about_to_write(self) -> None:
+        """Called once before the first metric or note of this process."""
+
+    def _run_json(self) -> "Dict[str, Any]":
+        """run.json; written once, so read once."""
+        if self._record is None:
+            self._record = jsonl.read_json(self.directory.run_json)
+        return self._record
+
+    def _state(self) -> State:
+        return read_state(self.directory)
+
+    def _notes(self) -> Notes:
+        return read_notes(self.directory, self._run_json())
+
+    def _write_note(self) -> NoteWriter:
+        if self._note_writer is None:
+            self._about_to_write()
+            self._note_writer = NoteWriter(self.directory)
+        return self._note_writer
+
+    def _write_metric(self) -> MetricWriter:
+        if self._metric_writer is None:
+            self._about_to_write()
+            self._metric_writer = MetricWriter(self.directory)
+        return self._metric_writer

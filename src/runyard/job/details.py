@@ -1,0 +1,136 @@
+"""``get_details()`` from the files of a run (spec 12.6)."""
+
+import time
+
+from runyard.record.states import Reason, Status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Optional
+
+    from runyard.record.events import State
+    from runyard.record.notes import Notes
+
+_GIT_SOURCE = {"repository_uri": "repoURL", "branch": "branch", "commit": "commit"}
+_ERROR_KEYS = ("type", "location", "traceback", "log_tail")
+_DETAIL_KEYS = ("exit_code", "signal", "rank", "node")
+
+
+def details(
+    run_id: str,
+    record: "Mapping[str, Any]",
+    state: "State",
+    notes: "Notes",
+    log_files: "Dict[str, str]",
+) -> "Dict[str, Any]":
+    """The details of a run; ``record`` is its run.json, ``log_files`` name → path."""
+    found: "Dict[str, Any]" = {
+        "runId": run_id,
+        "target": _target(record),
+        "status": state.status.value,
+    }
+    if state.started is not None:
+        found["startTimeUtc"] = iso_time(state.started)
+    if state.ended is not None:
+        found["endTimeUtc"] = iso_time(state.ended)
+    found["services"] = {}
+    found["warnings"] = list(record.get("warnings") or [])
+    if state.status is Status.FAILED:
+        found["error"] = error(state, notes)
+    found["properties"] = properties(record, notes)
+    found["inputDatasets"] = []
+    found["outputDatasets"] = []
+    found["runDefinition"] = record.get("run_configuration")
+    found["logFiles"] = log_files
+    found["submittedBy"] = record.get("user")
+    return found
+
+
+def _target(record: "Mapping[str, Any]") -> str:
+    spec: "Mapping[str, Any]" = record.get("spec") or {}
+    return str(record.get("target") or spec.get("target") or "local")
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since 1970 as ``2026-01-31T23:59:59.123456Z``."""
+    micros = int(round(seconds * 1000000))
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(micros // 1000000))
+    return "{}.{:06d}Z".format(text, micros % 1000000)
+
+
+def properties(record: "Mapping[str, Any]", notes: "Notes") -> "Dict[str, str]":
+    """The properties set by the user, and those of the snapshot and of git."""
+    found: "Dict[str, str]" = {}
+    if record.get("snapshot"):
+        found["ContentSnapshotId"] = str(record["snapshot"])
+    for key, value in (record.get("git") or {}).items():
+        if value is None:
+            continue
+        text = str(value)
+        found["azureml.git." + key] = text
+        if key in _GIT_SOURCE:
+            found["mlflow.source.git." + _GIT_SOURCE[key]] = text
+    found.update(notes.properties)
+    return found
+
+
+def error(state: "State", notes: "Notes") -> "Dict[str, Any]":
+    """Why a run failed: the error of its end, else what the script told by ``run.fail()``."""
+    cause: "Dict[str, Any]" = dict(state.detail.get("error") or {})
+    told = notes.errors[-1] if notes.errors else {}
+    reason = state.reason or Reason.RUNNER_LOST
+    found: "Dict[str, Any]" = {
+        "code": cause.get("code") or told.get("code") or "UserError",
+        "message": _message(reason, state.detail, cause, told),
+        "reason": reason.value,
+    }
+    for key in _ERROR_KEYS:
+        value = cause.get(key, told.get(key))
+        if value is not None:
+            found[key] = value
+    found.update((key, state.detail[key]) for key in _DETAIL_KEYS if key in state.detail)
+    found["hint"] = state.detail.get("hint") or reason.hint
+    if found.get("traceback"):
+        found["debugInfo"] = {
+            "type": found.get("type"),
+            "message": found["message"],
+            "stackTrace": found["traceback"],
+        }
+    return {"error": found}
+
+
+def _message(
+    reason: Reason,
+    detail: "Mapping[str, Any]",
+    cause: "Mapping[str, Any]",
+    told: "Mapping[str, Any]",
+) -> str:
+    if told.get("message") and not cause.get("type"):
+        return str(told["message"])
+    text = cause.get("message") or detail.get("message")
+    if text is None:
+        return "the run ended: " + reason.value.replace("_", " ")
+    if reason is Reason.SCRIPT_EXCEPTION and cause.get("type"):
+        # The text of SDK v1, which people search their logs for.
+        said = "User program failed with {}: ".format(cause["type"])
+        return str(text) if str(text).startswith("User program failed") else said + str(text)
+    return str(text)
+
+
+def with_contents(log_files: "Mapping[str, str]") -> "Dict[str, str]":
+    """Name → path as name → content."""
+    found = {}
+    for name, path in log_files.items():
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            found[name] = stream.read()
+    return found
+
+
+def summary(state: "State") -> "Optional[str]":
+    """One line on why a run ended; None while it has not."""
+    if state.reason is None:
+        return None
+    message = (state.detail.get("error") or {}).get("message")
+    lines: "List[str]" = str(message or "").strip().splitlines()
+    text = state.reason.value.replace("_", " ")
+    return "{}: {}".format(text, lines[-1]) if lines else text

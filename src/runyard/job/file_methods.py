@@ -1,0 +1,187 @@
+"""Files of a run: uploads, downloads, logs (spec 12.6, 12.7)."""
+
+import os
+import warnings
+
+from runyard.errors import UserErrorException
+from runyard.job.base import RunBase
+from runyard.record import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence
+
+LOG_FOLDERS = ("user_logs/", "system_logs/", "azureml-logs/", "logs/")
+
+
+class FileMethods(RunBase):
+    """Names are those of SDK v1: ``outputs/model.pkl``, ``logs/…``, ``user_logs/std_log.txt``."""
+
+    def upload_file(
+        self, name: str, path_or_stream: "Any", datastore_name: "Optional[str]" = None
+    ) -> None:
+        """Store a file or an open stream with the run as ``name``.
+
+        Raises UserErrorException when the run has another file of that name, when there is no
+        file at the path, or for anything that is neither path nor stream.
+        """
+        self._upload_file(name, path_or_stream)
+
+    def upload_files(
+        self,
+        names: "Sequence[str]",
+        paths: "Sequence[str]",
+        return_artifacts: bool = False,
+        timeout_seconds: "Optional[int]" = None,
+        datastore_name: "Optional[str]" = None,
+    ) -> "Optional[Dict[str, str]]":
+        """Store several files; with ``return_artifacts``, returns name → path in the run.
+
+        Raises TypeError when there are not as many names as paths.
+        """
+        if len(names) != len(paths):
+            raise TypeError(
+                "upload_files got {} names and {} paths; it needs one path for each name".format(
+                    len(names), len(paths)
+                )
+            )
+        for name, path in zip(names, paths):
+            self._upload_file(name, path)
+        if not return_artifacts:
+            return None
+        return {name: artifact_path(self, name) for name in names}
+
+    def upload_folder(self, name: str, path: str, datastore_name: "Optional[str]" = None) -> None:
+        """Store every file below a folder as ``name/<path in the folder>``.
+
+        Raises UserErrorException when ``path`` is not a folder, or a name is taken.
+        """
+        if not os.path.isdir(path):
+            raise UserErrorException("upload_folder: {!r} is not a folder".format(path))
+        for parent, _, found in os.walk(path):
+            for item in sorted(found):
+                source = os.path.join(parent, item)
+                self._upload_file(name.rstrip("/") + "/" + os.path.relpath(source, path), source)
+
+    def _upload_file(self, name: str, source: "Any") -> None:
+        import io
+
+        if isinstance(source, io.TextIOBase):
+            source = io.BytesIO(source.read().encode("utf-8"))
+        if isinstance(source, io.IOBase):
+            files.store(self.directory, name, source)  # type: ignore[arg-type]
+            return
+        if not isinstance(source, (str, os.PathLike)):
+            raise UserErrorException(
+                "upload_file takes a path or an open stream and got a {}".format(
+                    type(source).__name__
+                )
+            )
+        source = os.fspath(source)
+        if not os.path.isfile(source):
+            raise UserErrorException("there is no file {!r} to upload".format(source))
+        if _is_same(files.path_of(self.directory, name), source):
+            return  # a script stores its ./outputs/x as outputs/x, where it lies already
+        with open(source, "rb") as stream:
+            files.store(self.directory, name, stream)
+
+    def get_file_names(self) -> "List[str]":
+        """The names of all files of the run, sorted."""
+        return files.names(self.directory)
+
+    def download_file(
+        self,
+        name: str,
+        output_file_path: "Optional[str]" = None,
+        _validate_checksum: bool = False,
+    ) -> None:
+        """Copy a file of the run to ``output_file_path``, by default its last part here.
+
+        An existing folder gets the file put inside. Raises UserErrorException when the run has
+        no such file.
+        """
+        source = artifact_path(self, name)
+        if not os.path.isfile(source):
+            raise missing_file(self, name)
+        target = os.path.basename(name) if output_file_path is None else output_file_path
+        if os.path.isdir(target):
+            target = os.path.join(target, os.path.basename(name))
+        _copy(source, target)
+
+    def download_files(  # noqa: PLR0917
+        self,
+        prefix: "Optional[str]" = None,
+        output_directory: "Optional[str]" = None,
+        output_paths: "Optional[Sequence[str]]" = None,
+        batch_size: int = 100,
+        append_prefix: bool = True,
+        timeout_seconds: "Optional[int]" = None,
+    ) -> None:
+        """Copy all files whose names begin with ``prefix`` into a folder, by default this one.
+
+        Names are kept below it, without the prefix when ``append_prefix`` is False.
+        ``output_paths`` gives the path of each instead, in the order of `get_file_names`; raises
+        UserErrorException when there are not as many. ``batch_size`` and ``timeout_seconds`` are
+        of no use here.
+        """
+        names = [name for name in self.get_file_names() if name.startswith(prefix or "")]
+        if not names:
+            warnings.warn(
+                "run {} has no file that begins with {!r}".format(self.id, prefix), stacklevel=2
+            )
+        targets = [_below(name, "" if append_prefix else prefix or "") for name in names]
+        if output_paths is not None:
+            if len(output_paths) != len(names):
+                raise UserErrorException(
+                    "download_files got {} output_paths for {} files: {}".format(
+                        len(output_paths), len(names), ", ".join(names)
+                    )
+                )
+            targets = list(output_paths)
+        for name, target in zip(names, targets):
+            _copy(artifact_path(self, name), os.path.join(output_directory or "", target))
+
+    def get_all_logs(self, destination: "Optional[str]" = None) -> "List[str]":
+        """Copy all logs into a folder, by default ``assets/<run id>``; returns their paths."""
+        folder = destination or os.path.join("assets", self.id)
+        paths = []
+        for name in log_names(self):
+            paths.append(os.path.join(folder, name))
+            _copy(artifact_path(self, name), paths[-1])
+        return paths
+
+
+def log_names(run: FileMethods) -> "List[str]":
+    """The names of the run's logs."""
+    return [name for name in run.get_file_names() if name.startswith(LOG_FOLDERS)]
+
+
+def artifact_path(run: RunBase, name: str) -> str:
+    """Where a file or folder of the run lies."""
+    clean = os.path.normpath(name.strip("/"))
+    if clean + "/" in LOG_FOLDERS or clean == "outputs":
+        return run.directory.join(clean)
+    return files.path_of(run.directory, name)
+
+
+def missing_file(run: FileMethods, name: str) -> UserErrorException:
+    """The error for a name the run does not have; it lists those it has."""
+    known = ", ".join(run.get_file_names()) or "none"
+    return UserErrorException("run {} has no file {!r}. Its files: {}".format(run.id, name, known))
+
+
+def _below(name: str, prefix: str) -> str:
+    return name[len(prefix) :].lstrip("/") or os.path.basename(name)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.exists(one) and os.path.samefile(one, other)
+
+
+def _copy(source: str, target: str) -> None:
+    import shutil
+
+    if _is_same(target, source):
+        return
+    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
+    shutil.copyfile(source, target)
