@@ -81,8 +81,6 @@ class BlobStore:
     def _put_open(self, file: BinaryIO) -> Stored | None:
         """None: the file changed while it was read."""
         before: FileKey = file_key(os.fstat(file.fileno()))
-        if not stat.S_ISREG(before[0]):
-            raise VanishedFile(file.name)
         if before[2] > _WHOLE_BYTES:
             return self._put_large(file, before)
         data = file.read(before[2] + 1)
@@ -159,10 +157,14 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 def _open(path: str) -> BinaryIO:
     try:
-        return os.fdopen(os.open(path, _READ_FLAGS), "rb", buffering=0)
+        fd = os.open(path, _READ_FLAGS)
     except PermissionError as error:
         raise UnreadableFile(path) from error
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
             raise VanishedFile(path) from error
         raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise VanishedFile(path)
+    return os.fdopen(fd, "rb", buffering=0)

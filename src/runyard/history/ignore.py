@@ -219,5 +219,8 @@ def read_ignore_file(path: str, *, follow: bool) -> "bytes | None":
                 error,
             ) from error
         return None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        return None
     with os.fdopen(fd, "rb") as file:
-        return file.read() if stat.S_ISREG(os.fstat(fd).st_mode) else None
+        return file.read()

@@ -11,7 +11,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Sequence, Tuple
+    from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 MANIFEST_FORMAT = 1
 _EPOCH_S = 1000000000  # 2001-09-09: any past moment does
@@ -147,7 +147,7 @@ class _Copier:
 
     def __init__(self, blobs_dir: bytes) -> None:
         self._blobs_dir = blobs_dir
-        self._ways = [_clone, _copy_range, _send_file]
+        self._ways: "List[Callable[[int, int, int], None]]" = [_clone, _copy_range, _send_file]
 
     def copy(self, entry: "Tuple[str, str, int, str, int]", path: bytes, mtime_ns: int) -> None:
         name, _, mode, blob, size = entry

@@ -1,0 +1,353 @@
+"""Sources that change, before and while they are stored, and stores that are damaged."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blake3 import blake3
+
+from runyard.errors import SnapshotException
+from runyard.history import blobs
+from runyard.history.blobs import BlobStore
+from runyard.history.snapshots import SnapshotStore
+from runyard.history.source_tree import SourceTree
+
+
+def later_ns() -> int:
+    """A clock ahead of every file of the test: none of them is racy."""
+    return time.time_ns() + 60_000_000_000
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    root = tmp_path / "source"
+    for name in ("a/b/one.py", "a/two.py", "three.py", "c/four.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"NAME = '{name}'\n")
+    return root
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(tmp_path / "ws", clock_ns=later_ns)
+
+
+def fresh_id(source: Path, folder: Path) -> str:
+    """What a store without any cache says."""
+    return SnapshotStore(folder).take(source).id
+
+
+# --- the stat cache -----------------------------------------------------------------------------
+
+
+def test_an_unchanged_tree_is_not_read_again(
+    source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.take(source)
+
+    def put(self: BlobStore, path: str) -> Any:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(BlobStore, "put", put)
+    monkeypatch.setattr(os, "scandir", put)
+    again = store.take(source)
+    assert (first.reused_files, again.reused_files, again.id) == (0, 4, first.id)
+    assert store.plan(source).files == 4
+
+
+def test_only_what_changed_is_read_again(source: Path, store: SnapshotStore) -> None:
+    store.take(source)
+    (source / "a/two.py").write_text("changed")
+    assert store.take(source).reused_files == 3
+    (source / "a/new.py").write_text("new")
+    assert store.take(source).reused_files == 4
+    (source / "a/new.py").rename(source / "c/new.py")
+    assert store.take(source).reused_files == 4
+
+
+def test_a_file_younger_than_two_seconds_is_read_again(source: Path, tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "ws")
+    assert store.take(source).reused_files == 0
+    assert store.take(source).reused_files == 0
+
+
+def test_same_size_and_restored_mtime_do_not_hide_a_change(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    before = store.take(source)
+    path = source / "three.py"
+    info = path.stat()
+    path.write_text(path.read_text().swapcase())
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert store.take(source).id == fresh_id(source, tmp_path / "ws2") != before.id
+
+
+def change_parent_rules(source: Path) -> None:
+    (source.parent / ".gitignore").write_text("two.py\n")
+
+
+def add_nested_rules(source: Path) -> None:
+    (source / "a/.gitignore").write_text("*\n")
+
+
+def replace_rules(source: Path) -> None:
+    (source / ".amlignore").write_text("a/b\n")
+
+
+def mark_as_venv(source: Path) -> None:
+    (source / "a/pyvenv.cfg").touch()
+
+
+def change_mode(source: Path) -> None:
+    (source / "a/b/one.py").chmod(0o755)
+
+
+def become_a_link(source: Path) -> None:
+    (source / "a/two.py").unlink()
+    (source / "a/two.py").symlink_to("b/one.py")
+
+
+def lose_a_folder(source: Path) -> None:
+    (source / "a/b/one.py").unlink()
+    (source / "a/b").rmdir()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(change_parent_rules, add_nested_rules, replace_rules, mark_as_venv),
+        *(change_mode, become_a_link, lose_a_folder),
+    ],
+)
+def test_a_change_of_rules_or_kind_is_seen_through_the_cache(
+    source: Path, store: SnapshotStore, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    (source.parent / ".git").mkdir()
+    before = store.take(source)
+    change(source)
+    after = store.take(source)
+    assert after.id == fresh_id(source, tmp_path / "ws2") != before.id
+    assert store.take(source).id == after.id
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_snapshot_by_cache_is_the_snapshot_of_a_fresh_store(
+    source: Path, store: SnapshotStore, tmp_path: Path, seed: int
+) -> None:
+    dice = random.Random(seed)
+    for step in range(25):
+        mutate(source, dice)
+        taken = store.take(source)
+        assert taken.id == fresh_id(source, tmp_path / f"fresh{step}")
+        assert store.plan(source).files == taken.files
+
+
+def mutate(root: Path, dice: random.Random) -> None:
+    folders = [root, *(p for p in root.rglob("*") if p.is_dir() and not p.is_symlink())]
+    target = dice.choice(folders) / dice.choice(("x.py", "y.txt", "z", ".gitignore", "pyvenv.cfg"))
+    files = [p for p in root.rglob("*") if p.is_file() or p.is_symlink()]
+    match dice.randrange(7):
+        case 0 | 1 if not target.is_dir():
+            target.unlink(missing_ok=True)
+            target.write_text(dice.choice(("*.txt\n", "!*\n", "z\n", "/x.py\nb/\n")))
+        case 2 if files:
+            dice.choice(files).unlink()
+        case 3 if not target.exists() and not target.is_symlink():
+            target.mkdir()
+        case 4 if files:
+            os.replace(dice.choice(files), dice.choice(folders) / "moved")
+        case 5 if not target.exists() and not target.is_symlink():
+            target.symlink_to(dice.choice(("x.py", "..", str(root / "three.py"), "/etc/hostname")))
+        case 6 if files:
+            path = dice.choice(files)
+            if not path.is_symlink():
+                path.chmod(dice.choice((0o600, 0o644, 0o755)))
+
+
+@pytest.mark.parametrize("damage", ["garbage", "empty", "cut short", "one bit", "other boot"])
+def test_a_damaged_cache_is_ignored(
+    source: Path, store: SnapshotStore, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = store.take(source)
+    (cache,) = (tmp_path / "ws/cache").iterdir()
+    content = cache.read_bytes()
+    if damage == "other boot":
+        monkeypatch.setattr("runyard.history.stat_cache._boot_id", lambda: "later")
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        texts = {"garbage": b"x" * 99, "empty": b"", "cut short": content[:-9], "one bit": flipped}
+        cache.write_bytes(texts[damage])
+    again = store.take(source)
+    assert (again.id, again.reused_files) == (before.id, 0)
+
+
+def test_a_cache_that_cannot_be_written_does_not_fail_the_snapshot(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "ws/cache").write_text("not a folder")
+    assert store.take(source).files == 4
+
+
+def test_a_lost_manifest_and_lost_blobs_are_stored_again(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    taken = store.take(source)
+    store.manifest_path(taken.id).unlink()
+    for path in (tmp_path / "ws/blobs").glob("??/*"):
+        path.unlink()
+    assert store.take(source).id == taken.id
+    store.restore(taken.id, tmp_path / "out")
+    assert (tmp_path / "out/three.py").read_text() == "NAME = 'three.py'\n"
+
+
+def test_a_blob_cut_short_by_a_power_loss_is_written_again(source: Path, tmp_path: Path) -> None:
+    taken = SnapshotStore(tmp_path / "ws").take(source)
+    for path in (tmp_path / "ws/blobs").glob("??/*"):
+        path.chmod(0o644)
+        path.write_bytes(b"")
+    store = SnapshotStore(tmp_path / "ws")  # its files are racy, so they are read again
+    with pytest.raises(SnapshotException, match=r"damaged content of 'a/b/one.py'.*submit again"):
+        store.restore(taken.id, tmp_path / "broken")
+    store.take(source)
+    store.restore(taken.id, tmp_path / "out")
+    assert (tmp_path / "out/three.py").read_text() == "NAME = 'three.py'\n"
+
+
+# --- while it is stored -------------------------------------------------------------------------
+
+
+class Meddler:
+    """Stands in for `file_key`: rewrites the file after the first look of each of ``tries``."""
+
+    def __init__(self, path: Path, tries: int) -> None:
+        self.path, self.tries, self.looks = path, tries, 0
+        self.inode = path.stat().st_ino
+        self.real: Callable[[os.stat_result], Any] = blobs.file_key
+
+    def __call__(self, info: os.stat_result) -> Any:
+        key = self.real(info)
+        if info.st_ino == self.inode:
+            self.looks += 1
+            if self.looks % 2 and self.looks // 2 < self.tries:
+                with self.path.open("r+b") as file:
+                    file.write(b"%04d" % self.looks)
+        return key
+
+
+def assert_blobs_hash_to_their_names(workspace: Path) -> None:
+    for path in (workspace / "blobs").glob("??/*"):
+        assert blake3(path.read_bytes()).hexdigest() == path.name
+
+
+@pytest.mark.parametrize("size", [4, 3 << 20])
+def test_a_file_that_changes_while_read_is_read_again(
+    source: Path, store: SnapshotStore, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = source / "busy.log"
+    path.write_bytes(b"0" * size)
+    monkeypatch.setattr(blobs, "file_key", Meddler(path, tries=2))
+    taken = store.take(source)
+    (entry,) = [entry for entry in store.entries(taken.id) if entry.path == "busy.log"]
+    assert entry.blob == blake3(path.read_bytes()).hexdigest()
+    assert_blobs_hash_to_their_names(tmp_path / "ws")
+
+
+@pytest.mark.parametrize("size", [4, 3 << 20])
+def test_a_file_that_never_stops_changing_is_named(
+    source: Path, store: SnapshotStore, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = source / "busy.log"
+    path.write_bytes(b"0" * size)
+    monkeypatch.setattr(blobs, "file_key", Meddler(path, tries=99))
+    with pytest.raises(SnapshotException, match=r"busy\.log changed while .*3 times.*\.amlignore"):
+        store.take(source)
+    assert_blobs_hash_to_their_names(tmp_path / "ws")
+    assert not list((tmp_path / "ws").glob("blobs/tmp/*"))
+
+
+def test_files_that_vanish_during_the_walk_or_before_they_are_read_are_not_in_it(
+    source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_sort_in, real_put = SourceTree._sort_in, BlobStore.put
+
+    def sort_in(self: SourceTree, folder: Any, entry: Any, rules: Any) -> None:
+        if entry.name == "two.py":
+            os.unlink(entry.path)
+        real_sort_in(self, folder, entry, rules)
+
+    def put(self: BlobStore, path: str) -> Any:
+        if path.endswith("four.py"):
+            os.unlink(path)
+        return real_put(self, path)
+
+    monkeypatch.setattr(SourceTree, "_sort_in", sort_in)
+    monkeypatch.setattr(BlobStore, "put", put)
+    taken = store.take(source)
+    assert [entry.path for entry in store.entries(taken.id)] == ["a/b/one.py", "c", "three.py"]
+    assert taken.files == 2
+    assert store.take(source).id == taken.id
+
+
+def test_a_folder_that_vanishes_during_the_walk_is_not_in_it(
+    source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_list = SourceTree._list
+
+    def listed(self: SourceTree, visit: Any, key: Any) -> Any:
+        folder = real_list(self, visit, key)
+        if visit.prefix == "a/":
+            (source / "a/b/one.py").unlink()
+            (source / "a/b").rmdir()
+        return folder
+
+    monkeypatch.setattr(SourceTree, "_list", listed)
+    paths = [entry.path for entry in store.entries(store.take(source).id)]
+    assert paths == ["a/two.py", "c/four.py", "three.py"]
+
+
+def test_a_killed_writer_leaves_no_blob_and_no_manifest(source: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from runyard.history.snapshots import SnapshotStore\n"
+        "os.rename = lambda *_: os.kill(os.getpid(), 9)\n"
+        "SnapshotStore(Path(sys.argv[2])).take(Path(sys.argv[1]))\n"
+    )
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "ws")]
+    assert subprocess.run(command).returncode == -9
+    assert not list((tmp_path / "ws/blobs").glob("??/*"))
+    assert not (tmp_path / "ws/snapshots").exists()
+    (left,) = (tmp_path / "ws/blobs/tmp").iterdir()
+    SnapshotStore(tmp_path / "ws").take(source)
+    assert left.exists()  # its writer may still be at work
+    os.utime(left, (0, 0))
+    (source / "new.py").touch()
+    SnapshotStore(tmp_path / "ws").take(source)
+    assert not left.exists()
+
+
+def test_concurrent_writers_of_one_tree_do_no_harm(source: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from runyard.history.snapshots import SnapshotStore\n"
+        "sys.stdin.read()\n"
+        "print(SnapshotStore(Path(sys.argv[2])).take(Path(sys.argv[1])).id)\n"
+    )
+    (source / "large.bin").write_bytes(os.urandom(8 << 20))
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "ws")]
+    pipe = subprocess.PIPE
+    writers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.close()
+        writer.stdin = None
+    ids = {writer.communicate()[0].strip() for writer in writers}
+    assert ids == {fresh_id(source, tmp_path / "ws2")}
+    assert_blobs_hash_to_their_names(tmp_path / "ws")

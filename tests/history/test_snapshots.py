@@ -1,0 +1,360 @@
+"""Snapshots: what they hold, what they promise, what they refuse."""
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blake3 import blake3
+
+from runyard.errors import SnapshotException, UserErrorException
+from runyard.history.blobs import BlobStore
+from runyard.history.snapshots import SnapshotStore
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    root = tmp_path / "source"
+    (root / "pkg").mkdir(parents=True)
+    (root / "train.py").write_text("print('hello')\n")
+    (root / "pkg/a.py").write_text("A = 1\n")
+    return root
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(tmp_path / "ws")
+
+
+def kinds(store: SnapshotStore, snapshot_id: str) -> dict[str, str]:
+    return {entry.path: entry.kind for entry in store.entries(snapshot_id)}
+
+
+def state(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Everything a write below ``root`` would change."""
+    found = {}
+    for path in [root, *root.rglob("*")]:
+        info = path.lstat()
+        found[str(path)] = (info.st_mode, info.st_mtime_ns, info.st_ctime_ns)
+    return found
+
+
+def blob_files(workspace: Path) -> list[Path]:
+    return [path for path in (workspace / "blobs").glob("??/*") if path.is_file()]
+
+
+def assert_blobs_are_whole(workspace: Path) -> None:
+    for path in blob_files(workspace):
+        assert blake3(path.read_bytes()).hexdigest() == path.name
+        assert stat.S_IMODE(path.stat().st_mode) == 0o444
+
+
+# --- what a snapshot is -------------------------------------------------------------------------
+
+
+def test_an_unchanged_tree_has_the_same_id_wherever_it_lies(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    shutil.copytree(source, tmp_path / "elsewhere/copy")
+    first = store.take(source)
+    assert store.take(source).id == first.id
+    assert SnapshotStore(tmp_path / "ws2").take(tmp_path / "elsewhere/copy").id == first.id
+    assert len(first.id) == 32
+
+
+@pytest.mark.parametrize("change", ["content", "name", "exec bit", "empty folder", "link"])
+def test_every_change_that_a_script_can_see_changes_the_id(
+    source: Path, store: SnapshotStore, change: str
+) -> None:
+    before = store.take(source)
+    if change == "content":
+        (source / "train.py").write_text("print('HELLO')\n")
+    elif change == "name":
+        (source / "pkg/a.py").rename(source / "pkg/b.py")
+    elif change == "exec bit":
+        (source / "train.py").chmod(0o755)
+    elif change == "empty folder":
+        (source / "new").mkdir()
+    else:
+        (source / "new").symlink_to("train.py")
+    assert store.take(source).id != before.id
+
+
+def test_manifest_is_sorted_json_with_one_row_per_path(source: Path, store: SnapshotStore) -> None:
+    (source / "train.py").chmod(0o755)
+    (source / "pkg/a.py").chmod(0o640)
+    (source / "empty").mkdir(mode=0o755)
+    (source / "link").symlink_to("train.py")
+    taken = store.take(source)
+    hashes = {n: blake3((source / n).read_bytes()).hexdigest() for n in ("train.py", "pkg/a.py")}
+    assert store.manifest_path(taken.id).read_text() == (
+        '{"format":1,"entries":[["empty","d",493,"",0],["link","l",511,"train.py",0],'
+        f'["pkg/a.py","f",416,"{hashes["pkg/a.py"]}",6],'
+        f'["train.py","f",493,"{hashes["train.py"]}",15]]}}'
+    )
+    assert (taken.files, taken.size_bytes, taken.reused_files) == (2, 21, 0)
+
+
+def test_blobs_are_read_only_and_hash_to_their_names(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    (source / "large.bin").write_bytes(os.urandom(3 << 20))
+    (source / "same.py").write_text("A = 1\n")
+    previous = os.umask(0o077)
+    try:
+        store.take(source)
+    finally:
+        os.umask(previous)
+    assert_blobs_are_whole(tmp_path / "ws")
+    assert len(blob_files(tmp_path / "ws")) == 3
+    assert list((tmp_path / "ws/blobs/tmp").iterdir()) == []
+
+
+def test_names_that_are_not_utf8_come_back_as_they_were(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    odd = os.fsencode(source) + b"/\xff\xe9.txt"
+    Path(os.fsdecode(odd)).write_text("odd")
+    os.mkdir(os.fsencode(source) + b"/caf\xe9")
+    os.symlink(b"\xff\xe9.txt", os.fsencode(source) + b"/\xfelink")
+    taken = store.take(source)
+    assert store.take(source).id == taken.id
+    store.restore(taken.id, tmp_path / "out")
+    assert sorted(os.listdir(os.fsencode(tmp_path / "out"))) == sorted(
+        os.listdir(os.fsencode(source))
+    )
+    assert os.readlink(os.fsencode(tmp_path / "out") + b"/\xfelink") == b"\xff\xe9.txt"
+    with zipfile.ZipFile(store.archive(taken.id, tmp_path / "s.zip")) as archive:
+        assert "\\xff\\xe9.txt" in archive.namelist()
+
+
+def test_empty_folders_are_kept_and_so_are_folders_with_nothing_left_in(
+    source: Path, store: SnapshotStore
+) -> None:
+    (source / "empty/deep").mkdir(parents=True)
+    (source / "data").mkdir()
+    (source / "data/big.csv").touch()
+    (source / "cached/__pycache__").mkdir(parents=True)
+    (source / "envs/venv").mkdir(parents=True)
+    (source / "envs/venv/pyvenv.cfg").touch()
+    (source / ".amlignore").write_text("*.csv\n")
+    found = kinds(store, store.take(source).id)
+    folders = {path for path, kind in found.items() if kind == "d"}
+    assert folders == {"empty/deep", "data", "cached", "envs"}
+
+
+def test_the_source_is_never_written_to(source: Path, store: SnapshotStore) -> None:
+    for folder in (source / "pkg", source):
+        folder.chmod(0o555)
+    before = state(source)
+    store.plan(source)
+    store.take(source)
+    assert state(source) == before
+
+
+def test_a_plan_writes_nothing(source: Path, store: SnapshotStore, tmp_path: Path) -> None:
+    (source / "big.bin").write_bytes(b"x" * 5000)
+    (source / "data").mkdir()
+    (source / ".gitignore").write_text("data/\n*.log\n")
+    (source / "a.log").touch()
+    plan = store.plan(source)
+    assert not (tmp_path / "ws").exists()
+    assert (plan.files, plan.skipped, plan.warnings) == (4, ("a.log", "data/"), ())
+    assert plan.largest[:2] == (("big.bin", 5000), ("train.py", 15))
+    taken = store.take(source)
+    assert (taken.files, taken.size_bytes) == (plan.files, plan.size_bytes)
+
+
+def test_skipped_names_the_first_thousand(source: Path, store: SnapshotStore) -> None:
+    for number in range(1100):
+        (source / f"{number:04}.log").touch()
+    (source / ".gitignore").write_text("*.log\n")
+    skipped = store.plan(source).skipped
+    assert (len(skipped), skipped[0], skipped[-1]) == (1000, "0000.log", "0999.log")
+
+
+# --- what comes back ----------------------------------------------------------------------------
+
+
+def test_restore_gives_back_content_modes_links_and_folders(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    (source / "train.py").chmod(0o755)
+    (source / "pkg/a.py").chmod(0o444)
+    (source / "link").symlink_to("pkg/a.py")
+    (source / "empty").mkdir()
+    out = tmp_path / "new/out"
+    store.restore(store.take(source).id, out)
+    assert (out / "train.py").read_text() == "print('hello')\n"
+    assert stat.S_IMODE((out / "train.py").stat().st_mode) == 0o755
+    assert stat.S_IMODE((out / "pkg/a.py").stat().st_mode) == 0o644
+    assert os.readlink(out / "link") == "pkg/a.py"
+    assert (out / "empty").is_dir()
+    with pytest.raises(UserErrorException, match="is not an empty folder; choose another"):
+        store.restore(store.take(source).id, out)
+
+
+def test_archive_is_a_zip_with_modes_and_links(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    (source / "train.py").chmod(0o755)
+    (source / "link").symlink_to("pkg/a.py")
+    (source / "empty").mkdir(mode=0o755)
+    taken = store.take(source)
+    path = store.archive(taken.id, tmp_path / "s.zip")
+    first = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
+        assert archive.read("pkg/a.py") == b"A = 1\n"
+        assert archive.read("link") == b"pkg/a.py"
+    assert modes["train.py"] == stat.S_IFREG | 0o755
+    assert stat.S_ISLNK(modes["link"])
+    assert stat.S_ISDIR(modes["empty/"])
+    assert store.archive(taken.id, path).read_bytes() == first
+
+
+def test_diff_names_added_removed_and_changed_paths(source: Path, store: SnapshotStore) -> None:
+    before = store.take(source)
+    (source / "train.py").write_text("new")
+    (source / "pkg/a.py").unlink()
+    (source / "b.py").touch()
+    diff = store.diff(before.id, store.take(source).id)
+    assert (diff.added, diff.removed) == (("b.py", "pkg"), ("pkg/a.py",))
+    assert diff.changed == ("train.py",)
+
+
+@pytest.mark.parametrize(
+    ("snapshot_id", "text"),
+    [("0" * 32, "There is no snapshot 0+ in the workspace"), ("../x", "is not a snapshot id")],
+)
+def test_unknown_snapshots_are_refused(store: SnapshotStore, snapshot_id: str, text: str) -> None:
+    with pytest.raises(SnapshotException, match=text):
+        store.entries(snapshot_id)
+
+
+def test_a_manifest_of_a_newer_format_is_refused(source: Path, store: SnapshotStore) -> None:
+    taken = store.take(source)
+    store.manifest_path(taken.id).write_text('{"format": 2}')
+    with pytest.raises(SnapshotException, match=r"format 2; .*reads format 1\. Upgrade: pip"):
+        store.entries(taken.id)
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def test_a_missing_source_is_refused(store: SnapshotStore, tmp_path: Path) -> None:
+    with pytest.raises(UserErrorException, match=r"does not exist .*Give the folder that holds"):
+        store.take(tmp_path / "nowhere")
+
+
+def test_a_file_as_source_is_refused(source: Path, store: SnapshotStore) -> None:
+    with pytest.raises(UserErrorException, match=r"is a file .*Give the folder that holds"):
+        store.take(source / "train.py")
+
+
+def test_the_workspace_as_source_is_refused(store: SnapshotStore, tmp_path: Path) -> None:
+    (tmp_path / "ws").mkdir()
+    with pytest.raises(UserErrorException, match=r"the workspace's own folder.*of its own"):
+        store.take(tmp_path / "ws")
+
+
+def test_over_the_limit_names_what_is_large_and_the_ways_out(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    (source / "data").mkdir()
+    (source / "data/images.bin").write_bytes(b"x" * (3 << 20))
+    for ask in (store.plan, store.take):
+        with pytest.raises(SnapshotException) as caught:
+            ask(source, limit_bytes=2 << 20)
+        text = str(caught.value)
+        assert f"{source} has 3.0 MB in 3 files; the limit is 2.0 MB." in text
+        assert "3.0 MB  data/images.bin" in text
+        assert "3.0 MB  data/\n" in text
+        assert ".amlignore" in text
+        assert "export RUNYARD_SNAPSHOT_LIMIT_MB=4 (or 'none')" in text
+    assert not (tmp_path / "ws/blobs").exists()
+    assert store.take(source, limit_bytes=None).files == 3
+    with pytest.raises(SnapshotException, match=r"the limit is 2\.0 MB"):
+        store.take(source, limit_bytes=2 << 20)  # an unchanged tree is no way around it
+
+
+def test_the_variable_overrides_the_default_limit_only(
+    source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "large.bin").write_bytes(b"x" * (2 << 20))
+    monkeypatch.setenv("RUNYARD_SNAPSHOT_LIMIT_MB", "1.5")
+    with pytest.raises(SnapshotException, match=r"the limit is 1\.5 MB"):
+        store.take(source)
+    assert store.take(source, limit_bytes=3 << 20).files == 3
+    monkeypatch.setenv("RUNYARD_SNAPSHOT_LIMIT_MB", "none")
+    assert store.take(source).files == 3
+    for wrong in ("lots", "-1", "0", "inf", "nan"):
+        monkeypatch.setenv("RUNYARD_SNAPSHOT_LIMIT_MB", wrong)
+        with pytest.raises(UserErrorException, match=f"'{wrong}' is not a size. Give megabytes"):
+            store.take(source)
+
+
+def test_unreadable_files_and_folders_are_named(source: Path, tmp_path: Path) -> None:
+    (source / "secret.key").touch(mode=0o000)
+    (source / "closed").mkdir(mode=0o000)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from runyard.history.snapshots import SnapshotStore\n"
+        "from runyard.errors import SnapshotException\n"
+        "try: getattr(SnapshotStore(Path(sys.argv[2])), sys.argv[3])(Path(sys.argv[1]))\n"
+        "except SnapshotException as error: print(error)\n"
+    )
+    # Root reads everything, so the child gives up that power.
+    drop = "-dac_override,-dac_read_search"
+    prefix = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"] if not os.getuid() else []
+    texts = []
+    for call in ("plan", "take"):
+        (source / "closed").chmod(0o000)
+        command = [*prefix, sys.executable, "-c", code, str(source), str(tmp_path / "ws"), call]
+        texts.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        (source / "closed").rmdir()
+        (source / "closed").mkdir()
+        texts.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    advice = "Make them readable (chmod u+r FILE, chmod u+rx FOLDER), or leave them out"
+    assert all("cannot be read:" in text and advice in text for text in texts)
+    assert "  closed/\n  secret.key\n" in texts[0]
+    assert "  closed/\n" in texts[2]
+    assert "  secret.key\n" in texts[1]
+    assert "  secret.key\n" in texts[3]
+
+
+# --- what is not a file -------------------------------------------------------------------------
+
+
+def test_fifos_and_sockets_are_left_out_and_never_opened(
+    source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(source / "pipe")
+    monkeypatch.chdir(source)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("sock")
+        taken = store.take(source)  # would wait for ever if it opened the fifo
+    assert set(kinds(store, taken.id)) == {"pkg/a.py", "train.py"}
+    assert set(taken.warnings) == {"fifo left out: pipe", "socket left out: sock"}
+    assert set(store.plan(source).skipped) == {"pipe", "sock"}
+
+
+def test_a_file_that_becomes_a_fifo_while_it_is_stored_does_not_hang(
+    source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_put = BlobStore.put
+
+    def put(self: BlobStore, path: str) -> Any:
+        if path.endswith("a.py"):
+            os.unlink(path)
+            os.mkfifo(path)
+        return real_put(self, path)
+
+    monkeypatch.setattr(BlobStore, "put", put)
+    assert set(kinds(store, store.take(source).id)) == {"pkg", "train.py"}
