@@ -150,9 +150,8 @@ def _refuse_unbuilt(distributed: object, resume_from: object, docker: object) ->
     if distributed is not None:
         kinds = (TensorflowConfiguration, MpiConfiguration, PyTorchConfiguration)
         if not isinstance(distributed, kinds):
-            _wrong_type(
-                "distributed_job_config", distributed, " or ".join(k.__name__ for k in kinds)
-            )
+            allowed = "a " + " or ".join(kind.__name__ for kind in kinds)
+            raise _wrong_type("distributed_job_config", distributed, allowed)
         raise RunConfigurationException(
             "distributed_job_config is not built yet in this version; leave it out: the run is "
             "then one process on one node"
@@ -168,7 +167,7 @@ def _refuse_unbuilt(distributed: object, resume_from: object, docker: object) ->
 
 def _check_docker(docker: object) -> None:
     if not isinstance(docker, DockerConfiguration):
-        raise _wrong_type("docker_runtime_config", docker, "DockerConfiguration")
+        raise _wrong_type("docker_runtime_config", docker, "a DockerConfiguration")
     if docker.use_docker or docker.arguments:
         asked = "use_docker=True" if docker.use_docker else f"arguments={docker.arguments!r}"
         raise RunConfigurationException(
@@ -185,18 +184,18 @@ def _checked_run_config(run_config: object) -> RunConfiguration:
             f"run_config={run_config!r}: reading .runconfig files is not built yet in this "
             "version; give a RunConfiguration object"
         )
-    raise _wrong_type("run_config", run_config, "RunConfiguration")
+    raise _wrong_type("run_config", run_config, "a RunConfiguration")
 
 
 def _checked_environment(environment: object) -> Environment:
     if isinstance(environment, Environment):
         return environment
-    raise _wrong_type("environment", environment, "Environment, such as Environment('my-env')")
+    raise _wrong_type("environment", environment, "an Environment, such as Environment('my-env')")
 
 
 def _wrong_type(parameter: str, value: object, allowed: str) -> Exception:
     return RunConfigurationException(
-        f"{parameter} is {value!r} of type {type(value).__name__}; give a {allowed}"
+        f"{parameter} is {value!r} of type {type(value).__name__}; give {allowed}"
     )
 
 
