@@ -125,7 +125,9 @@ class GatedProject:
 class Worker:
     """``python -m runyard.environments build`` in a process of its own."""
 
-    def __init__(self, spec: EnvironmentSpec, folder: Path, environ: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, spec: EnvironmentSpec, folder: Path, environ: Mapping[str, str] = {}
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._spec, self._result = folder / "spec.json", folder / "result.json"
         self._log = folder / "environment.txt"

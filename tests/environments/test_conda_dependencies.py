@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from runyard.environments import CondaDependencies
 from runyard.errors import UserErrorException
 

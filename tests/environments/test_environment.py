@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
+
 from runyard.environments import CondaDependencies, Environment
 from runyard.errors import UserErrorException
 
@@ -68,7 +69,7 @@ def test_setting_one_image_clears_the_others(caplog: pytest.LogCaptureFixture) -
     environment.docker.base_image = "image"
     with caplog.at_level(logging.WARNING):
         environment.docker.base_dockerfile = "FROM image"
-    assert environment.docker.base_image is None
+    assert environment.docker.images() == {"base_dockerfile": "FROM image"}
     assert "docker.base_image is cleared: docker.base_dockerfile was set" in caplog.text
 
 

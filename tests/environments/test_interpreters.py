@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from runyard.environments import interpreters, probes
 from runyard.errors import UserErrorException
 
@@ -79,7 +80,7 @@ def test_a_missing_version_lists_those_found(machine: Path, asked: str) -> None:
 
 @pytest.mark.parametrize("asked", ["abc", "3.x", "~3"])
 def test_text_that_is_no_version(machine: Path, asked: str) -> None:
-    with pytest.raises(UserErrorException, match="cannot be read; give a version such as '3.8'"):
+    with pytest.raises(UserErrorException, match="cannot be read; give a version such as"):
         interpreters.find(asked)
 
 
@@ -115,8 +116,8 @@ def test_scripts_in_front_of_a_python_are_never_used(
     _fake(tmp_path / "shims" / "python3.6", "3.6.0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'shims'}{os.pathsep}{os.environ['PATH']}")
     assert all("shims" not in item.path for item in interpreters.found())
-    with pytest.raises(UserErrorException, match="is not on PATH .scripts such as the shims"):
-        monkeypatch.setenv("PATH", str(tmp_path / "shims"))
+    monkeypatch.setenv("PATH", str(tmp_path / "shims"))
+    with pytest.raises(UserErrorException, match=r"is not on PATH \(scripts such as the shims"):
         interpreters.user_managed("python3.6", tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Joining lines that name the same package (spec 2.5)."""
 
 import pytest
+
 from runyard.environments.merging import merge_requirements
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from runyard.environments import pip_settings
 from runyard.environments.pip_settings import PipSettings
 from runyard.errors import UserErrorException
@@ -53,7 +54,7 @@ def test_the_null_device_means_no_file(tmp_path: Path) -> None:
 
 
 def test_install_section_beats_global_and_variables_beat_both(tmp_path: Path) -> None:
-    text = "[global]\ntimeout = 1\nretries = 1\n[install]\ntimeout = 2\nretries: 2\n[list]\ntimeout=9\n"
+    text = "[global]\ntimeout=1\nretries=1\n[install]\ntimeout = 2\nretries: 2\n[list]\ntimeout=9\n"
     environ = _home(tmp_path, user=text) | {"PIP_RETRIES": "3", "PIP_TIMEOUT": ""}
     settings = pip_settings.read(environ)
     assert (settings.timeout_s, settings.retries) == ("2", "3")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from runyard.environments import Environment, EnvironmentSpec, resolve
 from runyard.errors import RunConfigurationException, UserErrorException
 from tests.environments.conftest import Plan

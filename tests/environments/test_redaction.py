@@ -1,6 +1,7 @@
 """No password of an address is ever shown."""
 
 import pytest
+
 from runyard.environments.redaction import (
     has_credentials,
     host_of,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from runyard.environments import Environment, resolve
 from runyard.errors import UserErrorException
 from tests.environments.conftest import Plan

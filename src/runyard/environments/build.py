@@ -152,10 +152,10 @@ class Build:
     def _freeze(self, python: str) -> list[str]:
         """What is installed, as ``pip freeze`` prints it."""
         command = [uv_program.find_uv(), "pip", "freeze", "--quiet", "--python", python]
-        ended = uv_program.run(command, self._variables, lambda line: redact(line, self._secrets))
+        ended = uv_program.ask(command, self._variables)
         if ended.exit_code != 0:
             raise failures.of_output(ended.output, ended.exit_code, (), self._prefix)
-        return ended.output.splitlines()
+        return [redact(line, self._secrets) for line in ended.output.splitlines()]
 
     def _uv(self, arguments: list[str]) -> None:
         command = [uv_program.find_uv(), *arguments]

@@ -69,7 +69,7 @@ def write_json(path: str, content: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError:
+    except BaseException:
         if os.path.exists(partial):
             os.unlink(partial)
         raise

@@ -58,10 +58,11 @@ def of_output(output: str, exit_code: int, requirements: Sequence[str], place: s
     that was written to.
     """
     text = redact(output)
+    # A file beyond the limit that ulimit -f sets ends the writer by a signal.
+    if _FULL.search(text) or exit_code == -signal.SIGXFSZ:
+        return disk_full(place)
     if exit_code < 0:
         return _killed(-exit_code)
-    if _FULL.search(text):
-        return disk_full(place)
     for pattern, explain in (
         (_REFUSED, _unauthorized),
         (_OFFLINE, _offline),
@@ -89,9 +90,9 @@ def disk_full(place: str) -> BuildFailure:
     """Return the failure for a disk, or a user's quota, without room."""
     return BuildFailure(
         "disk_full",
-        f"There is no space left on the disk that holds {place}",
-        hint="Free space there (uv cache prune), or name another folder with RUNYARD_CACHE_DIR "
-        "and UV_CACHE_DIR",
+        f"There is no space left on the disk, or in the quota, that holds {place}",
+        hint="Free space there (uv cache prune) or raise the limit (quota, ulimit -f), or name "
+        "another folder with RUNYARD_CACHE_DIR and UV_CACHE_DIR",
     )
 
 

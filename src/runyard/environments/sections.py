@@ -59,9 +59,13 @@ class DockerSection(Section):
     _images = ("base_image", "base_dockerfile", "build_context")
     _names = (*_images, "enabled", "shared_volumes", "arguments", "shm_size", "gpu_support")
 
+    base_image: str | None
+    base_dockerfile: Any
+    build_context: Any
+
     def __init__(self) -> None:
-        for name in self._images:
-            self.__dict__[name] = None
+        # Not by setting: that would clear the other two, which are not there yet.
+        self.__dict__.update(dict.fromkeys(self._images))
         self.enabled = False
         self.shared_volumes = True
         self.arguments: list[str] = []

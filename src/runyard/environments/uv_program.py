@@ -101,6 +101,24 @@ def run(
         raise
 
 
+def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
+    """Run uv for its answer: the output is only what it writes to standard output.
+
+    Where it fails the output is what it says about that.
+    """
+    ended = subprocess.run(
+        [*arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=dict(variables),
+        cwd="/",
+        errors="replace",
+        text=True,
+        check=False,
+    )
+    return Ended(ended.returncode, ended.stderr if ended.returncode else ended.stdout)
+
+
 def end_others(prefix: str) -> None:
     """End every uv that still works on the environment at ``prefix``, and wait until it is gone.
 
