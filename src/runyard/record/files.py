@@ -57,7 +57,8 @@ def store(run: RunDirectory, name: str, source: "BinaryIO") -> str:
     top = stored.split("/", 1)[0]
     if top not in _WRITABLE and top != "files":
         raise UserErrorException("{!r} lies in a folder that only runyard writes".format(name))
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    # By the real path: outputs/ may be a link to a folder that the script has removed.
+    os.makedirs(os.path.realpath(os.path.dirname(target)), exist_ok=True)
     part = "{}.{}.part~".format(target, os.getpid())
     try:
         _write(part, source)

@@ -93,8 +93,9 @@ class NoteWriter:
     def write(self, kind: str, key: "Optional[str]", value: "Any") -> None:
         """Append one note; it is in the file when this returns."""
         if self._appender is None or self._pid != os.getpid():
-            self._pid = os.getpid()
+            # In this order: another thread of a forked child must not find the parent's file.
             self._appender = jsonl.Appender(os.path.join(self._run.notes, writer_name()))
+            self._pid = os.getpid()
         note = {"t": time.time(), "kind": kind, "value": value}
         if key is not None:
             note["key"] = key
