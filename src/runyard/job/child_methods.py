@@ -143,12 +143,10 @@ class ChildMethods(RunBase):
         from runyard import _names
 
         try:
-            client = _names.load("runyard.history.run:Run")
-        except ImportError as error:
+            workspace = _names.load("runyard.history.workspace:Workspace")
+        except _names.MissingClientError as error:
             raise RunEnvironmentException(str(error), error)
-        if isinstance(self, client):
-            raise NotImplementedError("this method of the client's Run")
-        return client(self.directory)
+        return workspace.at(self.directory.workspace).get_run(self.id)
 
     def _descendants(self) -> "List[Any]":
         children = self._children()

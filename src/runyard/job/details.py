@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from runyard.record.events import State
     from runyard.record.notes import Notes
 
-_GIT_SOURCE = {"repository_uri": "repoURL", "branch": "branch", "commit": "commit"}
 _ERROR_KEYS = ("type", "location", "traceback", "log_tail")
 _DETAIL_KEYS = ("exit_code", "signal", "rank", "node")
 
@@ -34,7 +33,8 @@ def details(
     if state.ended is not None:
         found["endTimeUtc"] = iso_time(state.ended)
     found["services"] = {}
-    found["warnings"] = list(record.get("warnings") or [])
+    notices = record.get("notices") or []
+    found["warnings"] = [{"source": "runyard", "message": text} for text in notices]
     if state.status is Status.FAILED:
         found["error"] = error(state, notes)
     found["properties"] = properties(record, notes)
@@ -63,13 +63,7 @@ def properties(record: "Mapping[str, Any]", notes: "Notes") -> "Dict[str, str]":
     found: "Dict[str, str]" = {}
     if record.get("snapshot"):
         found["ContentSnapshotId"] = str(record["snapshot"])
-    for key, value in (record.get("git") or {}).items():
-        if value is None:
-            continue
-        text = str(value)
-        found["azureml.git." + key] = text
-        if key in _GIT_SOURCE:
-            found["mlflow.source.git." + _GIT_SOURCE[key]] = text
+    found.update(record.get("git") or {})
     found.update(notes.properties)
     return found
 

@@ -2,22 +2,18 @@
 
 import os
 
+from runyard import _names
 from runyard.job import interactive
 from runyard.record import jsonl
 from runyard.record.layout import WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, Optional
-
-_NEEDS_CLIENT = (
-    "{} has no attribute {!r} in a script; for the whole of it runyard must be installed in the "
-    "run's environment (pip_packages=['runyard'])"
-)
+    from typing import Any, Callable, Dict, Iterator, Optional
 
 
 class JobWorkspace:
-    """Names a workspace; its datastores, computes and so on need runyard itself."""
+    """Names a workspace; all else about it needs runyard installed in the script's environment."""
 
     subscription_id = "local"
     resource_group = "local"
@@ -37,7 +33,7 @@ class JobWorkspace:
         return str(found or os.path.basename(self.path))
 
     def __getattr__(self, name: str) -> "Any":
-        raise AttributeError(_NEEDS_CLIENT.format("Workspace", name))
+        return _of_client("Workspace", name, lambda: _client_workspace(self.path))
 
     def __repr__(self) -> str:
         return "Workspace(Name: {}, Path: {})".format(self.name, self.path)
@@ -102,7 +98,27 @@ class JobExperiment:
         return run
 
     def __getattr__(self, name: str) -> "Any":
-        raise AttributeError(_NEEDS_CLIENT.format("Experiment", name))
+        return _of_client("Experiment", name, lambda: self._client())
+
+    def _client(self) -> "Any":
+        client = _names.load(_names.NAMES["Experiment"])
+        return client(_client_workspace(self._directory.path), self.name)
 
     def __repr__(self) -> str:
         return "Experiment(Name: {},\nWorkspace: {})".format(self.name, self.workspace.name)
+
+
+def _client_workspace(path: str) -> "Any":
+    return _names.load(_names.NAMES["Workspace"]).at(path)
+
+
+def _of_client(kind: str, name: str, make: "Callable[[], Any]") -> "Any":
+    """An attribute of the client's object. Raises AttributeError where there is no client."""
+    missing = "this {} has no attribute {!r}".format(kind, name)
+    if name.startswith("_"):
+        raise AttributeError(missing)
+    try:
+        client = make()
+    except _names.MissingClientError as error:
+        raise AttributeError("{} here. {}".format(missing, error))
+    return getattr(client, name)

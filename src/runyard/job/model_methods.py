@@ -4,12 +4,13 @@ import os
 
 from runyard.errors import ModelPathNotFoundException, WebserviceException
 from runyard.job.file_methods import FileMethods, artifact_path
-from runyard.job.model import Model
 from runyard.record import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Mapping, Optional, Sequence, Tuple
+
+    from runyard.job.model import Model
 
 
 class ModelMethods(FileMethods):
@@ -29,7 +30,7 @@ class ModelMethods(FileMethods):
         sample_output_dataset: "Any" = None,
         resource_configuration: "Any" = None,
         **kwargs: "Any",
-    ) -> Model:
+    ) -> "Model":
         """Register a file or folder of the run as the next version of a model.
 
         ``model_path`` is its name among the run's files, by default ``model_name``. Raises
@@ -73,8 +74,10 @@ class ModelMethods(FileMethods):
         """Where models of this run are registered."""
         return self.directory.workspace
 
-    def _model(self, workspace: layout.WorkspaceDirectory, record: "Mapping[str, Any]") -> Model:
+    def _model(self, workspace: layout.WorkspaceDirectory, record: "Mapping[str, Any]") -> "Model":
         """The ``Model`` of a registered version; the client has a class of its own."""
+        from runyard.job.model import Model
+
         model: Model = Model._of(workspace, record)
         return model
 

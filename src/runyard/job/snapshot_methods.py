@@ -5,7 +5,6 @@ import os
 from runyard.errors import RunEnvironmentException, SnapshotException
 from runyard.job import context
 from runyard.job.label_methods import LabelMethods
-from runyard.record import workdir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +88,8 @@ class SnapshotMethods(LabelMethods):
 def write_zip(manifest_path: str, blobs: str, target: str) -> None:
     """Write the files of a snapshot, with their modes and symlinks, as a zip file."""
     import zipfile
+
+    from runyard.record import workdir
 
     os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     part = "{}.{}.part~".format(target, os.getpid())

@@ -90,7 +90,11 @@ class MetricWriter:
         return head
 
     def _open(self) -> None:
-        self._appender = jsonl.Appender(os.path.join(self._run.metrics, writer_name()))
+        # Without a lock, which a fork could leave locked: threads that come here at once make a
+        # file each, and every one of them is whole.
+        appender = jsonl.Appender(os.path.join(self._run.metrics, writer_name()))
+        appender.write(b"")
+        self._appender = appender
         self._pid = os.getpid()
         events.touch(self._run)
 
