@@ -36,7 +36,7 @@ def _plan(workspace: Any, source: object, script: Any = "train.py", **parameters
 def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
     config = ScriptRunConfig(project, "train.py", ["--lr", 0.1, "$HOME"], compute_target="fake")
     config.run_config.environment.environment_variables = {"A": "1", "B": "1"}
-    config.run_config.environment_variables = {"B": "2", "C": 3}  # type: ignore[dict-item]
+    config.run_config.environment_variables = {"B": "2", "C": 3}
     planned = plan(config, workspace, experiment="exp")
     assert isinstance(planned.spec, JobSpec)
     spec = planned.spec.to_dict()

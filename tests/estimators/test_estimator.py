@@ -90,7 +90,7 @@ def test_every_built_parameter_reaches_the_run_config() -> None:
     run_config = estimator.run_config
     assert run_config.arguments == ["--lr", 0.1, "--flag", "--c", 1, 2, "--none"]
     assert run_config.docker.use_docker is False
-    assert dict(run_config.environment_variables) == {"A": 1}
+    assert run_config.environment_variables == {"A": 1}
     assert run_config.max_run_duration_seconds == 60
     dependencies = estimator.conda_dependencies
     assert list(dependencies.pip_packages) == ["numpy==1.26.4,<2"]

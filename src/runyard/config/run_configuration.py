@@ -106,7 +106,7 @@ class RunConfiguration(Section):
         self.mpi = MpiConfiguration()
         self.pytorch = PyTorchConfiguration()
         self.paralleltask = ParallelTaskConfiguration()
-        self.environment_variables: dict[str, str] = {}
+        self.environment_variables: dict[str, Any] = {}
         if conda_dependencies is not None:
             self.environment.python.conda_dependencies = conda_dependencies
         if _history_enabled is not None:

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import errno
+import getpass
+import json
+import logging
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard import _version
+from runyard.config import submission
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.errors import (
+    ExperimentExecutionException,
+    SnapshotException,
+    UserErrorException,
+)
+from runyard.history.run import Run
+from runyard.history.snapshots import SnapshotStore
+from runyard.record import creation, events, jsonl, notes, owner
+from runyard.record.layout import RunDirectory
+from runyard.record.owner import Ownership
+from runyard.record.states import Reason, Status
+from tests.config.targets import FakeTarget, content_of, write
+
+
+@pytest.fixture
+def config(project: Path) -> ScriptRunConfig:
+    return ScriptRunConfig(project, "train.py", ["--lr", 0.1])
+
+
+def _directory(experiment: Any, run: Run) -> RunDirectory:
+    directory: RunDirectory = experiment.workspace.directory.run("exp", run.id)
+    return directory
+
+
+def _runs(experiment: Any) -> list[RunDirectory]:
+    folder = Path(experiment.workspace.directory.experiment("exp"))
+    return [RunDirectory(str(path)) for path in folder.iterdir()] if folder.exists() else []
+
+
+def test_what_is_recorded(
+    config: ScriptRunConfig, experiment: Any, project: Path, target: FakeTarget
+) -> None:
+    run = submission.submit(config, experiment, tags={"stage": "trial", "n": 3, "none": None})
+    record = jsonl.read_json(_directory(experiment, run).run_json)
+    snapshot = SnapshotStore(Path(experiment.workspace.directory.path)).take(project).id
+    spec, definition = record.pop("spec"), record.pop("run_configuration")
+    assert record.pop("created") > 0
+    assert record == {
+        "format": 1,
+        "id": run.id,
+        "experiment": "exp",
+        "type": "azureml.scriptrun",
+        "workspace": "work",
+        "parent": None,
+        "display_name": None,
+        "tags": {"stage": "trial", "n": "3", "none": ""},
+        "properties": {
+            "ContentSnapshotId": snapshot,
+            "_azureml.ComputeTargetType": "local",
+        },
+        "user": getpass.getuser(),
+        "host": os.uname().nodename,
+        "version": _version.__version__,
+        "snapshot": snapshot,
+        "git": None,
+        "notices": [],
+    }
+    assert (spec["script"], spec["arguments"]) == ("train.py", ["--lr", "0.1"])
+    assert spec["environment"]["kind"] == "venv"
+    assert (definition["script"], definition["arguments"]) == ("train.py", ["--lr", 0.1])
+    assert target.record["id"] == run.id
+
+
+def test_the_target_gets_the_run_with_its_lock(
+    config: ScriptRunConfig, experiment: Any, target: FakeTarget
+) -> None:
+    run = submission.submit(config, experiment)
+    directory = _directory(experiment, run)
+    assert [started.path for started in target.runs] == [directory.path]
+    assert target.lock_was_held
+    assert not owner.is_held(directory.lock)
+    assert owner.signature(directory.lock)["pid"] == os.getpid()
+    handle = jsonl.read_json(directory.join("handle.json"))
+    assert handle == {"target": "fake", "run": directory.path}
+
+
+def test_the_run_is_of_the_experiment(config: ScriptRunConfig, experiment: Any) -> None:
+    run = submission.submit(config, experiment)
+    assert isinstance(run, Run)
+    assert run.experiment is experiment
+    assert re.fullmatch(r"exp_\d+_[0-9a-f]{8}", run.id)
+
+
+def test_secrets_go_to_the_target_only(
+    config: ScriptRunConfig, experiment: Any, target: FakeTarget, tmp_path: Path
+) -> None:
+    config.run_config.environment_variables = {"HF_TOKEN": "hunter2", "LEVEL": "1"}
+    submission.submit(config, experiment)
+    assert target.secrets == {"HF_TOKEN": "hunter2"}
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
+
+
+def test_nothing_of_the_project_is_changed(
+    config: ScriptRunConfig, experiment: Any, project: Path
+) -> None:
+    before = content_of(project)
+    submission.submit(config, experiment)
+    assert content_of(project) == before
+
+
+def test_a_run_id_of_ones_own(config: ScriptRunConfig, experiment: Any) -> None:
+    assert submission.submit(config, experiment, run_id="first").id == "first"
+    with pytest.raises(UserErrorException, match="run first exists already in experiment exp"):
+        submission.submit(config, experiment, run_id="first")
+    assert [run.id for run in _runs(experiment)] == ["first"]
+    with pytest.raises(UserErrorException, match="cannot be used as a folder name"):
+        submission.submit(config, experiment, run_id="../first")
+
+
+def test_the_parent_learns_of_its_child(config: ScriptRunConfig, experiment: Any) -> None:
+    parent = submission.submit(config, experiment)
+    child = submission.submit(config, experiment, parent=parent)
+    directory = _directory(experiment, parent)
+    assert notes.read_notes(directory, jsonl.read_json(directory.run_json)).children == [child.id]
+    record = jsonl.read_json(_directory(experiment, child).run_json)
+    assert record["parent"] == parent.id
+
+
+def test_the_state_of_the_repository_is_kept(
+    config: ScriptRunConfig, experiment: Any, project: Path
+) -> None:
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
+    record = jsonl.read_json(_directory(experiment, submission.submit(config, experiment)).run_json)
+    assert record["git"]["azureml.git.branch"] == "main"
+    assert record["properties"].items() >= record["git"].items()
+
+
+def test_notices_are_logged_and_kept(
+    config: ScriptRunConfig, experiment: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    config.run_config.docker.use_docker = True
+    with caplog.at_level(logging.INFO):
+        run = submission.submit(config, experiment)
+    notice = "use_docker is True but no image is named: no container is used"
+    assert jsonl.read_json(_directory(experiment, run).run_json)["notices"] == [notice]
+    assert notice in caplog.text
+
+
+@pytest.mark.parametrize("tags", [["a"], "a", 3])
+def test_tags_are_a_dict(config: ScriptRunConfig, experiment: Any, tags: Any) -> None:
+    with pytest.raises(UserErrorException, match=r"tags is .* of type .*; give a dict such as"):
+        submission.submit(config, experiment, tags=tags)
+
+
+def test_what_cannot_be_planned_leaves_nothing(
+    project: Path, experiment: Any, tmp_path: Path
+) -> None:
+    before = content_of(tmp_path / "ws")
+    with pytest.raises(ExperimentExecutionException, match="the script path does not exist"):
+        submission.submit(ScriptRunConfig(project, "missing.py"), experiment)
+    assert content_of(tmp_path / "ws") == before
+
+
+def test_a_target_that_starts_nothing_ends_the_run(
+    config: ScriptRunConfig, experiment: Any, target: FakeTarget
+) -> None:
+    target.error = OSError(errno.EAGAIN, "Resource temporarily unavailable")
+    with pytest.raises(
+        ExperimentExecutionException,
+        match=r"run exp_\w+ could not be started on 'local': .*unavailable; the run is kept",
+    ) as caught:
+        submission.submit(config, experiment)
+    assert caught.value.inner_exception is target.error
+    (run,) = _runs(experiment)
+    state = events.read_state(run)
+    assert (state.status, state.reason) == (Status.FAILED, Reason.LAUNCH_FAILED)
+    assert state.detail["error"]["type"] == "BlockingIOError"
+    assert "temporarily unavailable" in state.detail["error"]["message"]
+    assert not owner.is_held(run.lock)
+
+
+def _full(*_: object, **__: object) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _full_text(experiment: Any) -> str:
+    place = re.escape(repr(experiment.workspace.directory.path))
+    return (
+        rf"the run could not be written to the workspace folder {place}: No space left on "
+        r"device; \d+ MiB are free there; make room and submit again"
+    )
+
+
+def test_a_full_disk_while_the_run_is_made_leaves_nothing(
+    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonl, "write_once", _full)
+    with pytest.raises(ExperimentExecutionException, match=_full_text(experiment)):
+        submission.submit(config, experiment)
+    assert _runs(experiment) == []
+
+
+def test_a_full_disk_while_the_source_is_stored(
+    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Any:
+        raise SnapshotException("storing failed", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    monkeypatch.setattr(SnapshotStore, "take", full)
+    with pytest.raises(ExperimentExecutionException, match=_full_text(experiment)):
+        submission.submit(config, experiment)
+
+
+def test_other_errors_of_the_snapshot_stay_what_they_are(
+    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Any:
+        raise SnapshotException("keeps changing")
+
+    monkeypatch.setattr(SnapshotStore, "take", broken)
+    with pytest.raises(SnapshotException, match="keeps changing"):
+        submission.submit(config, experiment)
+
+
+def test_a_workspace_that_may_not_be_written(
+    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> Any:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(creation, "create_run", closed)
+    with pytest.raises(ExperimentExecutionException, match="Permission denied; check who may"):
+        submission.submit(config, experiment)
+
+
+def test_a_started_run_is_not_lost_for_its_handle(
+    config: ScriptRunConfig,
+    experiment: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = jsonl.write_once
+
+    def full(path: str, record: Any, sync: bool = True) -> None:
+        _full() if path.endswith("handle.json") else whole(path, record, sync)
+
+    monkeypatch.setattr(jsonl, "write_once", full)
+    run = submission.submit(config, experiment)
+    assert f"run {run.id}: handle.json could not be written" in caplog.text
+
+
+def test_a_lock_somebody_looks_at_is_waited_for(
+    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, take = [], owner.take
+
+    def contended(path: str) -> Ownership | None:
+        taken.append(path)
+        return None if len(taken) < 3 else take(path)
+
+    monkeypatch.setattr(owner, "take", contended)
+    monkeypatch.setattr(submission, "_TAKE_PAUSE_S", 0.0)
+    assert submission.submit(config, experiment).id
+
+
+def test_a_long_list_of_skipped_paths_does_not_hide_the_script(
+    project: Path, experiment: Any
+) -> None:
+    (project / ".amlignore").write_text("*.tmp\nzz/*.py\n")
+    write(project, "zz/late.py", *(f"a/{number}.tmp" for number in range(1001)))
+    with pytest.raises(ExperimentExecutionException, match=r"script='zz/late\.py' is left out"):
+        submission.submit(ScriptRunConfig(project, "zz/late.py"), experiment)
+    assert _runs(experiment) == []
+    assert submission.submit(ScriptRunConfig(project, "train.py"), experiment).id
+
+
+def test_the_record_is_plain_json(config: ScriptRunConfig, experiment: Any) -> None:
+    run = submission.submit(config, experiment)
+    text = Path(_directory(experiment, run).run_json).read_text("ascii")
+    assert json.loads(text)["spec"]["max_run_duration_s"] == 2592000.0

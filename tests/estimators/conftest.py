@@ -1,0 +1,3 @@
+from tests.config.fixtures import experiment, project, target, workspace
+
+__all__ = ["experiment", "project", "target", "workspace"]

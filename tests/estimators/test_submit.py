@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.errors import ExperimentExecutionException, TrainingException
+from runyard.estimators.estimator import Estimator
+from tests.config.targets import FakeTarget
+
+
+def test_an_estimator_is_submitted_as_its_script_run_config(
+    project: Path, experiment: Any, target: FakeTarget
+) -> None:
+    estimator = Estimator(
+        str(project),
+        entry_script="train.py",
+        script_params={"--flag": "", "--lr": 0.1, "--n": [1, 2]},
+        compute_target="fake",
+    )
+    estimator.run_config.environment_variables["A"] = "1"
+    run = estimator.submit_to(experiment, tags={"a": "b"}, run_id="mine")
+    assert run.id == "mine"
+    assert target.record["tags"] == {"a": "b"}
+    spec = target.record["spec"]
+    assert spec["arguments"] == ["--flag", "--lr", "0.1", "--n", "1", "2"]
+    assert (spec["target"], spec["environment_variables"]) == ("fake", {"A": "1"})
+
+
+def test_an_override_merges_on_the_dict_and_the_estimator_stays(
+    project: Path, experiment: Any, target: FakeTarget
+) -> None:
+    params = {"--flag": "", "--lr": 0.1, "--n": 3}
+    estimator = Estimator(str(project), entry_script="train.py", script_params=params)
+    estimator.submit_to(experiment, script_params={"--lr": 0.5, "--new": ""}, inputs=[])
+    expected = ["--flag", "--lr", "0.5", "--n", "3", "--new"]
+    assert target.record["spec"]["arguments"] == expected
+    assert target.record["run_configuration"]["arguments"] == [
+        *("--flag", "--lr", 0.5, "--n", 3, "--new")
+    ]
+    estimator.submit_to(experiment)
+    assert target.record["spec"]["arguments"] == ["--flag", "--lr", "0.1", "--n", "3"]
+    assert params == {"--flag": "", "--lr": 0.1, "--n": 3}
+
+
+_OVERRIDES: list[tuple[dict[str, Any], str]] = [
+    (
+        {"compute_target": "x", "use_gpu": True},
+        "compute_target, use_gpu parameters cannot be overridden. Allowed parameters are: "
+        "script_params, inputs, source_directory_data_store",
+    ),
+    ({"inputs": [object()]}, "inputs is not built yet in this version"),
+    ({"source_directory_data_store": object()}, "source_directory_data_store is not built yet"),
+    ({"script_params": ["-v"]}, "script_params is ['-v'] of type list; give a dict"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "text"), _OVERRIDES)
+def test_what_cannot_be_overridden(
+    project: Path, experiment: Any, overrides: dict[str, Any], text: str
+) -> None:
+    estimator = Estimator(str(project), entry_script="train.py")
+    with pytest.raises(TrainingException, match=re.escape(text)):
+        estimator.submit_to(experiment, **overrides)
+
+
+def test_arguments_changed_by_hand_are_not_merged_over(project: Path, experiment: Any) -> None:
+    estimator = Estimator(str(project), entry_script="train.py", script_params={"--lr": 0.1})
+    estimator.run_config.arguments.append("--more")
+    with pytest.raises(TrainingException, match=r"run_config\.arguments was changed since the"):
+        estimator.submit_to(experiment, script_params={"--lr": 0.5})
+
+
+def test_errors_of_submission_are_training_exceptions(project: Path, experiment: Any) -> None:
+    estimator = Estimator(str(project), entry_script="missing.py")
+    with pytest.raises(TrainingException, match="the script path does not exist") as caught:
+        estimator.submit_to(experiment)
+    assert isinstance(caught.value.inner_exception, ExperimentExecutionException)
+
+
+def test_a_conda_package_is_refused_on_submit(project: Path, experiment: Any) -> None:
+    estimator = Estimator(str(project), entry_script="train.py", conda_packages=["cudatoolkit"])
+    with pytest.raises(TrainingException, match="conda_packages holds cudatoolkit"):
+        estimator.submit_to(experiment)
