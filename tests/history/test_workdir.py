@@ -132,7 +132,7 @@ def test_an_untouched_copy_is_removed_but_for_outputs(copy: Copy) -> None:
     assert copy.tidy() == OUTPUTS
 
 
-def test_what_the_script_wrote_or_changed_stays(copy: Copy) -> None:
+def test_nothing_of_the_users_is_thrown_away(copy: Copy) -> None:
     (copy.work / "train.py").write_text("print(2)\n")  # the same size
     (copy.work / "pkg/new.txt").write_text("new")
     (copy.work / "empty/made.txt").touch()

@@ -10,6 +10,7 @@ It says which contents the store holds. Who deletes blobs or snapshots must dele
 """
 
 import os
+import secrets
 import socket
 from functools import cached_property
 from pathlib import Path
@@ -155,7 +156,7 @@ class StatCache:
             FORMAT, _boot_id(), self._source, stamp_ns, snapshot_id, summary, records, details
         )
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
+        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}.tmp")
         packed = _encode(content)
         temporary.write_bytes(blake3(packed).digest() + packed)
         temporary.replace(self._path)
