@@ -12,6 +12,8 @@ from runyard.environments import Environment, EnvironmentSpec, cache, resolve
 from tests.environments.conftest import Plan
 from tests.wheelhouse import Wheelhouse, Worker
 
+pytestmark = pytest.mark.integration
+
 
 def _import(python: str, module: str) -> str:
     code = f"import {module}; print({module}.version)"

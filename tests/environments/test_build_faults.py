@@ -17,6 +17,8 @@ from runyard.environments import cache
 from tests.environments.conftest import Plan
 from tests.wheelhouse import GatedProject, Wheelhouse, Worker
 
+pytestmark = pytest.mark.integration
+
 MIB = 1 << 20
 
 

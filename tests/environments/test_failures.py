@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from runyard.environments import failures
+from runyard.environments import build_failure, failures
 
 NOT_FOUND = """Using Python 3.11.7 environment at: v
 error: No solution found when resolving dependencies
@@ -120,7 +120,7 @@ def test_a_killed_uv() -> None:
     [(errno.ENOSPC, "disk_full"), (errno.EDQUOT, "disk_full"), (errno.EACCES, "failed")],
 )
 def test_errors_of_the_operating_system(number: int, type_: str) -> None:
-    failure = failures.of_os_error(OSError(number, "reason"), "/cache")
+    failure = build_failure.of_os_error(OSError(number, "reason"), "/cache")
     assert failure.type == type_
     assert "/cache" in failure.message
     assert "RUNYARD_CACHE_DIR" in failure.hint

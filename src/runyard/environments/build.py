@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
-import traceback
-from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from runyard.environments import cache, failures, pip_settings, probes, uv_program
+from runyard.environments import build_failure, cache, installed, pip_settings, uv_program
+from runyard.environments.build_failure import BuildFailure
 from runyard.environments.build_lock import BuildLock
-from runyard.environments.failures import BuildFailure
 from runyard.environments.redaction import redact
-from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import RunyardError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from runyard.environments.spec import EnvironmentSpec
+    from runyard.environments.uv_program import Ended
 
 
 def build(spec: EnvironmentSpec) -> dict[str, Any]:
@@ -29,6 +31,8 @@ def build(spec: EnvironmentSpec) -> dict[str, Any]:
     except RunyardError as error:
         failure = BuildFailure("failed", error.message)
     except Exception as error:
+        import traceback
+
         traceback.print_exc(file=sys.stdout)
         failure = BuildFailure(
             "internal",
@@ -63,9 +67,9 @@ class Build:
         except BuildFailure as failure:
             return self._failed(failure)
         except OSError as error:
-            return self._failed(failures.of_os_error(error, self._prefix))
+            return self._failed(build_failure.of_os_error(error, self._prefix))
         except Stopped as stopped:
-            return self._failed(failures.cancelled(str(stopped)))
+            return self._failed(build_failure.cancelled(str(stopped)))
         return {"ok": True, **result, "seconds": round(time.monotonic() - started, 3)}
 
     def say(self, line: str) -> str:
@@ -80,6 +84,8 @@ class Build:
         spec = self._spec
         self.say(f"Environment {spec.name!r} is the interpreter {spec.interpreter}")
         self._say_notices()
+        from runyard.environments import probes
+
         answer = probes.start(spec.interpreter)
         if isinstance(answer, str):
             raise BuildFailure(
@@ -112,7 +118,7 @@ class Build:
         self._make_prefix()
         if self._spec.requirements:
             self._install()
-        lock = self._freeze(self._python) if self._spec.requirements else []
+        lock = [redact(line, self._secrets) for line in installed.freeze(self._prefix)]
         seconds = round(time.monotonic() - started, 3)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
         self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._prefix}")
@@ -154,16 +160,19 @@ class Build:
         command = [uv_program.find_uv(), "pip", "freeze", "--quiet", "--python", python]
         ended = uv_program.ask(command, self._variables)
         if ended.exit_code != 0:
-            raise failures.of_output(ended.output, ended.exit_code, (), self._prefix)
+            raise self._uv_failure(ended, ())
         return [redact(line, self._secrets) for line in ended.output.splitlines()]
 
     def _uv(self, arguments: list[str]) -> None:
         command = [uv_program.find_uv(), *arguments]
         ended = uv_program.run(command, self._variables, self.say)
         if ended.exit_code != 0:
-            raise failures.of_output(
-                ended.output, ended.exit_code, self._spec.requirements, self._prefix
-            )
+            raise self._uv_failure(ended, self._spec.requirements)
+
+    def _uv_failure(self, ended: Ended, requirements: tuple[str, ...]) -> BuildFailure:
+        from runyard.environments import failures
+
+        return failures.of_output(ended.output, ended.exit_code, requirements, self._prefix)
 
     def _write(self, name: str, lines: list[str] | tuple[str, ...]) -> str:
         path = os.path.join(self._prefix, f"runyard-{name}")
@@ -249,6 +258,8 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _remove(prefix: str) -> None:
     if os.path.lexists(prefix):
+        import shutil
+
         shutil.rmtree(prefix)
 
 

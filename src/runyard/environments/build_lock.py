@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +62,7 @@ class BuildLock:
         return True
 
     def _sign(self) -> None:
-        signature = {"pid": os.getpid(), "host": platform.node(), "started": time.time()}
+        signature = {"pid": os.getpid(), "host": os.uname().nodename, "started": time.time()}
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps(signature).encode(), 0)
 

@@ -1,19 +1,16 @@
-"""Why a build failed, in the user's words: read from what uv printed."""
+"""Why uv failed, in the user's words: read from what it printed."""
 
 from __future__ import annotations
 
-import errno
 import re
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from runyard.environments import merging
+from runyard.environments.build_failure import BuildFailure, disk_full
 from runyard.environments.redaction import host_of, redact
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|\(os error (?:28|122|27)\)")
-_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_NETWORK = re.compile(
     r"error sending request|client error \(Connect\)|dns error|tcp connect error|timed out"
 )
@@ -26,29 +23,6 @@ _BECAUSE = re.compile(r"Because (?P<reason>.*?)(?:\n\s*\n|\n\s*hint:|\Z)", re.DO
 _REQUIRED = re.compile(r"you require ([A-Za-z0-9][A-Za-z0-9._-]*)")
 _HINT = re.compile(r"^\s*hint: (?P<hint>.*?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
 _SECTION = re.compile(r"^\s*\[std(?:err|out)\]\s*$", re.MULTILINE)
-
-
-@dataclass
-class BuildFailure(Exception):
-    """A build ended without an environment.
-
-    ``type``: one of unresolvable, unauthorized, network, build_failed, disk_full, interpreter,
-    killed, cancelled, failed, internal. ``package``: the package at fault, where one is.
-    """
-
-    type: str
-    message: str
-    package: str | None = None
-    hint: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the error as RESULT.json holds it."""
-        return {
-            "type": self.type,
-            "message": self.message,
-            "package": self.package,
-            "hint": self.hint,
-        }
 
 
 def of_output(output: str, exit_code: int, requirements: Sequence[str], place: str) -> BuildFailure:
@@ -73,32 +47,6 @@ def of_output(output: str, exit_code: int, requirements: Sequence[str], place: s
         if pattern.search(text):
             return explain(text, requirements)
     return BuildFailure("failed", _error_lines(text), _package(text, requirements), _hint(text))
-
-
-def of_os_error(error: OSError, place: str) -> BuildFailure:
-    """Return the failure behind an error of the operating system while writing to ``place``."""
-    if error.errno in _FULL_ERRORS:
-        return disk_full(place)
-    return BuildFailure(
-        "failed",
-        f"The environment cannot be written to {place}: {error}",
-        hint="Give a folder of yours with RUNYARD_CACHE_DIR",
-    )
-
-
-def disk_full(place: str) -> BuildFailure:
-    """Return the failure for a disk, or a user's quota, without room."""
-    return BuildFailure(
-        "disk_full",
-        f"There is no space left on the disk, or in the quota, that holds {place}",
-        hint="Free space there (uv cache prune) or raise the limit (quota, ulimit -f), or name "
-        "another folder with RUNYARD_CACHE_DIR and UV_CACHE_DIR",
-    )
-
-
-def cancelled(signal_name: str) -> BuildFailure:
-    """Return the failure for a build that was asked to stop."""
-    return BuildFailure("cancelled", f"The build was stopped by {signal_name}")
 
 
 def _killed(number: int) -> BuildFailure:

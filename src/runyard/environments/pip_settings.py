@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from runyard.environments.redaction import secrets_in, without_credentials
 
@@ -40,8 +40,7 @@ _WITH_URLS = (*_DECIDING[:5], "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_pr
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 
 
-@dataclass(frozen=True)
-class PipSettings:
+class PipSettings(NamedTuple):
     """The settings of pip that say where packages come from and which ones may be taken."""
 
     index_url: str | None = None
@@ -125,23 +124,23 @@ class PipSettings:
 
     def _with_option(self, name: str, value: str) -> PipSettings:
         if name == "--index-url":
-            return replace(self, index_url=value)
+            return self._replace(index_url=value)
         if name == "--extra-index-url":
-            return replace(self, extra_index_urls=(*self.extra_index_urls, value))
+            return self._replace(extra_index_urls=(*self.extra_index_urls, value))
         if name == "--find-links":
-            return replace(self, find_links=(*self.find_links, value))
+            return self._replace(find_links=(*self.find_links, value))
         if name == "--trusted-host":
-            return replace(self, trusted_hosts=(*self.trusted_hosts, value))
+            return self._replace(trusted_hosts=(*self.trusted_hosts, value))
         if name == "--only-binary":
-            return replace(self, only_binary=(*self.only_binary, *_names(value)))
+            return self._replace(only_binary=(*self.only_binary, *_names(value)))
         if name == "--no-binary":
-            return replace(self, no_binary=(*self.no_binary, *_names(value)))
+            return self._replace(no_binary=(*self.no_binary, *_names(value)))
         if name == "--no-index":
-            return replace(self, no_index=True)
+            return self._replace(no_index=True)
         if name == "--pre":
-            return replace(self, pre=True)
+            return self._replace(pre=True)
         if name == "--require-hashes":
-            return replace(self, require_hashes=True)
+            return self._replace(require_hashes=True)
         return self
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
 # Up to the *last* @ before the path: a password may hold an unquoted @.
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/\s\"'`<>]*)@")
+_HOST = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s]*@)?(?P<host>[^/\s@]+)")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 # Shorter values would blank out ordinary words of a log; the URL form still hides them.
 _SHORTEST_VALUE = 4
@@ -36,7 +36,7 @@ def secrets_in(texts: Iterable[str]) -> frozenset[str]:
             # A lone user name is a token; beside a password it is an address or `__token__`.
             secret = password if colon and password else user
             if _is_secret(match):
-                found.update((secret, unquote(secret)))
+                found.update((secret, _unquoted(secret)))
     return frozenset(value for value in found if len(value) >= _SHORTEST_VALUE)
 
 
@@ -53,11 +53,16 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 def host_of(url: str) -> str:
     """Return the host (and port) of a URL, never its user; the text itself for a local path."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return without_credentials(url)
-    return parts.netloc.rpartition("@")[2] or without_credentials(url)
+    match = _HOST.match(url)
+    return match["host"] if match else without_credentials(url)
+
+
+def _unquoted(text: str) -> str:
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text)
 
 
 def _is_secret(match: re.Match[str]) -> bool:
