@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from runyard.history import targets
+from runyard.history.experiment import Experiment
 from runyard.history.workspace import Workspace
 from tests.config.targets import FakeTarget, workspace_in, write
 
@@ -36,4 +36,4 @@ def target(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
 @pytest.fixture
 def experiment(tmp_path: Path, target: FakeTarget) -> Any:
     workspace = Workspace.create("work", path=tmp_path / "ws", show_output=False)
-    return SimpleNamespace(workspace=workspace, name="exp")
+    return Experiment(workspace, "exp")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import re
 from types import SimpleNamespace
@@ -51,6 +52,13 @@ def test_defaults_under_the_names_of_sdk_v1() -> None:
     assert environment["name"] == "default-environment"
     assert environment["python"]["userManagedDependencies"] is False
     assert environment["python"]["condaDependencies"]["name"] == "project_environment"
+
+
+def test_the_signature_is_that_of_sdk_v1() -> None:
+    assert list(inspect.signature(RunConfiguration).parameters) == [
+        *("script", "arguments", "framework", "communicator", "conda_dependencies"),
+        *("_history_enabled", "_path", "_name", "command"),
+    ]
 
 
 def test_every_parameter_of_the_constructor() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from types import SimpleNamespace
@@ -12,6 +13,20 @@ from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import DockerConfiguration, MpiConfiguration
 from runyard.environments.environment import Environment
 from runyard.errors import RunConfigurationException, UserErrorException
+
+
+_SIGNATURE = """
+source_directory script=None arguments=None run_config=None _telemetry_values=None
+compute_target=None environment=None distributed_job_config=None resume_from=None
+max_run_duration_seconds=2592000 command=None docker_runtime_config=None
+"""
+
+
+def test_the_signature_is_that_of_sdk_v1() -> None:
+    first, *others = inspect.signature(ScriptRunConfig).parameters.values()
+    shown = [first.name, *(f"{item.name}={item.default!r}" for item in others)]
+    assert shown == _SIGNATURE.split()
+    assert {item.kind for item in others} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
 def test_without_run_config_one_is_made() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runyard import _version
-from runyard.config import submission
+from runyard.config import planning, submission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.errors import (
     ExperimentExecutionException,
@@ -148,9 +148,11 @@ def test_notices_are_logged_and_kept(
     config: ScriptRunConfig, experiment: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     config.run_config.docker.use_docker = True
+    config.run_config.history.output_collection = False
     with caplog.at_level(logging.INFO):
         run = submission.submit(config, experiment)
-    notice = "use_docker is True but no image is named: no container is used"
+    notice = "history.output_collection=False has no effect: outputs are always kept"
+    assert planning.NO_CONTAINER in caplog.text
     assert jsonl.read_json(_directory(experiment, run).run_json)["notices"] == [notice]
     assert notice in caplog.text
 
@@ -168,6 +170,16 @@ def test_what_cannot_be_planned_leaves_nothing(
     with pytest.raises(ExperimentExecutionException, match="the script path does not exist"):
         submission.submit(ScriptRunConfig(project, "missing.py"), experiment)
     assert content_of(tmp_path / "ws") == before
+
+
+def test_planning_writes_nothing_to_a_used_workspace(
+    config: ScriptRunConfig, experiment: Any, project: Path, tmp_path: Path
+) -> None:
+    submission.submit(config, experiment)
+    write(project, "new.py")
+    before = content_of(tmp_path)
+    planning.plan(config, experiment.workspace, experiment="exp")
+    assert content_of(tmp_path) == before
 
 
 def test_a_target_that_starts_nothing_ends_the_run(
@@ -235,10 +247,10 @@ def test_a_workspace_that_may_not_be_written(
     config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closed(*_: object, **__: object) -> Any:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/ws/runs")
 
     monkeypatch.setattr(creation, "create_run", closed)
-    with pytest.raises(ExperimentExecutionException, match="Permission denied; check who may"):
+    with pytest.raises(ExperimentExecutionException, match=r"denied \(/ws/runs\); check who may"):
         submission.submit(config, experiment)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from runyard.history.snapshots import SnapshotPlan
     from runyard.history.workspace import Workspace
 
+NO_CONTAINER = "use_docker is True but no image is named: no container is used"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -158,7 +160,7 @@ def _without_effect(run_config: RunConfiguration) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
     if run_config.docker.use_docker:
-        notices.append("use_docker is True but no image is named: no container is used")
+        notices.append(NO_CONTAINER)
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:

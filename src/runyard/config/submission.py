@@ -75,7 +75,7 @@ def submit(
         ownership = _take(run)
     try:
         if parent is not None:
-            _tell_parent(workspace.directory, parent, run)
+            notes.NoteWriter(parent.directory).write("child", None, run.id)
         _start(planned, run, ownership)
     finally:
         ownership.release()
@@ -114,7 +114,7 @@ def _record(
     properties = {
         "ContentSnapshotId": snapshot_id,
         "_azureml.ComputeTargetType": planned.spec.target,
-        **(described or {}),
+        **described,
     }
     return {
         "type": RUN_TYPE,
@@ -127,8 +127,9 @@ def _record(
         "host": os.uname().nodename,
         "version": _version.__version__,
         "snapshot": snapshot_id,
-        "git": described,
-        "notices": list(planned.notices),
+        "git": described or None,
+        # The default of every estimator is no warning of every run.
+        "notices": [text for text in planned.notices if text != planning.NO_CONTAINER],
         "run_configuration": planned.run_configuration,
         "spec": planned.spec.to_dict(),
     }
@@ -159,11 +160,6 @@ def _take(run: RunDirectory) -> Ownership:
     raise ExperimentExecutionException(
         f"run {run.id}: another process took the run before it could be started; submit it again"
     )
-
-
-def _tell_parent(workspace: WorkspaceDirectory, parent: Run, run: RunDirectory) -> None:
-    directory = workspace.run(parent.experiment.name, parent.id)
-    notes.NoteWriter(directory).write("child", None, run.id)
 
 
 def _start(planned: Plan, run: RunDirectory, ownership: Ownership) -> None:
@@ -211,9 +207,10 @@ def _unwritable(path: str, error: OSError) -> ExperimentExecutionException:
     advice = "check who may write there"
     if error.errno in _FULL:
         advice = f"{_free_mib(path)} MiB are free there; make room and submit again"
+    place = f" ({error.filename})" if error.filename else ""
     return ExperimentExecutionException(
         f"the run could not be written to the workspace folder {path!r}: "
-        f"{error.strerror or error}; {advice}",
+        f"{error.strerror or error}{place}; {advice}",
         error,
     )
 
