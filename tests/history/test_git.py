@@ -42,7 +42,7 @@ def repository(tmp_path: Path, run_git: Git) -> Path:
 
 
 def test_outside_a_repository_there_is_nothing(tmp_path: Path) -> None:
-    assert describe(tmp_path) is None
+    assert describe(tmp_path) == {}
 
 
 def test_branch_commit_remote_and_dirty(repository: Path, run_git: Git) -> None:
@@ -62,26 +62,26 @@ def test_branch_commit_remote_and_dirty(repository: Path, run_git: Git) -> None:
 
 def test_dirty_means_tracked_files(repository: Path, run_git: Git) -> None:
     (repository / "new.txt").write_text("untracked")
-    assert (describe(repository) or {})["azureml.git.dirty"] == "False"
+    assert describe(repository)["azureml.git.dirty"] == "False"
     run_git(repository, "add", "new.txt")
-    assert (describe(repository) or {})["azureml.git.dirty"] == "True"
+    assert describe(repository)["azureml.git.dirty"] == "True"
     run_git(repository, "commit", "-qm", "second")
     (repository / "train.py").write_text("changed\n")
-    assert (describe(repository) or {})["azureml.git.dirty"] == "True"
+    assert describe(repository)["azureml.git.dirty"] == "True"
 
 
 def test_a_folder_inside_and_packed_refs(repository: Path, run_git: Git) -> None:
     run_git(repository, "checkout", "-qb", "feature/x")
     run_git(repository, "pack-refs", "--all")
     (repository / "sub").mkdir()
-    found = describe(repository / "sub") or {}
+    found = describe(repository / "sub")
     assert found["azureml.git.branch"] == "feature/x"
     assert found["azureml.git.commit"] == run_git(repository, "rev-parse", "HEAD")
 
 
 def test_a_detached_head_has_no_branch(repository: Path, run_git: Git) -> None:
     run_git(repository, "checkout", "-q", "--detach")
-    found = describe(repository) or {}
+    found = describe(repository)
     assert "azureml.git.branch" not in found
     assert found["azureml.git.commit"] == run_git(repository, "rev-parse", "HEAD")
 
@@ -89,7 +89,7 @@ def test_a_detached_head_has_no_branch(repository: Path, run_git: Git) -> None:
 def test_a_worktree(repository: Path, run_git: Git, tmp_path: Path) -> None:
     run_git(repository, "remote", "add", "origin", "git@example.org:a.git")
     run_git(repository, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
-    found = describe(tmp_path / "side") or {}
+    found = describe(tmp_path / "side")
     assert found["azureml.git.branch"] == "side"
     assert found["azureml.git.commit"] == run_git(repository, "rev-parse", "HEAD")
     assert found["azureml.git.repository_uri"] == "git@example.org:a.git"
@@ -101,21 +101,21 @@ def test_a_submodule(repository: Path, run_git: Git, tmp_path: Path) -> None:
     outer.mkdir()
     run_git(outer, "init", "-q")
     run_git(outer, "submodule", "--quiet", "add", str(repository), "inner")
-    found = describe(outer / "inner") or {}
+    found = describe(outer / "inner")
     assert found["azureml.git.commit"] == run_git(repository, "rev-parse", "HEAD")
     assert found["azureml.git.repository_uri"] == str(repository)
 
 
 def test_before_the_first_commit(tmp_path: Path, run_git: Git) -> None:
     run_git(tmp_path, "init", "-q", "-b", "trunk")
-    found = describe(tmp_path) or {}
+    found = describe(tmp_path)
     assert found["azureml.git.branch"] == "trunk"
     assert "azureml.git.commit" not in found
 
 
 def test_without_the_git_program(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    found = describe(repository) or {}
+    found = describe(repository)
     assert found["azureml.git.branch"] == "main"
     assert len(found["azureml.git.commit"]) == 40
     assert "azureml.git.dirty" not in found
@@ -130,8 +130,8 @@ def test_a_slow_status_is_given_up_once(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     monkeypatch.setattr(git, "STATUS_TIMEOUT_S", 0.1)
-    assert "azureml.git.dirty" not in (describe(repository) or {})
-    assert "azureml.git.dirty" not in (describe(repository) or {})
+    assert "azureml.git.dirty" not in describe(repository)
+    assert "azureml.git.dirty" not in describe(repository)
     assert Path(f"{program}.log").read_text() == "asked\n"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
+from runyard.job.details import properties
 from runyard.record import jsonl
 from runyard.record.events import read_state
 from runyard.record.layout import FORMAT, RunDirectory
@@ -80,7 +81,7 @@ def _read(run: RunDirectory, stamp: int) -> Entry:
         ended=state.ended,
         display_name=notes.display_name,
         tags_json=encode(notes.tags),
-        properties_json=encode(notes.properties),
+        properties_json=encode(properties(record, notes)),
         target=target_name(record),
         stamp=stamp,
         problem=None,

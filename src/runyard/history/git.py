@@ -34,8 +34,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _too_slow: set[Path] = set()
 
 
-def describe(path: Path) -> dict[str, str] | None:
-    """The git state of a folder as properties of a run (spec 12.6); None outside a repository.
+def describe(path: Path) -> dict[str, str]:
+    """The git state of a folder as properties of a run (spec 12.6); {} outside a repository.
 
     Keys ``azureml.git.repository_uri``, ``.branch``, ``.commit``, ``.dirty`` ('True', 'False')
     and ``mlflow.source.git.repoURL``, ``.branch``, ``.commit``; what is not known is left out.
@@ -43,7 +43,7 @@ def describe(path: Path) -> dict[str, str] | None:
     """
     repository = _Repository.around(path)
     if repository is None:
-        return None
+        return {}
     status = _start_status(repository.top)
     url, branch = repository.remote_url(), repository.branch()
     commit = repository.commit()

@@ -43,6 +43,7 @@ class Query:
     tags: TagFilter = None
     properties: TagFilter = None
     include_children: bool = True
+    target: str | None = None
     limit: int | None = None
 
 
@@ -233,7 +234,7 @@ def _write(db: sqlite3.Connection, changed: list[Entry], dropped: list[tuple[str
 
 def _sql(query: Query) -> tuple[str, list[str]]:
     clauses, values = ["1"], []
-    for column in ("experiment", "type", "status"):
+    for column in ("experiment", "type", "status", "target"):
         value = getattr(query, column)
         if value is not None:
             clauses.append(f"{column} = ?")

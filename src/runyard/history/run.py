@@ -1,0 +1,218 @@
+"""``Run`` as the client sees it: finding runs, waiting for them, asking them to end (spec 12)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from runyard.errors import UserErrorException
+from runyard.history import reconcile
+from runyard.history.entry import target_name
+from runyard.history.index import Query, TagFilter
+from runyard.history.targets import load_target
+from runyard.job import run as job_run
+from runyard.job.status_methods import failure
+from runyard.record import events, jsonl
+from runyard.record.events import State, read_state
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Status
+
+if TYPE_CHECKING:
+    from runyard.history.experiment import Experiment
+    from runyard.history.model import Model
+    from runyard.history.workspace import Workspace
+
+
+class Run(job_run.Run):
+    """One run: ``Run(experiment, run_id)``. It reads the run directory, or leaves a request in it.
+
+    Raises UserErrorException when the experiment has no such run.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment | RunDirectory,
+        run_id: str | None = None,
+        outputs: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(experiment, run_id)
+        self._experiment = None if isinstance(experiment, RunDirectory) else experiment
+        if not os.path.isfile(self.directory.run_json):
+            raise UserErrorException(
+                f"experiment {self.directory.experiment!r} has no run {self.id!r}; "
+                "experiment.get_runs() lists those it has"
+            )
+
+    def _same_kind(self, directory: RunDirectory) -> Run:
+        if self._experiment is not None and directory.experiment == self._experiment.name:
+            return Run(self._experiment, directory.id)
+        return Run(directory)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment it belongs to."""
+        if self._experiment is None:
+            from runyard.history.experiment import Experiment
+            from runyard.history.workspace import Workspace
+
+            workspace = Workspace.at(self.directory.workspace)
+            self._experiment = Experiment(workspace, self.directory.experiment)
+        return self._experiment
+
+    @staticmethod
+    def get(workspace: Workspace, run_id: str) -> Run:
+        """The run of that id, of whichever experiment. Raises UserErrorException without one."""
+        from runyard.history.experiment import Experiment
+        from runyard.history.index import experiment_names
+
+        for name in experiment_names(workspace.directory):
+            if os.path.isfile(workspace.directory.run(name, run_id).run_json):
+                return Run(Experiment(workspace, name), run_id)
+        raise UserErrorException(
+            f"workspace {workspace.name!r} has no run {run_id!r}; looked in {workspace.path}"
+        )
+
+    @staticmethod
+    def list(  # noqa: PLR0917
+        experiment: Experiment,
+        type: str | None = None,
+        tags: TagFilter = None,
+        properties: TagFilter = None,
+        status: str | None = None,
+        include_children: bool = False,
+        _rehydrate_runs: bool = True,
+    ) -> Iterator[Run]:
+        """The runs of an experiment that match, newest first, as a generator.
+
+        ``tags`` and ``properties``: a name that must be there, or a dict that must match.
+        """
+        query = Query(experiment.name, type, status, tags, properties, include_children)
+        return experiment._runs(query)
+
+    @staticmethod
+    def list_by_compute(
+        compute: Any,
+        type: str | None = None,
+        tags: TagFilter = None,
+        properties: TagFilter = None,
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """The runs of ``compute.workspace`` that went to this target, newest first."""
+        query = Query(
+            type=type, status=status, tags=tags, properties=properties, target=compute.name
+        )
+        for entry in compute.workspace.select(query):
+            yield Run.get(compute.workspace, entry.id)
+
+    def _state(self) -> State:
+        """The state, after making sure that a run that looks alive is."""
+        state = read_state(self.directory)
+        if state.status.ended:
+            return state
+        reachable = reconcile.reconcile_run(self.directory)
+        state = read_state(self.directory)
+        if not reachable and not state.status.ended:
+            state.status = Status.NOT_RESPONDING
+        return state
+
+    def wait_for_completion(
+        self,
+        show_output: bool = False,
+        wait_post_processing: bool = False,
+        raise_on_error: bool = True,
+    ) -> dict[str, Any]:
+        """Wait for the end of the run and return ``get_details()`` (spec 12.5).
+
+        ``show_output`` prints its logs as they grow, and how it ended; after Ctrl-C
+        ExperimentExecutionException is raised and the run continues. A failed run raises
+        ActivityFailedException, with the reason and the end of its log, unless ``raise_on_error``
+        is False; a cancelled one does not. ``wait_post_processing`` makes no difference: the end
+        is always waited for.
+        """
+        from runyard.history.streaming import Waiter
+
+        return Waiter(self).wait(show_output, raise_on_error)
+
+    def cancel(self) -> None:
+        """Ask for the end of the run; nothing for one that has ended, or was asked already."""
+        if not self._is_submitted():
+            super().cancel()
+            return
+        if self._state().status.ended:
+            return
+        if not events.cancel_requested(self.directory):
+            events.request(self.directory, "cancel")
+        load_target(target_name(self._run_json()) or "").cancel(self._handle())
+
+    def complete(self, _set_status: bool = True) -> None:
+        """End the run as Completed, or ask its runner to; nothing for a run that has ended."""
+        if not self._is_submitted():
+            super().complete(_set_status)
+        elif _set_status and not self._state().status.ended:
+            events.request(self.directory, "complete")
+
+    def fail(
+        self,
+        error_details: str | BaseException | None = None,
+        error_code: str | None = None,
+        _set_status: bool = True,
+    ) -> None:
+        """End the run as Failed, or ask its runner to; nothing for a run that has ended.
+
+        ``error_details``: a text or an exception, else TypeError. ``error_code`` is ``UserError``
+        unless given.
+        """
+        if not self._is_submitted() or not _set_status:
+            super().fail(error_details, error_code, _set_status)
+            return
+        error = failure(error_details, error_code)
+        if not self._state().status.ended:
+            events.request(self.directory, "fail", error=error)
+
+    def submit_child(
+        self, config: Any, tags: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Run:
+        """Submit a configuration as a child of this run; takes what ``Experiment.submit`` does."""
+        return self.experiment.submit(config, tags, _parent_run_id=self.id, **kwargs)
+
+    def get_environment(self) -> Any:
+        """Raises UserErrorException: an Environment cannot be made from a run yet."""
+        raise UserErrorException(
+            f"run {self.id}: Run.get_environment is not built yet; what the run was submitted "
+            "with is run.get_details()['runDefinition']['environment'], and environment.json in "
+            f"{self.directory.path} has what was installed"
+        )
+
+    def _is_submitted(self) -> bool:
+        return target_name(self._run_json()) is not None
+
+    def _handle(self) -> dict[str, Any]:
+        try:
+            return jsonl.read_json(self.directory.join(reconcile.HANDLE))
+        except (FileNotFoundError, ValueError):
+            return {"run": self.directory.path}
+
+    def _store_snapshot(self, path: str) -> str:
+        from runyard.history.snapshots_cli import store
+
+        return store(self.directory.workspace.path, path)
+
+    def _model(self, workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> Model:
+        from runyard.history.model import Model
+
+        return Model._in(self.experiment.workspace, record)
+
+
+class ScriptRun(Run):
+    """A submitted script (``azureml.core.script_run``)."""
+
+    RUN_TYPE = "azureml.scriptrun"
+
+
+def get_run(
+    experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True
+) -> Run:
+    """The run of an experiment (spec 12.1). Raises UserErrorException when it has no such run."""
+    return Run(experiment, run_id)

@@ -1,0 +1,47 @@
+"""Storing a snapshot for a script: ``python -m runyard.history.snapshots_cli WORKSPACE PATH``.
+
+A script's own environment has only the standard library, so ``Run.take_snapshot`` starts this in
+the interpreter runyard is installed in. Prints the id; on failure the reason, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from runyard.errors import RunyardError, UserErrorException
+from runyard.history.snapshots import SnapshotStore
+
+
+def store(workspace_dir: str, path: str) -> str:
+    """Store a folder, or a single file, as a snapshot; returns its id.
+
+    Raises UserErrorException when nothing is there, SnapshotException as ``SnapshotStore.take``.
+    """
+    snapshots = SnapshotStore(Path(workspace_dir))
+    source = Path(path)
+    if not source.exists():
+        raise UserErrorException(f"there is nothing at {path!r} to take a snapshot of")
+    if source.is_dir():
+        return snapshots.take(source).id
+    with tempfile.TemporaryDirectory(prefix="runyard-snapshot-") as folder:
+        shutil.copy2(source, folder)
+        return snapshots.take(Path(folder)).id
+
+
+def main(arguments: list[str]) -> int:
+    """Store what the arguments say; returns the exit code."""
+    try:
+        workspace_dir, path = arguments
+        print(store(workspace_dir, os.path.abspath(path)))
+    except RunyardError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

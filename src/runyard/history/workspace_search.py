@@ -1,0 +1,136 @@
+"""Finding the workspace that code means: by folder, by name, or by a config.json of SDK v1."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from runyard.errors import UserErrorException, WorkspaceException
+from runyard.history import workspace_folder as folder
+from runyard.record.layout import WORKSPACE_FOLDER, WorkspaceDirectory
+
+VARIABLE = "RUNYARD_WORKSPACE"
+"""A workspace folder; it wins where no path is given. The runner sets it for scripts."""
+
+CONFIG_FILE = "config.json"
+CONFIG_FOLDERS = (".azureml", "aml_config", "")
+PATH_KEY = "runyard_workspace"
+"""Key of a config.json written here: the workspace folder, which may be anywhere."""
+
+
+class Config(NamedTuple):
+    """A config.json of SDK v1, and the folder it speaks for."""
+
+    file: Path
+    folder: Path
+    content: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The workspace it names."""
+        return str(self.content["workspace_name"])
+
+
+def from_variable() -> WorkspaceDirectory | None:
+    """The workspace named by RUNYARD_WORKSPACE. Raises UserErrorException when it is none."""
+    value = os.environ.get(VARIABLE)
+    if not value:
+        return None
+    directory = folder.folder_at(value)
+    if not folder.is_workspace(directory):
+        raise UserErrorException(
+            f"{VARIABLE}={value!r} holds no workspace; unset it, or make one there: "
+            f"Workspace.create('NAME', path={value!r})"
+        )
+    return directory
+
+
+def search(start: Path, file_name: str | None = None) -> WorkspaceDirectory | Config | None:
+    """The nearest workspace or config.json, in a folder or above."""
+    for place in (start, *start.parents):
+        directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
+        if folder.is_workspace(directory):
+            return directory
+        for name in CONFIG_FOLDERS:
+            config = read_config(place / name / (file_name or CONFIG_FILE))
+            if config is not None:
+                return config
+    return None
+
+
+def above(start: Path) -> Iterator[WorkspaceDirectory]:
+    """All workspaces in a folder and above, nearest first; only RUNYARD_WORKSPACE when set."""
+    named = from_variable()
+    if named is not None:
+        yield named
+        return
+    for place in (start, *start.parents):
+        directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
+        if folder.is_workspace(directory):
+            yield directory
+
+
+def by_name(name: str) -> WorkspaceDirectory:
+    """The nearest workspace of that name. Raises WorkspaceException, saying which are there."""
+    others = []
+    for directory in above(Path.cwd()):
+        found = folder.read(directory)["name"]
+        if found == name:
+            return directory
+        others.append(f"{found!r} in {directory.path}")
+    seen = f"found {', '.join(others)}" if others else "found no workspace at all"
+    raise WorkspaceException(
+        f"no workspace {name!r} in {Path.cwd()} or above ({seen}); make it here: "
+        f"Workspace.create({name!r})"
+    )
+
+
+def read_config(path: Path) -> Config | None:
+    """The config at a path; None when there is none, or it is another program's config.json."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or not content.get("workspace_name"):
+        return None
+    inside = path.parent.name in CONFIG_FOLDERS
+    return Config(path, path.parent.parent if inside else path.parent, content)
+
+
+def open_config(config: Config) -> WorkspaceDirectory:
+    """The workspace a config.json names, beside it; made, with a notice, when there is none.
+
+    Raises WorkspaceException when a workspace of another name is there.
+    """
+    pointed = config.content.get(PATH_KEY)
+    if pointed and folder.is_workspace(folder.folder_at(config.folder / pointed)):
+        return folder.folder_at(config.folder / pointed)
+    directory = WorkspaceDirectory(str(config.folder / WORKSPACE_FOLDER))
+    known = {key: config.content.get(key) for key in ("subscription_id", "resource_group")}
+    if folder.make(directory, config.name, {k: v for k, v in known.items() if v}):
+        notice(f"made the workspace {config.name!r} of {config.file} in {directory.path}")
+    found = folder.read(directory)["name"]
+    if found != config.name:
+        raise WorkspaceException(
+            f"{config.file} names the workspace {config.name!r}, and {directory.path} is "
+            f"{found!r}; change workspace_name in the file, or move one of the two"
+        )
+    return directory
+
+
+def make_default(place: Path) -> WorkspaceDirectory:
+    """A workspace named after its folder, made with a notice."""
+    directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
+    name = folder.name_for(place)
+    if folder.make(directory, name, {}):
+        notice(f"made the workspace {name!r} in {directory.path}")
+    return directory
+
+
+def notice(text: str) -> None:
+    """One line for people, apart from what the program prints."""
+    print(f"runyard: {text}", file=sys.stderr)
