@@ -98,7 +98,7 @@ class JobExperiment:
         return run
 
     def __getattr__(self, name: str) -> "Any":
-        return _of_client("Experiment", name, lambda: self._client())
+        return _of_client("Experiment", name, self._client)
 
     def _client(self) -> "Any":
         client = _names.load(_names.NAMES["Experiment"])

@@ -90,8 +90,10 @@ def _checked_int(name: str, value: int) -> int:
 def step_number(name: str, step: "Any") -> "Optional[float]":
     """``step`` as int or finite float. Raises UserErrorException for anything else."""
     plain: "Any" = _plain(step)
-    if plain is None or (isinstance(plain, (int, float)) and plain - plain == 0):
-        return plain
+    if plain is None:
+        return None
+    if isinstance(plain, (int, float)) and plain - plain == 0:
+        return plain + 0  # True is 1
     raise UserErrorException("metric {!r}: step {!r} is not a finite number".format(name, step))
 
 
