@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from runyard.config.script_run_config import ScriptRunConfig
 from runyard.history import targets
 from runyard.history.experiment import Experiment
 from runyard.history.workspace import Workspace
+from runyard.record.layout import RunDirectory
 from tests.config.targets import FakeTarget, workspace_in, write
 
 
@@ -37,3 +39,14 @@ def target(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
 def experiment(tmp_path: Path, target: FakeTarget) -> Any:
     workspace = Workspace.create("work", path=tmp_path / "ws", show_output=False)
     return Experiment(workspace, "exp")
+
+
+@pytest.fixture
+def config(project: Path) -> ScriptRunConfig:
+    return ScriptRunConfig(project, "train.py", ["--lr", 0.1])
+
+
+def runs_of(experiment: Experiment) -> list[RunDirectory]:
+    """The runs that are recorded in it."""
+    folder = Path(experiment.workspace.directory.experiment("exp"))
+    return [RunDirectory(str(path)) for path in folder.iterdir()] if folder.exists() else []

@@ -14,7 +14,6 @@ from runyard.config.sections import DockerConfiguration, MpiConfiguration
 from runyard.environments.environment import Environment
 from runyard.errors import RunConfigurationException, UserErrorException
 
-
 _SIGNATURE = """
 source_directory script=None arguments=None run_config=None _telemetry_values=None
 compute_target=None environment=None distributed_job_config=None resume_from=None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import getpass
 import json
 import logging
@@ -17,31 +16,20 @@ from runyard.config import planning, submission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.errors import (
     ExperimentExecutionException,
-    SnapshotException,
     UserErrorException,
 )
 from runyard.history.run import Run
 from runyard.history.snapshots import SnapshotStore
-from runyard.record import creation, events, jsonl, notes, owner
+from runyard.record import jsonl, notes, owner
 from runyard.record.layout import RunDirectory
 from runyard.record.owner import Ownership
-from runyard.record.states import Reason, Status
+from tests.config.fixtures import runs_of as _runs
 from tests.config.targets import FakeTarget, content_of, write
-
-
-@pytest.fixture
-def config(project: Path) -> ScriptRunConfig:
-    return ScriptRunConfig(project, "train.py", ["--lr", 0.1])
 
 
 def _directory(experiment: Any, run: Run) -> RunDirectory:
     directory: RunDirectory = experiment.workspace.directory.run("exp", run.id)
     return directory
-
-
-def _runs(experiment: Any) -> list[RunDirectory]:
-    folder = Path(experiment.workspace.directory.experiment("exp"))
-    return [RunDirectory(str(path)) for path in folder.iterdir()] if folder.exists() else []
 
 
 def test_what_is_recorded(
@@ -180,94 +168,6 @@ def test_planning_writes_nothing_to_a_used_workspace(
     before = content_of(tmp_path)
     planning.plan(config, experiment.workspace, experiment="exp")
     assert content_of(tmp_path) == before
-
-
-def test_a_target_that_starts_nothing_ends_the_run(
-    config: ScriptRunConfig, experiment: Any, target: FakeTarget
-) -> None:
-    target.error = OSError(errno.EAGAIN, "Resource temporarily unavailable")
-    with pytest.raises(
-        ExperimentExecutionException,
-        match=r"run exp_\w+ could not be started on 'local': .*unavailable; the run is kept",
-    ) as caught:
-        submission.submit(config, experiment)
-    assert caught.value.inner_exception is target.error
-    (run,) = _runs(experiment)
-    state = events.read_state(run)
-    assert (state.status, state.reason) == (Status.FAILED, Reason.LAUNCH_FAILED)
-    assert state.detail["error"]["type"] == "BlockingIOError"
-    assert "temporarily unavailable" in state.detail["error"]["message"]
-    assert not owner.is_held(run.lock)
-
-
-def _full(*_: object, **__: object) -> Any:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _full_text(experiment: Any) -> str:
-    place = re.escape(repr(experiment.workspace.directory.path))
-    return (
-        rf"the run could not be written to the workspace folder {place}: No space left on "
-        r"device; \d+ MiB are free there; make room and submit again"
-    )
-
-
-def test_a_full_disk_while_the_run_is_made_leaves_nothing(
-    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jsonl, "write_once", _full)
-    with pytest.raises(ExperimentExecutionException, match=_full_text(experiment)):
-        submission.submit(config, experiment)
-    assert _runs(experiment) == []
-
-
-def test_a_full_disk_while_the_source_is_stored(
-    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> Any:
-        raise SnapshotException("storing failed", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-    monkeypatch.setattr(SnapshotStore, "take", full)
-    with pytest.raises(ExperimentExecutionException, match=_full_text(experiment)):
-        submission.submit(config, experiment)
-
-
-def test_other_errors_of_the_snapshot_stay_what_they_are(
-    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> Any:
-        raise SnapshotException("keeps changing")
-
-    monkeypatch.setattr(SnapshotStore, "take", broken)
-    with pytest.raises(SnapshotException, match="keeps changing"):
-        submission.submit(config, experiment)
-
-
-def test_a_workspace_that_may_not_be_written(
-    config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def closed(*_: object, **__: object) -> Any:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/ws/runs")
-
-    monkeypatch.setattr(creation, "create_run", closed)
-    with pytest.raises(ExperimentExecutionException, match=r"denied \(/ws/runs\); check who may"):
-        submission.submit(config, experiment)
-
-
-def test_a_started_run_is_not_lost_for_its_handle(
-    config: ScriptRunConfig,
-    experiment: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    whole = jsonl.write_once
-
-    def full(path: str, record: Any, sync: bool = True) -> None:
-        _full() if path.endswith("handle.json") else whole(path, record, sync)
-
-    monkeypatch.setattr(jsonl, "write_once", full)
-    run = submission.submit(config, experiment)
-    assert f"run {run.id}: handle.json could not be written" in caplog.text
 
 
 def test_a_lock_somebody_looks_at_is_waited_for(

@@ -1,3 +1,3 @@
-from tests.config.fixtures import experiment, project, target, workspace
+from tests.config.fixtures import config, experiment, project, target, workspace
 
-__all__ = ["experiment", "project", "target", "workspace"]
+__all__ = ["config", "experiment", "project", "target", "workspace"]

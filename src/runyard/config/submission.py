@@ -71,11 +71,13 @@ def submit(
     with _writing(workspace.directory):
         snapshot_id = _take_snapshot(planned, workspace.directory)
         record = _record(planned, workspace.name, snapshot_id, texts, parent)
-        run = _create(workspace.directory, experiment.name, record, run_id)
-        ownership = _take(run)
+        wanted_id = run_id or creation.new_run_id(experiment.name)
+        with _removing(workspace.directory.run(experiment.name, wanted_id)):
+            run = creation.create_run(workspace.directory, experiment.name, record, wanted_id)
+            ownership = _take(run)
+            if parent is not None:
+                notes.NoteWriter(parent.directory).write("child", None, run.id)
     try:
-        if parent is not None:
-            notes.NoteWriter(parent.directory).write("child", None, run.id)
         _start(planned, run, ownership)
     finally:
         ownership.release()
@@ -135,17 +137,15 @@ def _record(
     }
 
 
-def _create(
-    workspace: WorkspaceDirectory, experiment: str, record: dict[str, Any], run_id: str | None
-) -> RunDirectory:
-    """Make the run directory; one that could not be finished is removed again."""
-    wanted = workspace.run(experiment, run_id or creation.new_run_id(experiment))
-    was_there = os.path.lexists(wanted.path)
+@contextlib.contextmanager
+def _removing(run: RunDirectory) -> Iterator[None]:
+    """Remove the run directory again when it could not be finished."""
+    was_there = os.path.lexists(run.path)
     try:
-        return creation.create_run(workspace, experiment, record, run_id or wanted.id)
+        yield
     except OSError:
         if not was_there:
-            shutil.rmtree(wanted.path, ignore_errors=True)
+            shutil.rmtree(run.path, ignore_errors=True)
         raise
 
 
