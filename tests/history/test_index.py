@@ -167,7 +167,7 @@ def test_a_damaged_run_is_listed_and_warned_of_once(
 ) -> None:
     good, bad = make_run(workspace, run_id="good"), make_run(workspace, run_id="bad")
     Path(bad.run_json).write_text('{"id": ')
-    with pytest.warns(UserWarning, match="run bad cannot be read and is listed as Damaged") as seen:
+    with pytest.warns(UserWarning, match=r"run bad cannot be read and is listed") as seen:
         entries = index.select()
     assert bad.path in str(seen[0].message)
     assert {entry.id: entry.status for entry in entries} == {
@@ -189,7 +189,7 @@ def test_damaged_events_do_not_break_a_list(
     if events == "7\n":
         assert index.select()[0].status == "NotStarted"
         return
-    with pytest.warns(UserWarning, match="Damaged"):
+    with pytest.warns(UserWarning, match=r"Damaged"):
         assert index.select()[0].status == "Damaged"
 
 

@@ -290,7 +290,7 @@ def test_a_run_whose_processes_cannot_be_ended_has_not_ended(
 
     register_target("fake", lambda: Stubborn(TargetState.GONE))
     run = make_run(workspace, target="fake")
-    with pytest.warns(UserWarning, match="not yours"):
+    with pytest.warns(UserWarning, match=r"not yours"):
         assert reconcile([run]) == {run.path}
     assert not state_of(run).status.ended
     assert not owner.is_held(run.lock)

@@ -35,7 +35,7 @@ def test_a_target_is_imported_when_it_is_asked_for(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("place", ["no_such_module_here:Farm", "json:Farm"])
 def test_a_broken_plug_in_says_why(place: str) -> None:
     register_target("farm", place)
-    with pytest.raises(ComputeTargetException, match="'farm' cannot be loaded from") as caught:
+    with pytest.raises(ComputeTargetException, match=r"'farm' cannot be loaded from") as caught:
         load_target("farm")
     assert isinstance(caught.value.inner_exception, (ImportError, AttributeError))
 
