@@ -83,7 +83,7 @@ def _cold(folder: Path, source: Path) -> float:
     program = os.path.join(os.path.dirname(sys.executable), "runyard")
     argv = [program, "submit", "--user-managed", "--follow", "--source", str(source)]
     begun = time.time()
-    output = subprocess.run([*argv, "hello.py"], cwd=folder, stdout=subprocess.PIPE).stdout
+    output = subprocess.run([*argv, "hello.py"], cwd=folder, capture_output=True).stdout
     lines = [line for line in output.decode().splitlines() if line.replace(".", "").isdigit()]
     return (float(lines[0]) - begun) * 1000
 

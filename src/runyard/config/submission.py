@@ -185,8 +185,10 @@ def _end_unstarted(run: RunDirectory, error: Exception) -> None:
         "message": str(error),
         "traceback": "".join(traceback.format_exception(error)),
     }
+    events = EventLog(run)
     with contextlib.suppress(OSError):  # a full disk: without an end the run counts as lost
-        EventLog(run).end(Reason.LAUNCH_FAILED, error=detail)
+        events.end(Reason.LAUNCH_FAILED, error=detail)
+    events.close()
 
 
 @contextlib.contextmanager

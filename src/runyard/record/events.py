@@ -33,6 +33,10 @@ class EventLog:
         event["detail"] = detail
         self._append(event, sync=True)
 
+    def close(self) -> None:
+        """Close the file; a later event opens it again."""
+        self._appender.close()
+
     def _append(self, event: "Dict[str, Any]", sync: bool) -> None:
         self._appender.append(event, sync)
         touch(self._run)

@@ -53,8 +53,9 @@ def _record(run: RunDirectory, wanted: dict[str, Any], found: dict[str, Any]) ->
 
 def build(run: RunDirectory, supervisor: Supervisor) -> dict[str, Any] | ending.End:
     """Build it in a worker process whose output is the run's first log."""
-    process = _start_worker(run)
-    outcome = supervisor.watch(process)
+    wanted = run.join(".environment-spec.json")
+    outcome = supervisor.watch(_start_worker(run, wanted))
+    os.unlink(wanted)
     if outcome.cause is not None:
         return ending.ended_by_runner(outcome)
     try:
@@ -70,16 +71,14 @@ def _worker_died(code: int) -> str:
     return f"the environment builder ended with code {code} before it was done"
 
 
-def _start_worker(run: RunDirectory) -> subprocess.Popen[bytes]:
-    spec_path = run.join("system_logs", ".environment-spec.json")
-    spec = jsonl.read_json(run.run_json)["spec"]["environment"]
-    with open(spec_path, "w") as stream:
-        json.dump(spec, stream)
+def _start_worker(run: RunDirectory, wanted: str) -> subprocess.Popen[bytes]:
+    with open(wanted, "w") as stream:
+        json.dump(jsonl.read_json(run.run_json)["spec"]["environment"], stream)
     # With site-packages (no -S): the builder uses our own dependencies.
     argv = [sys.executable, "-I", "-m", "runyard.environments", "build"]
     with open(run.environment_log, "ab") as log:
         return subprocess.Popen(
-            [*argv, spec_path, run.environment_json],
+            [*argv, wanted, run.environment_json],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
