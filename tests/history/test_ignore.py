@@ -50,6 +50,7 @@ def kept_by_git(root: Path) -> list[str]:
         {".gitignore": "\ufeffmain.py\r\n*.log  \r\n#build\r\n\\#hash\n"},
         {".gitignore": "[[:digit:]]*\n[!b]*.txt\n[unclosed\n\\\n"},
         {".gitignore": "blank\\ \n!\n/\n"},
+        {".gitignore": "data/** \n!data/keep.txt  \nbuild/ \n*.log "},
         {".gitignore": "na\udcffme\n"},
     ],
 )

@@ -64,9 +64,11 @@ def test_only_what_changed_is_read_again(source: Path, store: SnapshotStore) -> 
 
 
 def test_a_file_younger_than_two_seconds_is_read_again(source: Path, tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path / "ws")
-    assert store.take(source).reused_files == 0
-    assert store.take(source).reused_files == 0
+    newest_ns = max(path.stat().st_ctime_ns for path in source.rglob("*"))
+    for age_s, reused in ((1, 0), (3, 4)):
+        clock_ns = (newest_ns + age_s * 1_000_000_000).__int__
+        store = SnapshotStore(tmp_path / f"ws{age_s}", clock_ns=clock_ns)
+        assert [store.take(source).reused_files for _ in range(2)] == [0, reused]
 
 
 def test_same_size_and_restored_mtime_do_not_hide_a_change(
@@ -128,12 +130,12 @@ def test_a_change_of_rules_or_kind_is_seen_through_the_cache(
     assert store.take(source).id == after.id
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_snapshot_by_cache_is_the_snapshot_of_a_fresh_store(
     source: Path, store: SnapshotStore, tmp_path: Path, seed: int
 ) -> None:
     dice = random.Random(seed)
-    for step in range(25):
+    for step in range(15):
         mutate(source, dice)
         taken = store.take(source)
         assert taken.id == fresh_id(source, tmp_path / f"fresh{step}")
@@ -200,14 +202,15 @@ def test_a_lost_manifest_and_lost_blobs_are_stored_again(
     assert (tmp_path / "out/three.py").read_text() == "NAME = 'three.py'\n"
 
 
-def test_a_blob_cut_short_by_a_power_loss_is_written_again(source: Path, tmp_path: Path) -> None:
-    taken = SnapshotStore(tmp_path / "ws").take(source)
+def test_what_a_power_loss_cut_short_is_written_again(source: Path, tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "ws", clock_ns=lambda: 0)  # all is racy: read each time
+    taken = store.take(source)
     for path in (tmp_path / "ws/blobs").glob("??/*"):
         path.chmod(0o644)
         path.write_bytes(b"")
-    store = SnapshotStore(tmp_path / "ws")  # its files are racy, so they are read again
     with pytest.raises(SnapshotException, match=r"damaged content of 'a/b/one.py'.*submit again"):
         store.restore(taken.id, tmp_path / "broken")
+    store.manifest_path(taken.id).write_bytes(b"")
     store.take(source)
     store.restore(taken.id, tmp_path / "out")
     assert (tmp_path / "out/three.py").read_text() == "NAME = 'three.py'\n"

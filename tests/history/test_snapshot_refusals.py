@@ -1,9 +1,11 @@
 """What a snapshot store refuses, and what it leaves out with a warning."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,21 @@ def test_unreadable_files_and_folders_are_named(source: Path, tmp_path: Path) ->
 # --- what is not a file -------------------------------------------------------------------------
 
 
+@pytest.fixture
+def soon() -> Iterator[None]:
+    """A test that hangs fails within 20 s."""
+
+    def expire(*_: object) -> None:
+        raise TimeoutError("waited for ever")
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.mark.usefixtures("soon")
 def test_fifos_and_sockets_are_left_out_and_never_opened(
     source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +146,7 @@ def test_fifos_and_sockets_are_left_out_and_never_opened(
     assert set(store.plan(source).skipped) == {"pipe", "sock"}
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_file_that_becomes_a_fifo_while_it_is_stored_does_not_hang(
     source: Path, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

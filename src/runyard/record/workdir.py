@@ -190,7 +190,6 @@ class _Copier:
                 self._ways.pop(0)
                 os.lseek(source, 0, os.SEEK_SET)
                 os.lseek(target, 0, os.SEEK_SET)
-                os.ftruncate(target, 0)
         return _stream(source, target)
 
 
