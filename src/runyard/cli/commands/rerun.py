@@ -1,0 +1,39 @@
+"""``runyard rerun``."""
+
+from __future__ import annotations
+
+import click
+
+from runyard.cli.run_names import RUN
+from runyard.cli.settings import Command, json_option
+
+
+@click.command("rerun", cls=Command)
+@click.argument("run", type=RUN)
+@click.option(
+    "--env",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A variable for the script; secret values are not kept with a run and come from here or "
+    "from this shell; repeatable.",
+)
+@click.option("--follow", "-f", is_flag=True, help="Show the log until the run ends.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, /, run: str, env: tuple[str, ...], follow: bool, as_json: bool
+) -> None:
+    """Start a run again from its own snapshot.
+
+    The new run has the source, arguments, environment and tags of the old one, whatever became
+    of the folder it was submitted from.
+
+    \b
+    runyard rerun last
+    runyard rerun --follow digits_1767225600_1a2b3c4d
+    """
+    from runyard.cli import finding, launching, request, resubmission
+
+    old = finding.run_facts(run)
+    new = resubmission.resubmit(old, request.variables(env))
+    launching.after_start(ctx, new, follow, as_json)

@@ -1,0 +1,127 @@
+"""``runyard submit``."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+import click
+
+from runyard.cli.settings import Command, json_option
+
+
+@click.command("submit", cls=Command, context_settings={"allow_interspersed_args": False})
+@click.argument("words", nargs=-1, metavar="SCRIPT [ARGS]...", type=click.UNPROCESSED)
+@click.option("--experiment", "-e", metavar="NAME", help="Default: the source folder's name.")
+@click.option(
+    "--source",
+    "-s",
+    metavar="DIR",
+    help="The folder that is copied for the run. Default: the current directory if SCRIPT lies "
+    "in it or below, else the folder of SCRIPT.",
+)
+@click.option("--pip", "pip", metavar="PKG", multiple=True, help="A pip requirement; repeatable.")
+@click.option("--requirements", "-r", metavar="FILE", help="A pip requirements file.")
+@click.option("--python", metavar="VERSION", help="Such as 3.8. Default: that of runyard itself.")
+@click.option(
+    "--user-managed",
+    "--current-python",
+    "user_managed",
+    is_flag=True,
+    help="Use the Python that runs runyard, with the packages it has; build nothing.",
+)
+@click.option(
+    "--env",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A variable for the script; NAME alone takes its value from this shell; repeatable.",
+)
+@click.option("--tag", metavar="KEY=VALUE", multiple=True, help="A tag of the run; repeatable.")
+@click.option("--name", "display_name", metavar="TEXT", help="A name to show for the run.")
+@click.option("--max-seconds", type=float, metavar="N", help="End the run after so long.")
+@click.option("--target", metavar="NAME", help="The compute target. Default: local.")
+@click.option("--command", "is_command", is_flag=True, help="SCRIPT and ARGS are a command.")
+@click.option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Show the log until the run ends; the exit code says how it ended.",
+)
+@click.option("--plan", is_flag=True, help="Show what would be done; do and change nothing.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> None:
+    """Start a run of a script, a command or a YAML spec.
+
+    Options of runyard stand before SCRIPT; what stands behind it belongs to the script.
+
+    \b
+    runyard submit -f train.py --lr 0.1
+    runyard submit --pip scikit-learn -e digits train.py
+    runyard submit --user-managed --env WANDB_API_KEY train.py
+    runyard submit --command 'python prepare.py && python train.py'
+    runyard submit job.yml
+
+    A YAML spec has the keys experiment, source_directory, script, arguments (list or mapping),
+    command, pip_packages, pip_requirements_file, python, user_managed, environment_variables,
+    tags, display_name, max_run_duration_seconds, target. Paths in it are relative to the file,
+    script to source_directory. Options given here win, ARGS are added to its arguments.
+    """
+    from runyard.cli import launching
+
+    if not words:
+        raise click.UsageError("SCRIPT is missing: a script, a YAML spec, or --command and words")
+    request = _request(words, options)
+    if options["plan"]:
+        launching.show_plan(request, options["as_json"])
+        return
+    run = launching.start(request)
+    launching.after_start(ctx, run, options["follow"], options["as_json"])
+
+
+def _request(words: tuple[str, ...], options: dict[str, Any]) -> Any:
+    from runyard.cli import spec_file
+    from runyard.cli.request import Request, locate
+
+    if options["is_command"]:
+        source = os.path.abspath(options["source"] or os.getcwd())
+        return _with(Request(source, command=words), options)
+    if spec_file.is_spec(words[0]):
+        return _with(_extended(spec_file.read(words[0]), words[1:], options), options)
+    source, script = locate(words[0], options["source"])
+    return _with(Request(source, script, tuple(words[1:])), options)
+
+
+def _extended(request: Any, more: tuple[str, ...], options: dict[str, Any]) -> Any:
+    """A spec with the arguments and the source folder of the command line."""
+    if more and request.command:
+        raise click.UsageError("ARGS belong to a script, and the spec has a command")
+    source = os.path.abspath(options["source"]) if options["source"] else request.source_directory
+    return dataclasses.replace(
+        request, arguments=(*request.arguments, *more), source_directory=source
+    )
+
+
+def _with(request: Any, options: dict[str, Any]) -> Any:
+    """The request with the options that were given."""
+    from runyard.cli.request import pairs, variables
+
+    given: dict[str, Any] = {
+        "experiment": options["experiment"],
+        "pip_requirements_file": options["requirements"]
+        and os.path.abspath(options["requirements"]),
+        "python": options["python"],
+        "display_name": options["display_name"],
+        "max_run_duration_seconds": options["max_seconds"],
+        "target": options["target"],
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(
+        request,
+        pip_packages=(*request.pip_packages, *options["pip"]),
+        user_managed=request.user_managed or options["user_managed"],
+        environment_variables={**request.environment_variables, **variables(options["env"])},
+        tags={**request.tags, **pairs(options["tag"], "--tag")},
+        **changes,
+    )

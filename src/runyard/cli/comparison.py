@@ -1,0 +1,179 @@
+"""What differs between two runs; no word of it is printed here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runyard.cli.facts import Facts, command_words
+from runyard.record import metrics
+
+if TYPE_CHECKING:
+    from runyard.history.snapshots import SnapshotDiff, SnapshotStore
+
+_TEXT_BYTES = 1 << 20
+
+Change = tuple[Any, Any]
+"""The value in the first run and in the second; None where it has none."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Only what differs is in it. ``source`` None: one of the two has no snapshot."""
+
+    source: SnapshotDiff | None
+    environment: dict[str, Change]
+    packages: dict[str, Change]
+    arguments: dict[str, Change]
+    variables: dict[str, Change]
+    metrics: dict[str, Change]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        source = self.source
+        moved = source is not None and (source.added or source.removed or source.changed)
+        rest = (self.environment, self.packages, self.arguments, self.variables, self.metrics)
+        return not moved and not any(rest)
+
+
+def compare(first: Facts, second: Facts) -> Comparison:
+    """Compare two runs of one workspace."""
+    return Comparison(
+        source=_source(first, second),
+        environment=changes(_environment(first), _environment(second)),
+        packages=changes(_packages(first), _packages(second)),
+        arguments=changes(_job(first), _job(second)),
+        variables=changes(_variables(first), _variables(second)),
+        metrics=changes(metrics.read_metrics(first.run), metrics.read_metrics(second.run)),
+    )
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
+    """Keys with different values, in the order of the first mapping, then of the second."""
+    keys = dict.fromkeys([*before, *after])
+    pairs = {key: (before.get(key), after.get(key)) for key in keys}
+    return {
+        key: pair
+        for key, pair in pairs.items()
+        # By text, because NaN is not equal to itself.
+        if key not in before or key not in after or repr(pair[0]) != repr(pair[1])
+    }
+
+
+def _store(found: Facts) -> SnapshotStore:
+    from runyard.history.snapshots import SnapshotStore
+
+    return SnapshotStore(Path(found.run.workspace.path))
+
+
+def _source(first: Facts, second: Facts) -> SnapshotDiff | None:
+    a, b = first.record.get("snapshot"), second.record.get("snapshot")
+    return _store(first).diff(a, b) if a and b else None
+
+
+def _environment(found: Facts) -> dict[str, Any]:
+    environment = found.environment
+    return {
+        key: environment.get(key)
+        for key in ("kind", "python_version", "requirements", "constraints", "options")
+        if environment.get(key)
+    }
+
+
+def _packages(found: Facts) -> dict[str, str]:
+    """Name → version of what was installed: the lock."""
+    lock = found.environment.get("lock") or ()
+    lines = lock if isinstance(lock, list) else str(lock).splitlines()
+    return dict(_package(line) for line in lines)
+
+
+def _package(line: object) -> tuple[str, str]:
+    name, equals, version = str(line).partition("==")
+    if equals:
+        return name.strip(), version.strip()
+    name, _, place = str(line).partition(" @ ")
+    return name.strip(), place.strip()
+
+
+def _job(found: Facts) -> dict[str, Any]:
+    spec = found.spec
+    words = command_words(spec)
+    keys = ("target", "max_run_duration_s", "node_count")
+    return {**_arguments(words), **{key: spec[key] for key in keys if key in spec}}
+
+
+def _arguments(words: list[str]) -> dict[str, Any]:
+    """The words of a command line: flags with the values behind them, and the rest in order.
+
+    A flag given twice has all its values.
+    """
+    found: dict[str, Any] = {}
+    flag = "command"
+    for word in words:
+        if word.startswith("-") and not _is_number(word):
+            flag, equals, value = word.partition("=")
+            values = found.setdefault(flag, [])
+            if equals:
+                values.append(value)
+        else:
+            found.setdefault(flag, []).append(word)
+    return {name: " ".join(values) for name, values in found.items()}
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _variables(found: Facts) -> dict[str, Any]:
+    hidden = dict.fromkeys(found.spec.get("secret_variables") or (), "***")
+    return {**(found.spec.get("environment_variables") or {}), **hidden}
+
+
+def text_diff(first: Facts, second: Facts) -> list[str]:
+    """The lines of a unified diff of the sources; binary files are only named."""
+    source = _source(first, second)
+    if source is None:
+        return []
+    paths = sorted({*source.added, *source.removed, *source.changed})
+    before, after = _Contents(first), _Contents(second)
+    return [line for path in paths for line in _file_diff(path, before, after)]
+
+
+class _Contents:
+    """The texts of a snapshot's files."""
+
+    def __init__(self, found: Facts) -> None:
+        self._blobs = Path(found.run.workspace.blobs)
+        entries = _store(found).entries(str(found.record["snapshot"]))
+        self._entries = {entry.path: entry for entry in entries}
+
+    def lines(self, path: str) -> list[str] | None:
+        """The lines of a text file, [] when there is none; None for what is no text."""
+        entry = self._entries.get(path)
+        if entry is None or entry.kind == "d":
+            return []
+        if entry.kind == "l":
+            return [f"link to {entry.blob}"]
+        if entry.size_bytes > _TEXT_BYTES:
+            return None
+        content = (self._blobs / entry.blob[:2] / entry.blob).read_bytes()
+        try:
+            return None if b"\0" in content else content.decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            return None
+
+
+def _file_diff(path: str, before: _Contents, after: _Contents) -> list[str]:
+    old, new = before.lines(path), after.lines(path)
+    if old is None or new is None:
+        return [f"Binary or large file {path} differs"]
+    found = list(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""))
+    return found or [f"The mode of {path} differs"]

@@ -1,0 +1,67 @@
+"""How a run ended, in words: reason, error with its place, what to do next."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from runyard.cli import formats, output
+from runyard.cli.facts import Facts
+from runyard.record.states import Reason, Status
+
+STATUS_COLOURS = {
+    "Completed": "green",
+    "Failed": "red",
+    "Damaged": "red",
+    "Canceled": "yellow",
+    "CancelRequested": "yellow",
+    "NotResponding": "yellow",
+    "Running": "cyan",
+    "Preparing": "cyan",
+}
+
+
+def coloured(status: str) -> str:
+    """A status in its colour; plain where the output is no terminal."""
+    return click.style(status, fg=STATUS_COLOURS.get(status))
+
+
+def tell_end(found: Facts) -> None:
+    """Say on stderr how a run ended, and what can be done now."""
+    spent = found.seconds(time.time())
+    after = "" if spent is None else f" after {formats.duration(spent)}"
+    reason = f" ({reason_text(found)})" if found.status is Status.FAILED else ""
+    output.notice(f"run {found.run.id}: {coloured(found.status.value)}{reason}{after}")
+    for line in [*error_lines(found), *next_commands(found)]:
+        output.notice(f"  {line}")
+
+
+def reason_text(found: Facts) -> str:
+    """The reason of the end with its number: ``script_exit_code 3``, ``signal SIGKILL``."""
+    reason, detail = found.state.reason, found.state.detail
+    if reason is Reason.SCRIPT_EXIT_CODE:
+        return f"{reason.value} {detail.get('exit_code')}"
+    if reason is Reason.SIGNAL:
+        return f"{reason.value} {detail.get('signal')}"
+    return "" if reason is None else reason.value
+
+
+def error_lines(found: Facts) -> list[str]:
+    """Why a run failed: message, place in the script, what to do; empty when it did not."""
+    if found.error is None:
+        return []
+    from runyard.history import failure
+
+    # The first line says that it failed, the last one where its files are.
+    return failure.summary(found.run, {"error": found.error}).splitlines()[1:-1]
+
+
+def next_commands(found: Facts) -> list[str]:
+    """What to type next."""
+    run_id = found.run.id
+    if not found.status.ended:
+        return [f"runyard logs -f {run_id}", f"runyard show {run_id}", f"runyard cancel {run_id}"]
+    if found.status is Status.COMPLETED:
+        return [f"runyard show {run_id}", f"runyard metrics {run_id}", f"runyard files {run_id}"]
+    return [f"runyard show {run_id}", f"runyard logs {run_id}", f"runyard rerun {run_id}"]

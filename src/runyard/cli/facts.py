@@ -1,0 +1,132 @@
+"""All that is known of one run, read once from its directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runyard.cli import output
+from runyard.errors import UserErrorException
+from runyard.record import jsonl
+from runyard.record.events import State, read_state
+from runyard.record.layout import FORMAT, RunDirectory
+from runyard.record.notes import Notes, read_notes
+from runyard.record.states import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Facts:
+    """``record``: run.json. ``state``: from its events. ``status``: as shown, after asking whether
+    its runner lives. ``problems``: lines of its files that could not be read."""
+
+    run: RunDirectory
+    record: dict[str, Any]
+    state: State
+    status: Status
+    notes: Notes
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The JobSpec; empty for runs that are their own runners."""
+        return dict(self.record.get("spec") or {})
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The environment as it was used; before that, as planned."""
+        try:
+            built = jsonl.read_json(self.run.environment_json)
+        except (FileNotFoundError, ValueError):
+            built = {}
+        return {**(self.spec.get("environment") or {}), **built}
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """Why it failed, None when it did not."""
+        if self.status is not Status.FAILED:
+            return None
+        from runyard.job import details
+
+        found: dict[str, Any] = details.error(self.state, self.notes)["error"]
+        return found
+
+    @property
+    def exit_code(self) -> int | None:
+        """What ``runyard submit --follow`` exits with; None while the run has not ended."""
+        reason = self.state.reason
+        if reason is None:
+            return None
+        if reason.exit_code is not None:
+            return reason.exit_code
+        return int(self.state.detail.get("exit_code", 1))
+
+    def seconds(self, now: float) -> float | None:
+        """How long the script has run so far, or did; None before it began."""
+        if self.state.started is None:
+            return None
+        return max(0.0, (self.state.ended or now) - self.state.started)
+
+
+def read(run: RunDirectory, reachable: bool = True) -> Facts:
+    """Read a run. Raises UserErrorException when its files cannot be read.
+
+    ``reachable``: False when nobody can tell whether its runner lives.
+    """
+    problems: list[str] = []
+    record = _record(run)
+    state = read_state(run, problems)
+    lost_sight = not reachable and not state.status.ended
+    return Facts(
+        run=run,
+        record=record,
+        state=state,
+        status=Status.NOT_RESPONDING if lost_sight else state.status,
+        notes=read_notes(run, record, problems),
+        problems=problems,
+    )
+
+
+def _record(run: RunDirectory) -> dict[str, Any]:
+    try:
+        record = jsonl.read_json(run.run_json)
+    except (OSError, ValueError) as error:
+        raise UserErrorException(
+            f"run {run.id} cannot be read: {error}. Put a copy of its files back, or remove its "
+            f"folder {run.path}",
+            error,
+        ) from error
+    if record.get("format", FORMAT) > FORMAT:
+        raise UserErrorException(
+            f"run {run.id} was made by a newer runyard (format {record['format']}; this one reads "
+            f"up to {FORMAT}): pip install -U runyard"
+        )
+    return record
+
+
+def warn_of_problems(facts: Facts) -> None:
+    """Name the lines that were left out, on stderr."""
+    for problem in facts.problems:
+        output.warning(f"left out: {problem}")
+
+
+def command_words(spec: Mapping[str, Any]) -> list[str]:
+    """What the run runs, as words: the script and its arguments, or the command."""
+    command = spec.get("command")
+    if isinstance(command, str):
+        return [command]
+    if command:
+        return [str(word) for word in command]
+    script = spec.get("script")
+    return [str(script), *map(str, spec.get("arguments") or ())] if script else []
+
+
+def command_line(spec: Mapping[str, Any]) -> str:
+    """The same as one would type it."""
+    import shlex
+
+    if isinstance(spec.get("command"), str):
+        return str(spec["command"])
+    return shlex.join(command_words(spec))

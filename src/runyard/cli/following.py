@@ -1,0 +1,121 @@
+"""Watching a run to its end: its log as it grows, then how it ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from runyard.cli import facts, output
+from runyard.cli.failures import INTERRUPTED
+from runyard.cli.log_stream import LogStream, for_terminal
+from runyard.history.reconcile import reconcile_run
+from runyard.record.events import read_state
+from runyard.record.states import Status
+
+if TYPE_CHECKING:
+    from runyard.cli.facts import Facts
+    from runyard.record.layout import RunDirectory
+
+_SHORTEST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.2
+_RECONCILE_EVERY_S = 2.0
+
+
+class Follower:
+    """Copies logs of a run to stdout (or stderr) until the run has ended.
+
+    ``clock`` and ``sleep`` may be replaced in tests.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.run = run
+        self._clock = clock
+        self._sleep = sleep
+        self._looked_s = clock()
+
+    def follow(self, path: str, err: bool = False, last_lines: int | None = None) -> None:
+        """Copy one log file until the run has ended; it need not exist yet."""
+        self._copy_until(path, self._has_ended, err, last_lines)
+
+    def follow_build(self) -> None:
+        """Copy the log of the environment's build to stderr, if one is being built."""
+        pause_s = _SHORTEST_PAUSE_S
+        while (status := read_state(self.run).status) is Status.NOT_STARTED:
+            self._sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+            self._look_for_runner()
+        if status in (Status.PREPARING, Status.CANCEL_REQUESTED):
+            self._copy_until(self.run.environment_log, self._is_built, True, None)
+
+    def _copy_until(
+        self, path: str, done: Callable[[], bool], err: bool, last_lines: int | None
+    ) -> None:
+        stream = LogStream(path, last_lines)
+        pause_s = _SHORTEST_PAUSE_S
+        try:
+            while True:
+                # Asked before copying: what was written before the end is then copied after it.
+                last = done()
+                pause_s = _SHORTEST_PAUSE_S if copy(stream, err) else pause_s * 1.5
+                if last:
+                    return
+                self._sleep(min(pause_s, _LONGEST_PAUSE_S))
+                self._look_for_runner()
+        finally:
+            stream.close()
+
+    def _has_ended(self) -> bool:
+        return read_state(self.run).status.ended
+
+    def _is_built(self) -> bool:
+        state = read_state(self.run)
+        return state.started is not None or state.status.ended
+
+    def _look_for_runner(self) -> None:
+        """A runner that was killed writes no end: now and then see whether it lives."""
+        if self._clock() - self._looked_s >= _RECONCILE_EVERY_S:
+            self._looked_s = self._clock()
+            reconcile_run(self.run)
+
+
+def copy(stream: LogStream, err: bool = False) -> bool:
+    """Copy what is new in a log; returns whether there was anything."""
+    target = _target(err)
+    terminal = output.is_terminal(err)
+    found = False
+    for chunk in stream.chunks():
+        found = True
+        target.write(for_terminal(chunk) if terminal else chunk)
+    if found:
+        target.flush()
+    return found
+
+
+def _target(err: bool) -> BinaryIO:
+    return sys.stderr.buffer if err else output.stdout_bytes()
+
+
+def watch(run: RunDirectory, err: bool = False) -> Facts:
+    """Show a run from its start to its end; returns what is known of it then.
+
+    The build of its environment goes to stderr, its log to stdout (``err``: to stderr). Ctrl-C
+    does not touch the run: how to see or end it is said, and click's Exit raised.
+    """
+    follower = Follower(run)
+    try:
+        follower.follow_build()
+        follower.follow(run.std_log, err)
+    except KeyboardInterrupt:
+        output.notice(f"\nThe run goes on. To follow it again: runyard logs -f {run.id}")
+        output.notice(f"To end it: runyard cancel {run.id}")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    return facts.read(run)

@@ -1,0 +1,72 @@
+"""Printing: text that any terminal can take, JSON, and notices on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, BinaryIO
+
+import click
+
+_SPECIAL_FLOATS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def text(line: str = "") -> None:
+    """Print a line to stdout."""
+    click.echo(_encodable(line))
+
+
+def notice(line: str) -> None:
+    """Say something on stderr."""
+    click.echo(_encodable(line), err=True)
+
+
+def warning(line: str) -> None:
+    """Say on stderr that something deserves a look."""
+    click.echo(click.style("warning:", fg="yellow") + " " + _encodable(line), err=True)
+
+
+def error(line: str) -> None:
+    """Say on stderr what failed."""
+    click.echo(click.style("error:", fg="red", bold=True) + " " + _encodable(line), err=True)
+
+
+def _encodable(line: str) -> str:
+    """File names that are not UTF-8 come as surrogates, which no stream takes."""
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def one_line(value: object) -> str:
+    """A value of the user's for one line: no line breaks, no escape sequences."""
+    shown = _encodable(str(value))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def to_json(value: Any) -> None:
+    """Print strict JSON to stdout, ASCII only.
+
+    JSON has no NaN and no infinities: they are the strings "NaN", "Infinity" and "-Infinity".
+    """
+    click.echo(json.dumps(strict(value), indent=2, default=str, allow_nan=False))
+
+
+def strict(value: Any) -> Any:
+    """A value with floats that JSON does not have as strings."""
+    if isinstance(value, float):
+        return _SPECIAL_FLOATS.get(str(value), value)
+    if isinstance(value, dict):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(item) for item in value]
+    return value
+
+
+def stdout_bytes() -> BinaryIO:
+    """Stdout for bytes; what was printed as text before comes first."""
+    sys.stdout.flush()
+    return sys.stdout.buffer
+
+
+def is_terminal(err: bool = False) -> bool:
+    """Whether somebody looks at stdout (or stderr)."""
+    return (sys.stderr if err else sys.stdout).isatty()

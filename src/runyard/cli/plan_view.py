@@ -1,0 +1,109 @@
+"""A plan on the terminal, and as JSON: exactly what ``submit`` would do."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from runyard.cli import formats, output, table
+from runyard.config import secrets
+from runyard.environments import cache
+from runyard.launchers.single import command_line
+
+if TYPE_CHECKING:
+    from runyard.config.planning import Plan
+
+_SHOWN = 10
+
+
+def as_json(planned: Plan, workspace: str) -> dict[str, Any]:
+    """The plan; values of secret variables are ``***``."""
+    snapshot, spec = planned.snapshot, planned.spec.to_dict()
+    return {
+        "experiment": planned.experiment,
+        "workspace": workspace,
+        "spec": {**spec, "environment_variables": _variables(planned)},
+        "argv": argv(planned),
+        "environment_ready": planned.environment_ready,
+        "snapshot": {
+            "files": snapshot.files,
+            "size_bytes": snapshot.size_bytes,
+            "largest": [{"name": name, "size_bytes": size} for name, size in snapshot.largest],
+            "skipped": list(snapshot.skipped),
+            "warnings": list(snapshot.warnings),
+        },
+        "notices": list(planned.notices),
+    }
+
+
+def argv(planned: Plan) -> list[str]:
+    """The command line of the script's process; ``$NAME`` in it is expanded at launch."""
+    return command_line(planned.spec.to_dict(), _python(planned))
+
+
+def _python(planned: Plan) -> str:
+    environment = planned.spec.environment
+    if environment.kind == "user_managed":
+        return environment.interpreter
+    return f"{cache.prefix(environment.key)}/bin/python"
+
+
+def _variables(planned: Plan) -> dict[str, str]:
+    hidden = dict.fromkeys(planned.spec.secret_variables, secrets.HIDDEN)
+    return {**planned.spec.environment_variables, **hidden}
+
+
+def show(planned: Plan, workspace: str) -> None:
+    """Print the plan to stdout, what deserves a look to stderr."""
+    spec, snapshot = planned.spec, planned.snapshot
+    table.show_pairs(
+        [
+            ("experiment", f"{planned.experiment}, in {workspace}"),
+            ("source", spec.source_directory),
+            (
+                "copied",
+                f"{formats.count(snapshot.files, 'file')}, {formats.size(snapshot.size_bytes)}",
+            ),
+            *_rows("largest", [f"{name}  {formats.size(n)}" for name, n in snapshot.largest]),
+            *_rows("left out", list(snapshot.skipped)),
+            *_environment(planned),
+            ("command", shlex.join(argv(planned))),
+            *_rows("variables", [f"{k}={v}" for k, v in sorted(_variables(planned).items())], 0),
+            ("target", f"{spec.target}, {formats.count(spec.node_count, 'node')}"),
+            ("time limit", _limit(spec.max_run_duration_s)),
+        ]
+    )
+    for warning in snapshot.warnings:
+        output.warning(warning)
+    for notice in planned.notices:
+        output.notice(f"note: {notice}")
+    output.notice("Nothing was done. The same without --plan starts the run.")
+
+
+def _environment(planned: Plan) -> list[tuple[str, object]]:
+    environment = planned.spec.environment
+    python = ("interpreter", f"{environment.interpreter} (Python {environment.python_version})")
+    if environment.kind == "user_managed":
+        return [("environment", "none is built: the interpreter is used as it is"), python]
+    state = "built already" if planned.environment_ready else "to be built"
+    return [
+        ("environment", f"{environment.key}, {state}"),
+        python,
+        *_rows("packages", list(environment.requirements), 0),
+        *_rows("constraints", list(environment.constraints), 0),
+        *_rows("pip options", list(environment.options), 0),
+    ]
+
+
+def _rows(name: str, lines: list[str], shown: int = _SHOWN) -> list[tuple[str, object]]:
+    """One row with a line for each; ``shown`` 0: all of them."""
+    if not lines:
+        return []
+    kept = [output.one_line(line) for line in (lines[:shown] if shown else lines)]
+    if len(lines) > len(kept):
+        kept.append(f"… and {len(lines) - len(kept)} more (all: --json)")
+    return [(name, "\n".join(kept))]
+
+
+def _limit(seconds: float | None) -> str:
+    return "none" if seconds is None else formats.duration(seconds)

@@ -1,0 +1,150 @@
+"""What ``runyard submit`` was asked for, and the ``ScriptRunConfig`` it stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runyard.errors import UserErrorException
+
+if TYPE_CHECKING:
+    from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.environments.environment import Environment
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run to submit; paths are absolute but for ``script``, which lies in the source.
+
+    ``experiment`` None: named after the source folder. ``python``: a version, None for the
+    interpreter of runyard. ``user_managed``: use that interpreter with its packages.
+    """
+
+    source_directory: str
+    script: str | None = None
+    arguments: tuple[Any, ...] = ()
+    command: str | tuple[Any, ...] | None = None
+    experiment: str | None = None
+    pip_packages: tuple[str, ...] = ()
+    pip_requirements_file: str | None = None
+    python: str | None = None
+    user_managed: bool = False
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    display_name: str | None = None
+    max_run_duration_seconds: float | None = None
+    target: str | None = None
+
+    @property
+    def experiment_name(self) -> str:
+        """The experiment: as given, else the source folder's name made valid."""
+        return self.experiment or valid_name(os.path.basename(self.source_directory))
+
+    def config(self) -> ScriptRunConfig:
+        """The configuration to submit. Raises what its constructor raises."""
+        from runyard.config.script_run_config import ScriptRunConfig
+
+        config = ScriptRunConfig(
+            self.source_directory,
+            self.script,
+            list(self.arguments) or None,
+            command=list(self.command) if isinstance(self.command, tuple) else self.command,
+            compute_target=self.target,
+            environment=self._environment(),
+        )
+        if self.max_run_duration_seconds is not None:
+            config.run_config.max_run_duration_seconds = self.max_run_duration_seconds
+        config.run_config.environment_variables = dict(self.environment_variables)
+        return config
+
+    def _environment(self) -> Environment:
+        from runyard.estimators.environment import assembled
+
+        self._check_user_managed()
+        file = self.pip_requirements_file
+        if file is not None and not os.path.isfile(file):
+            raise UserErrorException(
+                f"requirements file {file!r} does not exist; give its path with --requirements"
+            )
+        environment = assembled(
+            pip_packages=list(self.pip_packages),
+            requirements_file=None if file is None else Path(file),
+            conda_packages=None,
+            user_managed=self.user_managed,
+        )
+        if self.python is not None:
+            environment.python.conda_dependencies.set_python_version(self.python)
+        return environment
+
+    def _check_user_managed(self) -> None:
+        given = {
+            "pip packages": self.pip_packages,
+            "a requirements file": self.pip_requirements_file,
+            "a Python version": self.python,
+        }
+        others = [name for name, value in given.items() if value]
+        if self.user_managed and others:
+            raise UserErrorException(
+                "the current interpreter is used as it is (user_managed), so "
+                f"{' and '.join(others)} cannot be asked for; leave out one or the other"
+            )
+
+
+def valid_name(name: str) -> str:
+    """An experiment name that resembles a folder's (letters, digits, '-' and '_')."""
+    text = re.sub(r"[^A-Za-z0-9_\-]+", "-", name).lstrip("-_").rstrip("-")[:255]
+    return text or "default"
+
+
+def locate(script: str, source: str | None) -> tuple[str, str]:
+    """The source folder and the script's path inside it, for a script as it was typed.
+
+    Without ``source``: the current directory when the script lies in it or below, else the
+    script's own folder. With it: the script is looked for from the current directory, then in
+    the source folder.
+    """
+    here = os.getcwd()
+    path = os.path.abspath(script)
+    if source is None:
+        folder = here if is_below(path, here) else os.path.dirname(path)
+        return folder, os.path.relpath(path, folder)
+    folder = os.path.abspath(source)
+    if os.path.isfile(path) and is_below(path, folder):
+        return folder, os.path.relpath(path, folder)
+    return folder, script
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether an absolute path lies in a folder, by name alone."""
+    return os.path.commonpath([path, folder]) == folder and path != folder
+
+
+def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a dict. Raises UserErrorException without a name or '='."""
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UserErrorException(f"{option} {text!r} is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def variables(given: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=VALUE`` texts; ``NAME`` alone takes the value it has here."""
+    found = {}
+    for text in given:
+        if "=" not in text and text:
+            if text not in os.environ:
+                raise UserErrorException(
+                    f"--env {text!r} takes its value from this shell, where it is not set; "
+                    f"give --env {text}=VALUE"
+                )
+            found[text] = os.environ[text]
+        else:
+            found.update(pairs((text,), "--env"))
+    return found
