@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable
+    from typing import Any, Callable, Dict, Iterable, Optional
 
 NAMES: "Dict[str, str]" = {
     "CondaDependencies": "runyard.environments.conda_dependencies:CondaDependencies",
@@ -53,6 +53,8 @@ ERRORS = (
 CLIENT_PYTHON = (3, 10)
 """Oldest Python the client runs under."""
 
+_CLIENT_NEEDS = ("blake3", "msgspec")
+
 
 class MissingClientError(ImportError):
     """A name needs runyard with its dependencies, and this environment has not got them."""
@@ -62,17 +64,9 @@ def get(name: str) -> "Any":
     """The object of a public name. Raises KeyError for an unknown name, MissingClientError."""
     if name in ERRORS:
         return load("runyard.errors:" + name)
-    if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or not _is_client_here()):
+    if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or _lacking()):
         return load(IN_SCRIPTS[name])
     return load(NAMES[name])
-
-
-def _is_client_here() -> bool:
-    try:
-        load(NAMES["Run"])
-    except MissingClientError:
-        return False
-    return True
 
 
 def load(place: str) -> "Any":
@@ -80,8 +74,9 @@ def load(place: str) -> "Any":
     import importlib
 
     module, _, attribute = place.partition(":")
-    if sys.version_info < CLIENT_PYTHON and not module.startswith(_PORTABLE):
-        raise MissingClientError(_missing(attribute, "Python {}.{}".format(*sys.version_info)))
+    lacking = None if module.startswith(_PORTABLE) else _lacking()
+    if lacking is not None:
+        raise MissingClientError(_missing(attribute, lacking))
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
@@ -89,6 +84,16 @@ def load(place: str) -> "Any":
             raise
         why = "no module {!r}".format(error.name)
         raise MissingClientError(_missing(attribute, why), name=module) from error
+
+
+def _lacking() -> "Optional[str]":
+    """What this environment has that the client cannot run with; None where it can."""
+    from importlib.util import find_spec
+
+    if sys.version_info < CLIENT_PYTHON:
+        return "Python {}.{}".format(*sys.version_info)
+    absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
+    return "no module {!r}".format(absent[0]) if absent else None
 
 
 _PORTABLE = ("runyard.job", "runyard.record", "runyard.errors")
