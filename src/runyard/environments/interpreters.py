@@ -71,7 +71,8 @@ def user_managed(interpreter_path: str, source_directory: Path) -> Interpreter:
     """
     path = _user_managed_path(interpreter_path, source_directory)
     if path == sys.executable:
-        return probes.of_this_process(path)  # starting it again would cost 17 ms a submit
+        # Starting it again would cost 17 ms a submit.
+        return probes.of_this_process(path)._replace(prefix=sys.prefix)
     answer = probes.start(path)
     if isinstance(answer, Interpreter):
         return answer
