@@ -81,6 +81,8 @@ def submit(
         _start(planned, run, ownership)
     finally:
         ownership.release()
+    with _writing(workspace.directory):
+        creation.persist(run)  # after the start: the script does not wait for the disk
     return Run(experiment, run.id)
 
 

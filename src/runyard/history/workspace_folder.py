@@ -126,7 +126,7 @@ def _publish(directory: WorkspaceDirectory, content: Mapping[str, Any]) -> bool:
         return _publish_exclusively(directory, content)
     finally:
         os.unlink(staged)
-    jsonl.sync_folder(directory.path)
+    jsonl.sync_file(directory.path)
     return True
 
 

@@ -99,6 +99,7 @@ def create(
         os.mkdir(folder)
     if parent is not None:
         notes.NoteWriter(parent).write("child", None, run.id)
+    creation.persist(run)
     return run
 
 

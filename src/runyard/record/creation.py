@@ -49,6 +49,16 @@ def create_run(
     for folder in RunDirectory.FOLDERS:
         os.mkdir(run.join(folder))
     head = {"format": FORMAT, "id": run.id, "experiment": experiment, "created": time.time()}
-    jsonl.write_once(run.run_json, dict(head, **record))
-    jsonl.sync_folder(os.path.dirname(run.path))
+    jsonl.write_once(run.run_json, dict(head, **record), sync=False)
     return run
+
+
+def persist(run: RunDirectory) -> None:
+    """Make a new run directory and its run.json survive power loss.
+
+    To be called before the run is reported as created. It waits for the disk, so a runner may be
+    started before.
+    """
+    jsonl.sync_file(run.run_json)
+    for folder in (run.path, os.path.dirname(run.path), run.workspace.runs):
+        jsonl.sync_file(folder)

@@ -94,7 +94,6 @@ def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -
 
 def write_once(path: str, record: "Record", sync: bool = True) -> None:
     """Write a JSON file so that it is there whole or not at all, and survives power loss."""
-    folder = os.path.dirname(path)
     temporary = "{}.{}.tmp".format(path, os.getpid())
     with open(temporary, "wb") as stream:
         stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
@@ -103,12 +102,12 @@ def write_once(path: str, record: "Record", sync: bool = True) -> None:
             os.fsync(stream.fileno())
     os.rename(temporary, path)
     if sync:
-        sync_folder(folder)
+        sync_file(os.path.dirname(path))
 
 
-def sync_folder(folder: str) -> None:
-    """Make the names in a folder survive power loss."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_file(path: str) -> None:
+    """Make the content of a file, or the names in a folder, survive power loss."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
