@@ -1,8 +1,7 @@
 """Public names and where they live; each is imported when it is first used.
 
 One table for ``runyard``, for ``azureml.*`` and for the two shims a training script imports
-(``job/path``). Standard library only, Python 3.6 and later. Python 3.6 has no ``__getattr__`` for
-modules: there, the names a script needs are put in place at once.
+(``job/path``). Standard library only, Python 3.6 and later.
 """
 
 import os
@@ -10,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Optional
+    from typing import Any, Callable, Dict, Iterable, List, Optional
 
 NAMES: "Dict[str, str]" = {
     "CondaDependencies": "runyard.environments.conda_dependencies:CondaDependencies",
@@ -122,15 +121,15 @@ def lazily(module: str, names: "Iterable[str]") -> "Callable[[str], Any]":
 
 
 def offer(module: str, *names: str) -> None:
-    """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``.
-
-    Under Python 3.6, what a script needs of them is imported now.
-    """
+    """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``."""
     target: "Any" = sys.modules[module]
     target.__all__ = [*vars(target).get("__all__", ()), *names]
-    target.__getattr__ = lazily(module, names)
-    target.__dir__ = lambda: sorted({*vars(target), *names})
-    if sys.version_info < (3, 7):
-        for name in names:
-            if name in IN_SCRIPTS or name in ERRORS:
-                setattr(target, name, get(name))
+    find = lazily(module, names)
+
+    def listing() -> "List[str]":
+        return sorted({*vars(target), *names})
+
+    target.__getattr__, target.__dir__ = find, listing
+    if sys.version_info < (3, 7):  # a module's own __getattr__ came with 3.7, its class with 3.5
+        methods = {"__getattr__": lambda self, name: find(name), "__dir__": lambda self: listing()}
+        target.__class__ = type("LazyModule", (type(sys),), methods)
