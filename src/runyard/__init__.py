@@ -9,6 +9,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
+    from runyard.config.run_configuration import RunConfiguration
+    from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.environments.conda_dependencies import CondaDependencies
+    from runyard.environments.environment import Environment
+    from runyard.errors import (
+        ActivityFailedException,
+        ComputeTargetException,
+        EnvironmentException,
+        ExperimentExecutionException,
+        ModelNotFoundException,
+        ModelPathNotFoundException,
+        ProjectSystemException,
+        RunConfigurationException,
+        RunEnvironmentException,
+        RunyardError,
+        SnapshotException,
+        TrainingException,
+        UserErrorException,
+        WebserviceException,
+        WorkspaceException,
+    )
+    from runyard.estimators.estimator import Estimator
+    from runyard.history.experiment import Experiment
+    from runyard.history.model import Model
+    from runyard.history.run import Run
+    from runyard.history.workspace import Workspace
+
 __all__ = [
     "ActivityFailedException",
     "ComputeTargetException",
