@@ -164,9 +164,11 @@ __expect() { __end; [[ $__code == "$1" ]] || { echo "exit $__code, not $1"; exit
 def run_page(path: Path, targets: set[str]) -> list[str]:
     """Run one page in a folder of its own; return what failed: nothing after the first failure."""
     name = str(path.relative_to(REPO)) if path.is_relative_to(REPO) else path.name
-    with tempfile.TemporaryDirectory(prefix="runyard-readme-") as folder:
+    with tempfile.TemporaryDirectory(prefix="runyard-readme-") as temporary:
+        folder = Path(temporary, path.stem.lower())
+        folder.mkdir()
         if (REPO / "examples").is_dir():
-            shutil.copytree(REPO / "examples", Path(folder, "examples"), ignore=_IGNORED)
+            shutil.copytree(REPO / "examples", folder / "examples", ignore=_IGNORED)
         for block in blocks(name, path.read_text(encoding="utf-8")):
             argv = _argv(block, targets)
             if argv is None:
@@ -176,7 +178,7 @@ def run_page(path: Path, targets: set[str]) -> list[str]:
             if missing:
                 print(f"  [skipped: no {', '.join(missing)} here]")
                 continue
-            code = _run(argv, Path(folder))
+            code = _run(argv, folder)
             if code != 0:
                 return [f"{block.place}: exit {code}"]
     return []
