@@ -6,9 +6,10 @@ shortest path and must not pay for the rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # Importing typing would cost more than all else that `cache` needs.
+    from typing import Any
 
-if TYPE_CHECKING:
     from runyard.environments.conda_dependencies import CondaDependencies
     from runyard.environments.environment import Environment
     from runyard.environments.planning import resolve

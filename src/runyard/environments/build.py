@@ -6,17 +6,19 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
 
-from runyard.environments import build_failure, cache, installed, pip_settings, uv_program
+from runyard.environments import build_failure, cache, uv_program
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.build_lock import BuildLock
 from runyard.environments.redaction import redact
 from runyard.errors import RunyardError
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes 3 ms of the time that a build may take longer than uv.
     from types import FrameType
+    from typing import Any, NoReturn
 
+    from runyard.environments.build_settings import BuildSettings
     from runyard.environments.spec import EnvironmentSpec
     from runyard.environments.uv_program import Ended
 
@@ -49,11 +51,7 @@ class Build:
         self._spec = spec
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
-        self._settings = pip_settings.read().with_options(spec.options)
-        self._variables = uv_program.environment(self._settings.uv_environment())
-        self._secrets = set(self._settings.secrets())
-        for line in (*spec.requirements, *spec.options):
-            self._secrets.update(pip_settings.variables_in(line))
+        self._secrets: frozenset[str] = frozenset()
 
     def run(self) -> dict[str, Any]:
         """Return the content of RESULT.json.
@@ -115,9 +113,11 @@ class Build:
 
     def _make(self) -> dict[str, Any]:
         started = time.monotonic()
-        self._make_prefix()
+        settings = self._make_prefix()
         if self._spec.requirements:
-            self._install()
+            self._install(settings)
+        from runyard.environments import installed
+
         lock = [redact(line, self._secrets) for line in installed.freeze(self._prefix)]
         seconds = round(time.monotonic() - started, 3)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
@@ -135,7 +135,7 @@ class Build:
 
     # The steps of uv
 
-    def _make_prefix(self) -> None:
+    def _make_prefix(self) -> BuildSettings:
         interpreter = self._spec.interpreter
         if not os.access(interpreter, os.X_OK):
             raise BuildFailure(
@@ -143,31 +143,39 @@ class Build:
                 f"Python {self._spec.python_version} is no longer at {interpreter}",
                 hint="Submit again: the interpreters of this machine are then looked up anew",
             )
-        self._uv(["venv", "--quiet", "--no-project", "--python", interpreter, self._prefix])
+        arguments = ["venv", "--quiet", "--no-project", "--python", interpreter, self._prefix]
+        with uv_program.Uv(arguments, uv_program.environment({})) as uv:
+            # Loaded and read in the 16 ms that uv takes.
+            from runyard.environments.build_settings import BuildSettings
 
-    def _install(self) -> None:
+            settings = BuildSettings(self._spec)
+            self._secrets = settings.secrets
+            self._finish(uv)
+        return settings
+
+    def _install(self, settings: BuildSettings) -> None:
         spec = self._spec
         # Only these options are lines of a file for uv: the others are settings of ours.
         nested = [line for line in spec.options if line.startswith(("--requirement", "--constr"))]
         arguments = ["-r", self._write("requirements.txt", [*nested, *spec.requirements])]
         if spec.constraints:
             arguments += ["-c", self._write("constraints.txt", spec.constraints)]
-        arguments += self._settings.uv_arguments()
-        self._uv(["pip", "install", "--python", self._python, *arguments])
+        command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
+        with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
+            self._finish(uv)
 
-    def _freeze(self, python: str) -> list[str]:
-        """What is installed, as ``pip freeze`` prints it."""
-        command = [uv_program.find_uv(), "pip", "freeze", "--quiet", "--python", python]
-        ended = uv_program.ask(command, self._variables)
-        if ended.exit_code != 0:
-            raise self._uv_failure(ended, ())
-        return [redact(line, self._secrets) for line in ended.output.splitlines()]
-
-    def _uv(self, arguments: list[str]) -> None:
-        command = [uv_program.find_uv(), *arguments]
-        ended = uv_program.run(command, self._variables, self.say)
+    def _finish(self, uv: uv_program.Uv) -> None:
+        ended = uv.finish(self.say)
         if ended.exit_code != 0:
             raise self._uv_failure(ended, self._spec.requirements)
+
+    def _freeze(self, python: str) -> list[str]:
+        """What is installed beside an interpreter of the user's."""
+        arguments = ["pip", "freeze", "--quiet", "--python", python]
+        ended = uv_program.ask(arguments, uv_program.environment({}))
+        if ended.exit_code != 0:
+            raise self._uv_failure(ended, ())
+        return [redact(line) for line in ended.output.splitlines()]
 
     def _uv_failure(self, ended: Ended, requirements: tuple[str, ...]) -> BuildFailure:
         from runyard.environments import failures

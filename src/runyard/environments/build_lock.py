@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
@@ -68,7 +67,7 @@ class BuildLock:
 
     def _holder(self) -> str:
         try:
-            holder: dict[str, Any] = json.loads(os.pread(self._descriptor, 4096, 0))
+            holder = json.loads(os.pread(self._descriptor, 4096, 0))
             since = time.strftime("%H:%M:%S", time.localtime(holder["started"]))
             return f"process {holder['pid']} on {holder['host']}, since {since}"
         except (ValueError, KeyError, TypeError):

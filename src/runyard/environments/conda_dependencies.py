@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.environments import conda_file, merging
+from runyard.environments.names import package_name
 from runyard.environments.requirement_lines import Origin
 from runyard.errors import UserErrorException
 
@@ -179,11 +180,9 @@ class CondaDependencies:
 
     def remove_pip_package(self, pip_package: str) -> None:
         """Remove the requirement for the package of this name; nothing when there is none."""
-        name = merging.package_name(pip_package)
+        name = package_name(pip_package)
         self._replace_pip(
-            line
-            for line in self.pip_lines
-            if line.startswith("-") or merging.package_name(line) != name
+            line for line in self.pip_lines if line.startswith("-") or package_name(line) != name
         )
 
     def set_pip_option(self, pip_option: str) -> None:
@@ -295,4 +294,4 @@ def _option_name(line: str) -> str:
 
 
 def _is_named(item: object, name: str) -> bool:
-    return isinstance(item, str) and merging.package_name(item) == name
+    return isinstance(item, str) and package_name(item) == name

@@ -6,8 +6,8 @@ import re
 import signal
 from collections.abc import Sequence
 
-from runyard.environments import merging
 from runyard.environments.build_failure import BuildFailure, disk_full
+from runyard.environments.names import canonical_name, package_name
 from runyard.environments.redaction import host_of, redact
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|\(os error (?:28|122|27)\)")
@@ -108,7 +108,7 @@ def _unresolvable(text: str, requirements: Sequence[str]) -> BuildFailure:
 
 def _not_built(text: str, requirements: Sequence[str]) -> BuildFailure:
     match = _NOT_BUILT.search(text)
-    package = merging.package_name(match["what"]) if match else _package(text, requirements)
+    package = package_name(match["what"]) if match else _package(text, requirements)
     return BuildFailure(
         "build_failed",
         f"{package or 'A package'} could not be built from source: {_backend_reason(text)}",
@@ -128,11 +128,11 @@ def _backend_reason(text: str) -> str:
 
 def _package(text: str, requirements: Sequence[str]) -> str | None:
     """The user's requirement that the text speaks of, else the first package it names."""
-    own = {merging.package_name(line) for line in requirements}
-    named = [merging.canonical_name(name) for name in _REQUIRED.findall(text)]
+    own = {package_name(line) for line in requirements}
+    named = [canonical_name(name) for name in _REQUIRED.findall(text)]
     first = re.search(r"Because (?:only )?([A-Za-z0-9][A-Za-z0-9._-]*)", text)
     if first and first[1] not in ("you", "there", "the", "all"):
-        named.append(merging.package_name(first[1]))
+        named.append(package_name(first[1]))
     return next((name for name in named if name in own), named[0] if named else None)
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import Any
 
 from runyard.environments import cache
-from runyard.environments.merging import canonical_name
+from runyard.environments.names import canonical_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SUFFIX = ".dist-info"
 

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from runyard.environments.names import canonical_name
+
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PLAIN = re.compile(
     rf"^(?P<name>{_NAME})\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
     r"(?P<specifier>[<>=!~][^;#@\s]*(?:\s*,\s*[<>=!~]\s*[^;#@\s,]+)*|[<>=!~]+\s+[^;#@\s]+)?\s*"
     r"(?:;\s*(?P<marker>[^#]+?))?\s*(?:\s#.*)?$"
 )
-
-_ANY_NAME = re.compile(r"^\s*(?:[^\s:]+::)?(?P<name>[^\[=<>~!|;@\s]+)")
 
 
 class _Plain(NamedTuple):
@@ -26,17 +26,6 @@ class _Plain(NamedTuple):
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         marker = f"; {self.marker}" if self.marker else ""
         return f"{self.name}{extras}{self.specifier}{marker}"
-
-
-def canonical_name(name: str) -> str:
-    """Return a package name as indexes compare it: lower case, runs of ``-_.`` as one ``-``."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def package_name(requirement: str) -> str:
-    """Return the canonical package name of a pip or conda requirement, '' when it has none."""
-    match = _ANY_NAME.match(requirement)
-    return canonical_name(match["name"]) if match else ""
 
 
 def merge_requirements(lines: Iterable[str]) -> list[str]:

@@ -6,10 +6,11 @@ import json
 import os
 from pathlib import Path
 
-from runyard.environments import interpreters, merging, pip_settings, requirement_lines
+from runyard.environments import interpreters, pip_settings, requirement_lines
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
 from runyard.environments.interpreters import Interpreter
+from runyard.environments.names import package_name
 from runyard.environments.requirement_lines import LocalPath, Requirements
 from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import RunConfigurationException
@@ -112,7 +113,7 @@ def _refuse_unbuilt(environment: Environment) -> None:
 
 def _conda_packages(dependencies: CondaDependencies) -> list[str]:
     packages = dependencies.conda_packages
-    return [package for package in packages if merging.package_name(package) not in _PROVIDED]
+    return [package for package in packages if package_name(package) not in _PROVIDED]
 
 
 def _key(interpreter: Interpreter, wanted: Requirements, index_settings: list[str]) -> str:

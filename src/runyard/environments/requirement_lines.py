@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runyard.environments import merging
+from runyard.environments.names import canonical_name
 from runyard.environments.redaction import has_credentials, without_credentials
 from runyard.errors import UserErrorException
 
@@ -186,7 +187,7 @@ class _Reader:
             requirement = Requirement(text)
         except InvalidRequirement as error:
             raise _bad(text, origin, _what_is_wrong(text, error)) from None
-        if _AZUREML.match(merging.canonical_name(requirement.name)):
+        if _AZUREML.match(canonical_name(requirement.name)):
             if not constraining:
                 self.found.notices.append(
                     f"{requirement.name} is not installed: runyard provides azureml itself"

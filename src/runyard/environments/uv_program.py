@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from runyard.environments import cache
 from runyard.environments.build_failure import BuildFailure
@@ -32,11 +30,12 @@ _PATIENCE_S = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
-class Ended(NamedTuple):
+class Ended:
     """How uv ended: exit code (negative: the signal) and its output, redacted."""
 
-    exit_code: int
-    output: str
+    def __init__(self, exit_code: int, output: str) -> None:
+        self.exit_code = exit_code
+        self.output = output
 
 
 def find_uv() -> str:
@@ -74,39 +73,49 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return variables
 
 
-def run(
-    arguments: Iterable[str],
-    variables: Mapping[str, str],
-    on_line: Callable[[str], str],
-) -> Ended:
-    """Run uv to its end; ``on_line`` gets every line as it comes and returns what to keep.
+class Uv:
+    """One uv at work; to be used in a ``with`` block.
 
-    uv is killed when this process dies, and ended with everything it started when this function
-    is left by an exception.
+    ``arguments``: without the program's name. ``before_exec``: see ``death_with_parent``. When
+    the block is left by an exception, uv is ended with everything it started.
     """
-    process = subprocess.Popen(
-        [*arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(variables),
-        # No project or uv.toml of the folder that happens to be current.
-        cwd="/",
-        # The worker has one thread, so running code between fork and exec is safe.
-        preexec_fn=_die_with_parent,  # noqa: PLW1509
-        errors="replace",
-        text=True,
-    )
-    kept: list[str] = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            kept.append(on_line(line.rstrip("\n")))
-            del kept[:-_KEPT_LINES]
-        return Ended(process.wait(), "\n".join(kept))
-    except BaseException:
-        _end(process)
-        raise
+
+    def __init__(
+        self,
+        arguments: Iterable[str],
+        variables: Mapping[str, str],
+        before_exec: Callable[[], None] | None = None,
+    ) -> None:
+        self._process = subprocess.Popen(
+            [find_uv(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(variables),
+            # No project or uv.toml of the folder that happens to be current.
+            cwd="/",
+            # The worker has one thread, so running code between fork and exec is safe.
+            preexec_fn=before_exec,  # noqa: PLW1509
+            errors="replace",
+            text=True,
+        )
+
+    def finish(self, on_line: Callable[[str], str]) -> Ended:
+        """Wait for the end; ``on_line`` gets every line as it comes and returns what to keep."""
+        kept: list[str] = []
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                kept.append(on_line(line.rstrip("\n")))
+                del kept[:-_KEPT_LINES]
+        return Ended(self._process.wait(), "\n".join(kept))
+
+    def __enter__(self) -> Uv:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            _end(self._process)
 
 
 def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
@@ -115,7 +124,7 @@ def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
     Where it fails the output is what it says about that.
     """
     ended = subprocess.run(
-        [*arguments],
+        [find_uv(), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=dict(variables),
@@ -125,6 +134,19 @@ def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
         check=False,
     )
     return Ended(ended.returncode, ended.stderr if ended.returncode else ended.stdout)
+
+
+def death_with_parent() -> Callable[[], None] | None:
+    """Return what a new process has to do to be killed when this one dies; None where unknown.
+
+    A ``kill -9`` of the builder must not leave a uv that goes on downloading.
+    """
+    import ctypes
+
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None:
+        return None
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def end_others(prefix: str) -> None:
@@ -169,15 +191,6 @@ def _end(process: subprocess.Popen[str]) -> None:
             child.kill()
         except psutil.NoSuchProcess:
             continue
-
-
-# Looked up before the fork: the child must not import or allocate much.
-_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
-
-
-def _die_with_parent() -> None:
-    if _PRCTL is not None:
-        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _on_one_file_system(variables: Mapping[str, str]) -> bool:
