@@ -13,6 +13,12 @@ from runyard.history.git import describe, without_credentials
 Git = Callable[..., str]
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines that run tests are busy."""
+    monkeypatch.setattr(git, "STATUS_TIMEOUT_S", 30.0)
+
+
 @pytest.fixture
 def run_git(tool: Callable[[str], str]) -> Git:
     program = tool("git")
