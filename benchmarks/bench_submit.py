@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from runyard import Environment, Experiment, Run, ScriptRunConfig, Workspace
@@ -50,8 +51,7 @@ def main() -> dict[str, object]:
     }
 
 
-def _median(measure: object) -> float:
-    assert callable(measure)
+def _median(measure: Callable[[], float]) -> float:
     measure()  # caches, compiled files
     return round(statistics.median(measure() for _ in range(REPEATS)), 1)
 
