@@ -28,14 +28,15 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         time.sleep(0.01)
     if (here / 'fault').exists():
         raise SystemExit((here / 'fault').read_text())
-    name = 'gated-1.0-py3-none-any.whl'
+    name = '{name}-1.0-py3-none-any.whl'
     with zipfile.ZipFile(os.path.join(wheel_directory, name), 'w') as wheel:
-        wheel.writestr('gated.py', '')
-        wheel.writestr('gated-1.0.dist-info/METADATA',
-            'Metadata-Version: 2.1\\nName: gated\\nVersion: 1.0\\n')
-        wheel.writestr('gated-1.0.dist-info/WHEEL', {wheel!r})
-        wheel.writestr('gated-1.0.dist-info/RECORD', '')
+        wheel.writestr('{name}.py', '')
+        wheel.writestr('{name}-1.0.dist-info/METADATA',
+            'Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n')
+        wheel.writestr('{name}-1.0.dist-info/WHEEL', {wheel!r})
+        wheel.writestr('{name}-1.0.dist-info/RECORD', '')
     return name
+build_editable = build_wheel
 """
 _GATED_PROJECT = """
 [build-system]
@@ -43,7 +44,7 @@ requires = []
 build-backend = "backend"
 backend-path = ["."]
 [project]
-name = "gated"
+name = "{name}"
 version = "1.0"
 """
 
@@ -99,10 +100,11 @@ class GatedProject:
     folder: Path
 
     @staticmethod
-    def make(folder: Path) -> "GatedProject":
+    def make(folder: Path, name: str = "gated") -> "GatedProject":
         folder.mkdir(parents=True)
-        (folder / "pyproject.toml").write_text(_GATED_PROJECT)
-        (folder / "backend.py").write_text(_GATED_BACKEND.format(folder=str(folder), wheel=_WHEEL))
+        (folder / "pyproject.toml").write_text(_GATED_PROJECT.format(name=name))
+        backend = _GATED_BACKEND.format(folder=str(folder), wheel=_WHEEL, name=name)
+        (folder / "backend.py").write_text(backend)
         return GatedProject(folder)
 
     def wait_until_building(self, seconds: float = 20) -> int:

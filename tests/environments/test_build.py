@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import uv
 
 from runyard.environments import Environment, EnvironmentSpec, cache, resolve
 from tests.environments.conftest import Plan
-from tests.wheelhouse import Wheelhouse, Worker
+from tests.wheelhouse import GatedProject, Wheelhouse, Worker
 
 pytestmark = pytest.mark.integration
 
@@ -27,8 +28,6 @@ def _leftovers() -> list[str]:
 
 def _uv_after(tmp_path: Path, commands: str) -> str:
     """A program that runs shell commands, on standard error, and then the real uv."""
-    import uv
-
     path = tmp_path / "uv-after"
     path.write_text(f'#!/bin/sh\n{{ {commands}; }} >&2\nexec {uv.find_uv_bin()} "$@"\n')
     path.chmod(0o755)
@@ -115,6 +114,22 @@ def test_constraints_options_and_local_files(
         "local",
     ]
     assert Worker(plan("base", "--pre"), tmp_path / "run2").result()["lock"] == ["base==3.0a1"]
+
+
+def test_the_lock_is_what_uv_says(
+    plan: Plan, wheelhouse: Wheelhouse, source: Path, tmp_path: Path
+) -> None:
+    wheelhouse.add("Base_Of.all", "1.0")
+    Wheelhouse(source).add("local")
+    GatedProject.make(source / "gated").open()
+    editable = GatedProject.make(source / "editable", name="other")
+    editable.open()
+    spec = plan("base-of-all", "./local-1.0-py3-none-any.whl", "./gated", "-e ./editable")
+    result = Worker(spec, tmp_path / "run").result()
+    command = [uv.find_uv_bin(), "pip", "freeze", "--quiet", "--python", result["python"]]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert sorted(result["lock"]) == sorted(said.splitlines())
+    assert len(result["lock"]) == 4
 
 
 def test_a_real_python_3_6(
