@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runyard.history import workspace_folder as folder
 from runyard.job.details import iso_time
 from runyard.record.layout import WorkspaceDirectory
+
+_NOT_BUILT = frozenset(
+    (
+        "compute_targets",
+        "datasets",
+        "datastores",
+        "environments",
+        "get_default_compute_target",
+        "get_default_datastore",
+        "get_default_keyvault",
+        "get_mlflow_tracking_uri",
+        "set_default_datastore",
+    )
+)
 
 
 class WorkspaceDetails:
@@ -15,6 +29,16 @@ class WorkspaceDetails:
 
     _directory: WorkspaceDirectory
     _content: dict[str, Any]
+
+    if not TYPE_CHECKING:  # a type checker knows the names without it
+
+        def __getattr__(self, name):
+            raise AttributeError(
+                f"Workspace.{name} is not built yet; what a run needs is given to its estimator or "
+                "ScriptRunConfig directly"
+                if name in _NOT_BUILT
+                else f"'Workspace' object has no attribute {name!r}"
+            )
 
     def update(
         self,
