@@ -204,6 +204,7 @@ def test_an_unreachable_index(plan: Plan, tmp_path: Path, monkeypatch: pytest.Mo
     assert (error["type"], error["package"]) == ("network", "base")
     assert error["message"].startswith("127.0.0.1:9 cannot be reached: ")
     assert "PIP_NO_INDEX=1" in error["hint"]
+    assert "secret-word" not in worker.log + str(error)
 
 
 def test_a_missing_uv_is_said(plan: Plan, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_install_section_beats_global_and_variables_beat_both(tmp_path: Path) ->
 
 def test_what_pip_itself_says(tmp_path: Path, tool: object) -> None:
     """The same files and variables, read by pip."""
-    user = "[global]\nfind_links =\n    /one\n    /two\nno-index = yes\n[install]\npre = true\n"
+    user = "[global]\nfind_links =\n /usr\n /etc\n /gone\nno-index = yes\n[install]\npre = true\n"
     environ = _home(tmp_path, user=user) | {"PIP_EXTRA_INDEX_URL": "https://a.example"}
     for interpreter in (sys.executable, getattr(sys, "_base_executable", sys.executable)):
         done = subprocess.run(
@@ -75,10 +75,10 @@ def test_what_pip_itself_says(tmp_path: Path, tool: object) -> None:
             break
     else:
         pytest.skip("no pip beside this interpreter")
-    assert "global.find-links='\\n/one\\n/two'" in done.stdout
+    assert "global.find-links='\\n/usr\\n/etc\\n/gone'" in done.stdout
     assert "install.pre='true'" in done.stdout
     settings = pip_settings.read(environ)
-    assert settings.find_links == ("/one", "/two")
+    assert settings.find_links == ("/usr", "/etc")
     assert settings.no_index
     assert settings.pre
     assert settings.extra_index_urls == ("https://a.example",)
@@ -90,7 +90,7 @@ def test_everything_uv_is_given() -> None:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": "https://me:pass-word@one.example/simple",
             "PIP_EXTRA_INDEX_URL": "file:///two/simple https://three.example",
-            "PIP_FIND_LINKS": "/wheels",
+            "PIP_FIND_LINKS": "/usr https://links.example",
             "PIP_TRUSTED_HOST": "one.example",
             "PIP_CERT": "/ca.pem",
             "PIP_CLIENT_CERT": "/me.pem",
@@ -108,7 +108,7 @@ def test_everything_uv_is_given() -> None:
         "UV_DEFAULT_INDEX": "https://me:pass-word@one.example/simple",
         "UV_EXTRA_INDEX_URL": "file:///two/simple https://three.example",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_FIND_LINKS": "/wheels",
+        "UV_FIND_LINKS": "/usr,https://links.example",
         "UV_PRERELEASE": "allow",
         "UV_REQUIRE_HASHES": "1",
         "UV_INSECURE_HOST": "one.example",
@@ -133,6 +133,39 @@ def test_no_index_is_an_argument() -> None:
 def test_uvs_own_variables_win(environ: dict[str, str]) -> None:
     settings = PipSettings(index_url="https://pip", timeout_s="3")
     assert settings.uv_environment(environ) == {"UV_HTTP_TIMEOUT": "3"}
+
+
+def test_places_named_for_uv_take_the_place_of_pips_but_not_of_a_files() -> None:
+    environ = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_EXTRA_INDEX_URL": "https://pip.example",
+        "PIP_FIND_LINKS": "/usr",
+        "UV_INDEX": "https://uv.example",
+        "UV_FIND_LINKS": "/etc",
+    }
+    options = ["--extra-index-url https://file.example", "--find-links /bin"]
+    settings = pip_settings.read(environ)
+    assert settings.uv_environment(environ) == {}
+    assert settings.with_options(options).uv_environment(environ) == {
+        "UV_EXTRA_INDEX_URL": "https://file.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_FIND_LINKS": "/etc,/bin",
+    }
+
+
+def test_relative_folders_are_those_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_FIND_LINKS": "wheels /usr gone",
+        "PIP_CONSTRAINT": "limits.txt https://h/limits.txt",
+    }
+    settings = pip_settings.read(environ)
+    assert settings.find_links == (f"{tmp_path}/wheels", "/usr")
+    assert settings.relative_find_links == (f"{tmp_path}/wheels",)
+    assert settings.constraints == (f"{tmp_path}/limits.txt", "https://h/limits.txt")
 
 
 def test_one_index_keeps_uvs_strategy() -> None:

@@ -73,8 +73,18 @@ def test_constraints_of_pips_settings_are_part_of_the_plan(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "limits.txt").write_text("numpy<2\n")
-    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "limits.txt"))
+    monkeypatch.setenv("PIP_CONSTRAINT", f"{tmp_path}/limits.txt https://h.example/limits.txt")
     assert plan("numpy").constraints == ("numpy<2",)
+    assert plan("numpy").options == ("--constraint https://h.example/limits.txt",)
+
+
+def test_a_relative_folder_of_wheels_is_part_of_the_plan(
+    plan: Plan, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source)
+    (source / "wheels").mkdir()
+    monkeypatch.setenv("PIP_FIND_LINKS", "wheels")
+    assert plan("numpy").options == (f"--find-links {source}/wheels",)
 
 
 def test_another_patch_version_is_said(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from runyard.environments.redaction import secrets_in, without_credentials
 # A setting of uv's that the user made wins over the same setting of pip's.
 _OWN_SETTINGS = {
     "UV_DEFAULT_INDEX": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
-    "UV_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL", "UV_INDEX"),
     "HTTP_PROXY": ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
     "HTTPS_PROXY": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
 }
@@ -41,11 +40,16 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 
 
 class PipSettings(NamedTuple):
-    """The settings of pip that say where packages come from and which ones may be taken."""
+    """The settings of pip that say where packages come from and which ones may be taken.
+
+    ``relative_find_links``: those of ``find_links`` that were given relative to the current
+    folder, which is another one where the environment is built.
+    """
 
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
+    relative_find_links: tuple[str, ...] = ()
     no_index: bool = False
     pre: bool = False
     require_hashes: bool = False
@@ -75,15 +79,14 @@ class PipSettings(NamedTuple):
     def uv_environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the variables that give uv these settings, less those the user set for uv.
 
+        Places are added to those that the user named for uv: ``read`` has left out pip's then.
         Addresses travel only here: a process's arguments can be read by everyone on the machine.
         """
         wanted = {
             "UV_DEFAULT_INDEX": self.index_url,
-            "UV_EXTRA_INDEX_URL": " ".join(self.extra_index_urls),
             # pip takes the best version over all its indexes; uv by default only looks at the
             # first index that has the package at all, and would miss versions pip installs.
             "UV_INDEX_STRATEGY": "unsafe-best-match" if self.extra_index_urls else None,
-            "UV_FIND_LINKS": ",".join(self.find_links),
             "UV_PRERELEASE": "allow" if self.pre else None,
             "UV_REQUIRE_HASHES": "1" if self.require_hashes else None,
             "UV_INSECURE_HOST": " ".join(self.trusted_hosts),
@@ -94,11 +97,18 @@ class PipSettings(NamedTuple):
             "UV_HTTP_TIMEOUT": self.timeout_s,
             "UV_HTTP_RETRIES": self.retries,
         }
-        return {
+        variables = {
             name: value
             for name, value in wanted.items()
             if value and not any(environ.get(own) for own in _OWN_SETTINGS.get(name, (name,)))
         }
+        for name, separator, places in (
+            ("UV_EXTRA_INDEX_URL", " ", self.extra_index_urls),
+            ("UV_FIND_LINKS", ",", self.find_links),
+        ):
+            if places:
+                variables[name] = separator.join(filter(None, (environ.get(name), *places)))
+        return variables
 
     def uv_arguments(self) -> list[str]:
         """Return the arguments for the settings that uv has no variable for."""
@@ -128,7 +138,8 @@ class PipSettings(NamedTuple):
         if name == "--extra-index-url":
             return self._replace(extra_index_urls=(*self.extra_index_urls, value))
         if name == "--find-links":
-            return self._replace(find_links=(*self.find_links, value))
+            links = dict.fromkeys((*self.find_links, value))
+            return self._replace(find_links=tuple(links))
         if name == "--trusted-host":
             return self._replace(trusted_hosts=(*self.trusted_hosts, value))
         if name == "--only-binary":
@@ -147,16 +158,19 @@ class PipSettings(NamedTuple):
 def read(environ: Mapping[str, str] = os.environ) -> PipSettings:
     """Return the settings pip itself would work with for ``pip install``, here and now."""
     values = _values(environ)
+    own_indexes = environ.get("UV_EXTRA_INDEX_URL") or environ.get("UV_INDEX")
+    links = () if environ.get("UV_FIND_LINKS") else _words(values.get("find-links"))
     return PipSettings(
         index_url=values.get("index-url") or values.get("pypi-url"),
-        extra_index_urls=_words(values.get("extra-index-url")),
-        find_links=_words(values.get("find-links")),
+        extra_index_urls=() if own_indexes else _words(values.get("extra-index-url")),
+        find_links=_places(links),
+        relative_find_links=_places(link for link in links if not _is_absolute(link)),
         no_index=_is_true(values.get("no-index")),
         pre=_is_true(values.get("pre")),
         require_hashes=_is_true(values.get("require-hashes")),
         only_binary=_names(values.get("only-binary")),
         no_binary=_names(values.get("no-binary")),
-        constraints=_words(values.get("constraint")),
+        constraints=tuple(map(_place, _words(values.get("constraint")))),
         trusted_hosts=_words(values.get("trusted-host")),
         cert=values.get("cert"),
         client_cert=values.get("client-cert"),
@@ -238,6 +252,20 @@ def _unreadable(path: str, error: Exception) -> Exception:
 
 def _words(value: str | None) -> tuple[str, ...]:
     return tuple((value or "").split())
+
+
+def _is_absolute(place: str) -> bool:
+    return os.path.isabs(place) or "://" in place or place.startswith(("file:", "~"))
+
+
+def _place(place: str) -> str:
+    return os.path.expanduser(place) if _is_absolute(place) else os.path.abspath(place)
+
+
+def _places(links: Iterable[str]) -> tuple[str, ...]:
+    """Absolute places; a folder that is not there is passed over, as pip does (uv would stop)."""
+    places = (_place(link) for link in links)
+    return tuple(place for place in places if not os.path.isabs(place) or os.path.exists(place))
 
 
 def _names(value: str | None) -> tuple[str, ...]:

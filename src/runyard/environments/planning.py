@@ -43,10 +43,12 @@ def _venv(environment: Environment, source_directory: Path) -> EnvironmentSpec:
         dependencies.pip_lines, dependencies.pip_origins, source_directory
     )
     settings = pip_settings.read()
+    wanted.options += [f"--find-links {folder}" for folder in settings.relative_find_links]
     for name in settings.constraints:
-        wanted.constraints += requirement_lines.read_constraints_file(
-            name, source_directory
-        ).constraints
+        limits = requirement_lines.read_constraints_file(name, source_directory)
+        wanted.constraints += limits.constraints
+        # An address is left to uv.
+        wanted.options += limits.options
     return EnvironmentSpec(
         name=environment.name,
         kind="venv",
