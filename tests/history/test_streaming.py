@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import ActivityFailedException, ExperimentExecutionException
+from runyard.errors import (
+    ActivityFailedException,
+    ExperimentExecutionException,
+    UserErrorException,
+)
 from runyard.history.experiment import Experiment
 from runyard.history.run import Run
 from runyard.history.streaming import LogFollower, Waiter
@@ -301,6 +306,13 @@ def test_a_run_lost_while_it_is_waited_for_ends_the_wait(run: Run) -> None:
 
         with pytest.raises(ActivityFailedException, match=r"failed: runner_lost"):
             wait(run, Script(lambda: None, kill), show=False)
+
+
+@pytest.mark.usefixtures("runner")
+def test_a_run_removed_while_it_is_waited_for_ends_the_wait(run: Run) -> None:
+    script = Script(lambda: None, lambda: shutil.rmtree(run.directory.path))
+    with pytest.raises(UserErrorException, match=rf"run {run.id} was removed: .* is gone"):
+        wait(run, script, show=False)
 
 
 def test_nobody_waits_for_himself(experiment: Experiment) -> None:

@@ -112,6 +112,8 @@ class Run(job_run.Run):
         if state.status.ended:
             return state
         reachable = reconcile.reconcile_run(self.directory)
+        if not os.path.isfile(self.directory.run_json):
+            raise UserErrorException(f"run {self.id} was removed: {self.directory.path} is gone")
         state = read_state(self.directory)
         if not reachable and not state.status.ended:
             state.status = Status.NOT_RESPONDING
