@@ -54,7 +54,8 @@ def error_lines(found: Facts) -> list[str]:
     from runyard.history import failure
 
     # The first line says that it failed, the last one where its files are.
-    return failure.summary(found.run, {"error": found.error}).splitlines()[1:-1]
+    lines = failure.summary(found.run, {"error": found.error}).splitlines()[1:-1]
+    return [output.one_line(line) for line in lines]
 
 
 def next_commands(found: Facts) -> list[str]:
@@ -64,4 +65,7 @@ def next_commands(found: Facts) -> list[str]:
         return [f"runyard logs -f {run_id}", f"runyard show {run_id}", f"runyard cancel {run_id}"]
     if found.status is Status.COMPLETED:
         return [f"runyard show {run_id}", f"runyard metrics {run_id}", f"runyard files {run_id}"]
-    return [f"runyard show {run_id}", f"runyard logs {run_id}", f"runyard rerun {run_id}"]
+    reason = found.state.reason
+    again = reason is Reason.CANCELLED or (reason is not None and reason.retry)
+    commands = [f"runyard show {run_id}", f"runyard logs {run_id}"]
+    return [*commands, f"runyard rerun {run_id}"] if again else commands

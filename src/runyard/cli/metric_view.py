@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from runyard.cli import output, table
+from runyard.cli.nearest import did_you_mean
 from runyard.cli.table import Column
 from runyard.errors import UserErrorException
 from runyard.record import metrics
@@ -46,8 +46,7 @@ def show(run: RunDirectory, name: str | None, as_json: bool) -> None:
 def _unknown(run: RunDirectory, name: str, found: Mapping[str, Any]) -> str:
     if not found:
         return f"run {run.id} has no metric {name!r}; it has logged none"
-    near = difflib.get_close_matches(name, found, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, found)
     return f"run {run.id} has no metric {name!r}; {hint}Logged were: {', '.join(found)}"
 
 

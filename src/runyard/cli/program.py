@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import Any
 
 import click
 
 from runyard.cli import failures
+from runyard.cli.nearest import nearest
 from runyard.cli.settings import common_options
 
 COMMANDS = {
@@ -52,8 +52,8 @@ class Program(click.Group):
         """Name the nearest command for one that does not exist."""
         name = args[0]
         if name not in COMMANDS and not ctx.resilient_parsing and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean 'runyard {near[0]}'?" if near else "runyard --help lists them"
+            near = nearest(name, COMMANDS)
+            hint = f"did you mean 'runyard {near}'?" if near else "runyard --help lists them"
             ctx.fail(f"there is no command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
 

@@ -123,28 +123,28 @@ def is_below(path: str, folder: str) -> bool:
     return os.path.commonpath([path, folder]) == folder and path != folder
 
 
-def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a dict. Raises UserErrorException without a name or '='."""
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise UserErrorException(f"{option} {text!r} is not NAME=VALUE")
-        found[name] = value
-    return found
+def tags(given: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE`` and ``KEY`` texts as tags. Raises UserErrorException without a key."""
+    return dict(_pair(text, "--tag")[::2] for text in given)
 
 
 def variables(given: tuple[str, ...]) -> dict[str, str]:
     """``NAME=VALUE`` texts; ``NAME`` alone takes the value it has here."""
     found = {}
     for text in given:
-        if "=" not in text and text:
-            if text not in os.environ:
-                raise UserErrorException(
-                    f"--env {text!r} takes its value from this shell, where it is not set; "
-                    f"give --env {text}=VALUE"
-                )
-            found[text] = os.environ[text]
-        else:
-            found.update(pairs((text,), "--env"))
+        name, equals, value = _pair(text, "--env")
+        if not equals and name not in os.environ:
+            raise UserErrorException(
+                f"--env {name!r} takes its value from this shell, where it is not set; "
+                f"give --env {name}=VALUE"
+            )
+        found[name] = value if equals else os.environ[name]
     return found
+
+
+def _pair(text: str, option: str) -> tuple[str, str, str]:
+    """Name, '=' if there is one, value."""
+    name, equals, value = text.partition("=")
+    if not name:
+        raise UserErrorException(f"{option} {text!r} has no name; give {option} NAME=VALUE")
+    return name, equals, value

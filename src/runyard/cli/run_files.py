@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 
 from runyard.cli import formats, output, table
+from runyard.cli.nearest import did_you_mean
 from runyard.cli.table import Column
 from runyard.errors import UserErrorException
 from runyard.record import files
@@ -54,8 +54,7 @@ def _fitting(run: RunDirectory, name: str, known: list[str]) -> list[str]:
     below = [file for file in known if file.startswith(name.rstrip("/") + "/")]
     if below:
         return below
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, known)
     raise UserErrorException(
         f"run {run.id} has no file {name!r}; {hint}To see all: runyard files {run.id}"
     )

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from runyard.cli import formats
+from runyard.cli.nearest import nearest
 from runyard.errors import UserErrorException
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
@@ -103,10 +104,8 @@ def _by_part(workspace: Workspace, part: str) -> RunDirectory:
 
 
 def _unknown(part: str, entries: Sequence[Entry]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(part, [entry.id for entry in entries], n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(part, (entry.id for entry in entries))
+    hint = f"; did you mean {near}?" if near else ""
     return f"there is no run {part!r}{hint}. To see all runs: runyard runs --all"
 
 

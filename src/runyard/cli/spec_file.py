@@ -5,10 +5,10 @@ Keys are those of `runyard.cli.request.Request`; paths are relative to the file.
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import Any
 
+from runyard.cli.nearest import did_you_mean
 from runyard.cli.request import Request
 from runyard.errors import UserErrorException
 
@@ -81,8 +81,7 @@ def _load(path: str) -> dict[str, Any]:
 
 def _check(path: str, key: object, value: Any) -> None:
     if key not in _TYPES:
-        near = difflib.get_close_matches(str(key), _TYPES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(str(key), _TYPES)
         raise UserErrorException(
             f"{path}: unknown key {str(key)!r}; {hint}Allowed are: {', '.join(_TYPES)}"
         )

@@ -37,7 +37,7 @@ from runyard.cli.settings import Command, json_option
     multiple=True,
     help="A variable for the script; NAME alone takes its value from this shell; repeatable.",
 )
-@click.option("--tag", metavar="KEY=VALUE", multiple=True, help="A tag of the run; repeatable.")
+@click.option("--tag", metavar="KEY[=VALUE]", multiple=True, help="A tag of the run; repeatable.")
 @click.option("--name", "display_name", metavar="TEXT", help="A name to show for the run.")
 @click.option("--max-seconds", type=float, metavar="N", help="End the run after so long.")
 @click.option("--target", metavar="NAME", help="The compute target. Default: local.")
@@ -105,7 +105,7 @@ def _extended(request: Any, more: tuple[str, ...], options: dict[str, Any]) -> A
 
 def _with(request: Any, options: dict[str, Any]) -> Any:
     """The request with the options that were given."""
-    from runyard.cli.request import pairs, variables
+    from runyard.cli.request import tags, variables
 
     given: dict[str, Any] = {
         "experiment": options["experiment"],
@@ -122,6 +122,6 @@ def _with(request: Any, options: dict[str, Any]) -> Any:
         pip_packages=(*request.pip_packages, *options["pip"]),
         user_managed=request.user_managed or options["user_managed"],
         environment_variables={**request.environment_variables, **variables(options["env"])},
-        tags={**request.tags, **pairs(options["tag"], "--tag")},
+        tags={**request.tags, **tags(options["tag"])},
         **changes,
     )

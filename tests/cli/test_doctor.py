@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.cli import doctor, machine_checks, tool_checks
+from runyard.cli.health import Finding
+from tests.cli.fixtures import History, Invoke
+
+
+@pytest.fixture(autouse=True)
+def _one_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for all Pythons of a machine takes seconds."""
+    running = [tool_checks.interpreters.running()]
+    monkeypatch.setattr(tool_checks.interpreters, "found", lambda: running)
+
+
+def _found(invoke: Invoke) -> dict[str, dict[str, Any]]:
+    return {finding["name"]: finding for finding in invoke("doctor", "--json").json}
+
+
+def test_doctor_looks_at_everything(history: History, invoke: Invoke) -> None:
+    said = invoke("doctor")
+    assert said.code == 0
+    names = [line[9:].split("  ")[0] for line in said.out.splitlines() if line[:1].strip()]
+    expected = ["runyard", "python", "uv", "cache", "workspace", "runs", "disk: cache"]
+    assert [name for name in names if name in expected] == expected
+    assert {"memory", "kernel", "git", "containers", "slurm"} <= set(names)
+    found = _found(invoke)
+    assert found["python"]["text"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}.")
+    assert found["runs"]["text"] == "3 runs, 0 of them not ended"
+    assert "format 1" in found["workspace"]["text"]
+
+
+def test_doctor_works_outside_a_workspace(project: Path, invoke: Invoke) -> None:
+    assert _found(invoke)["workspace"]["text"].startswith("none here or above")
+    assert os.listdir(project) == []
+
+
+def test_a_missing_uv_is_an_error(
+    project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNYARD_UV", "/nowhere/uv")
+    said = invoke("doctor")
+    assert "error    uv" in said.out
+    assert "→ pip install uv, or name it with RUNYARD_UV" in said.out
+    assert said.code == 1
+
+
+def test_a_cache_that_cannot_be_written_is_an_error(
+    project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "file").write_text("")
+    monkeypatch.setenv("RUNYARD_CACHE_DIR", str(project / "file" / "cache"))
+    said = invoke("doctor")
+    assert "cannot be written" in said.out
+    assert "name another folder with RUNYARD_CACHE_DIR" in said.out
+    assert said.code == 1
+
+
+def test_a_workspace_of_a_newer_format_is_an_error(history: History, invoke: Invoke) -> None:
+    path = history.folder / ".runyard/workspace.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 7'))
+    finding = _found(invoke)["workspace"]
+    assert finding["level"] == "error"
+    assert "newer runyard (format 7" in finding["text"]
+
+
+def test_damaged_runs_are_named(history: History, invoke: Invoke) -> None:
+    Path(history.exits.run_json).write_text("{")
+    said = invoke("doctor")
+    assert f"{history.exits.id} cannot be read" in said.out
+    assert f"→ put its files back, or remove {history.exits.path}" in said.out
+    assert said.code == 0
+
+
+def test_a_full_disk(project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type(machine_checks.shutil.disk_usage("/"))
+    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: usage(10**12, 10**12, 5))
+    said = invoke("doctor")
+    assert "error    disk: cache" in said.out
+    assert said.code == 1
+
+
+def test_a_check_that_fails_is_a_finding(
+    project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some_check() -> Iterator[Finding]:
+        raise ZeroDivisionError("oops")
+        yield
+
+    monkeypatch.setattr(doctor, "CHECKS", (some_check,))
+    said = invoke("doctor")
+    assert "some check  could not be checked: ZeroDivisionError: oops" in said.out
+    assert said.code == 1
+
+
+def test_sizes_count_a_file_once(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a").write_bytes(b"x" * 1000)
+    os.link(tmp_path / "sub/a", tmp_path / "b")
+    assert tool_checks.size_of(str(tmp_path)) == (1000, True)
