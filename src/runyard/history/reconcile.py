@@ -193,7 +193,7 @@ def _write_end(run: RunDirectory, reason: Reason, message: str) -> None:
         error = {} if reason is Reason.CANCELLED else {"error": {"message": message}}
         log.end(reason, message=message, **({"hint": reason.hint} if reason.hint else {}), **error)
     finally:
-        log._appender.close()
+        log.close()
 
 
 def _warn_once(name: str, error: Exception) -> None:
