@@ -1,23 +1,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runyard.cli import doctor, machine_checks, tool_checks
+from runyard.cli import doctor, tool_checks
 from runyard.cli.health import Finding
+from runyard.environments import interpreters
 from tests.cli.fixtures import History, Invoke
 
 
 @pytest.fixture(autouse=True)
 def _one_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking for all Pythons of a machine takes seconds."""
-    running = [tool_checks.interpreters.running()]
-    monkeypatch.setattr(tool_checks.interpreters, "found", lambda: running)
+    running = [interpreters.running()]
+    monkeypatch.setattr(interpreters, "found", lambda: running)
 
 
 def _found(invoke: Invoke) -> dict[str, dict[str, Any]]:
@@ -80,8 +82,8 @@ def test_damaged_runs_are_named(history: History, invoke: Invoke) -> None:
 
 
 def test_a_full_disk(project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = type(machine_checks.shutil.disk_usage("/"))
-    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: usage(10**12, 10**12, 5))
+    usage = type(shutil.disk_usage("/"))(10**12, 10**12, 5)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     said = invoke("doctor")
     assert "error    disk: cache" in said.out
     assert said.code == 1
@@ -90,9 +92,8 @@ def test_a_full_disk(project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPa
 def test_a_check_that_fails_is_a_finding(
     project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def some_check() -> Iterator[Finding]:
+    def some_check() -> Iterable[Finding]:
         raise ZeroDivisionError("oops")
-        yield
 
     monkeypatch.setattr(doctor, "CHECKS", (some_check,))
     said = invoke("doctor")

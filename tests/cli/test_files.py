@@ -62,3 +62,14 @@ def test_nothing_of_the_users_is_replaced_unasked(history: History, invoke: Invo
     assert Path("here/outputs/model.bin").read_text() == "mine"
     assert invoke("download", "@3", "--prefix", "outputs/", "-o", "here", "--overwrite").code == 0
     assert Path("here/outputs/model.bin").stat().st_size == 1500
+
+
+def test_what_cannot_be_copied_is_left_out(history: History, invoke: Invoke) -> None:
+    os.symlink("/nowhere", history.good.join("outputs/dangling"))
+    os.mkfifo(history.good.join("outputs/pipe"))
+    said = invoke("download", "@3", "--prefix", "outputs/", "-o", "here")
+    assert said.code == 0
+    assert len(said.out.splitlines()) == 2
+    assert "warning: left out, it is no file that can be copied: outputs/dangling\n" in said.err
+    assert "copied: outputs/pipe\n" in said.err
+    assert invoke("files", "@3").code == 0

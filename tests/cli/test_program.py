@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -142,7 +146,7 @@ def test_the_module_is_the_command(project: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(invoke: Invoke, shell: str) -> None:
     said = invoke("completion", shell)
-    assert said.out.startswith("# To enable it, ")
+    assert said.out.splitlines()[-1].startswith("# To enable it, ")
     assert "_RUNYARD_COMPLETE" in said.out
     assert said.code == 0
 
@@ -173,3 +177,54 @@ def test_main_exits(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert ended.value.code == 0
     assert isinstance(program, click.Group)
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["--help"], set()),
+        (["runs"], {"sqlite3"}),
+        (["show", "last"], {"sqlite3"}),
+        (["logs", "last"], {"sqlite3"}),
+        (["submit", "--user-managed", "train.py"], {"sqlite3", "msgspec", "blake3", "pathspec"}),
+    ],
+)
+def test_commands_import_only_what_they_use(
+    history: History, words: list[str], allowed: set[str]
+) -> None:
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('loaded', *sys.modules, file=sys.stderr))\n"
+        f"from runyard.cli import main; main({words!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    loaded = set(done.stderr.rpartition("loaded ")[2].split())
+    heavy = {"blake3", "msgspec", "packaging", "pathspec", "psutil", "rich", "sqlite3", "uv"}
+    heavy |= {"yaml", "asyncio", "importlib.metadata", "urllib.request"}
+    assert "runyard.cli" in loaded
+    assert loaded & heavy <= allowed
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_on_a_terminal_tables_fit_and_have_colours(history: History, no_color: str) -> None:
+    env = {**os.environ, "COLUMNS": "70", "NO_COLOR": no_color, "TERM": "xterm"}
+    ours, theirs = os.openpty()
+    with processes.start("runs", stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
+        os.close(theirs)
+        said = _read_all(ours)
+        assert process.wait(30) == 0
+    plain = re.sub(r"\x1b\[\d*m", "", said)
+    lines = plain.split("\r\n")
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 70
+    assert lines[1].startswith(f"{history.raises.id}  Failed")
+    assert (said == plain) == bool(no_color)
+
+
+def _read_all(fd: int) -> str:
+    found = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while chunk := os.read(fd, 4096):
+            found += chunk
+    os.close(fd)
+    return found.decode()

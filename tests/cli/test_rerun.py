@@ -43,8 +43,8 @@ def test_secrets_come_from_the_shell(
     assert said.code == 2
     monkeypatch.setenv("MY_TOKEN", "two")
     assert invoke("rerun", "-f", "last").out == "two None\n"
-    words = ("rerun", "-f", "last", "--env", "MY_TOKEN=three", "--env", "A=1")
-    assert invoke(*words).out == "three 1\n"
+    more = ("--env", "MY_TOKEN=three", "--env", "A=1")
+    assert invoke("rerun", "-f", "last", *more).out == "three 1\n"
     files = [path for path in project.rglob("*.json*") if path.is_file()]
     assert not any("three" in path.read_text() for path in files)
 

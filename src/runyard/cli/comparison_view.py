@@ -60,8 +60,8 @@ def _head(title: str) -> None:
 
 def _text(value: Any) -> str:
     """A value in short; a list of many ends with its last values."""
-    if value is None:
-        return "-"
+    if value is None or value == "":
+        return "-" if value is None else "''"
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_text(item)}" for key, item in value.items())
     if isinstance(value, (list, tuple)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 import click
@@ -64,6 +65,8 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what goes wrong becomes a message and an exit code."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
         with failures.reported(ctx):
             return super().invoke(ctx)
 

@@ -60,13 +60,24 @@ def _fitting(run: RunDirectory, name: str, known: list[str]) -> list[str]:
     )
 
 
+def _copyable(run: RunDirectory, names: Sequence[str]) -> list[str]:
+    """Without links that lead nowhere and pipes, which are named on stderr."""
+    found = []
+    for name in names:
+        if os.path.isfile(files.path_of(run, name)):
+            found.append(name)
+        else:
+            output.warning(f"left out, it is no file that can be copied: {name}")
+    return found
+
+
 def download(
     run: RunDirectory, names: Sequence[str], folder: str, *, overwrite: bool, as_json: bool
 ) -> None:
     """Copy files below ``folder``. Raises UserErrorException before copying when one is there."""
     import shutil
 
-    targets = {name: os.path.join(folder, name) for name in names}
+    targets = {name: os.path.join(folder, name) for name in _copyable(run, names)}
     there = [path for path in targets.values() if os.path.lexists(path)]
     if there and not overwrite:
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""

@@ -34,5 +34,6 @@ def command(ctx: click.Context, /, shell: str) -> None:
     completion = get_completion_class(shell)
     assert completion is not None
     script = completion(ctx.find_root().command, {}, "runyard", _VARIABLE).source()
-    output.text(f"# To enable it, {_ENABLE[shell]}")
     output.text(script)
+    # At the end: zsh wants its own mark in the first line.
+    output.text(f"# To enable it, {_ENABLE[shell]}")
