@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from runyard.cli.comparison import changes
+from runyard.record import metrics
 from tests.cli.fixtures import History, Invoke
 
 
@@ -45,3 +49,15 @@ def test_nan_is_the_same_as_nan() -> None:
     assert changes({"a": nan, "b": [nan]}, {"a": nan, "b": [nan, 1.0]}) == {
         "b": ([nan], [nan, 1.0])
     }
+
+
+def test_images_are_compared_by_content(history: History, invoke: Invoke) -> None:
+    for run, content in ((history.good, b"same"), (history.exits, b"same")):
+        os.makedirs(run.files, exist_ok=True)
+        Path(run.files, "plot.png").write_bytes(content)
+        metrics.MetricWriter(run).other("image", "plot", "plot.png", None)
+    assert "plot" not in invoke("diff", "@3", "@2", "--json").json["metrics"]
+    Path(history.exits.files, "plot.png").write_bytes(b"other")
+    change = invoke("diff", "@3", "@2", "--json").json["metrics"]["plot"]
+    assert change["first"].startswith("file plot.png, sha256 ")
+    assert change["first"] != change["second"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard.cli.facts import Facts, command_words
-from runyard.record import metrics
+from runyard.record import files, metrics
 
 if TYPE_CHECKING:
     from runyard.history.snapshots import SnapshotDiff, SnapshotStore
+    from runyard.record.layout import RunDirectory
 
 _TEXT_BYTES = 1 << 20
 
@@ -48,7 +50,7 @@ def compare(first: Facts, second: Facts) -> Comparison:
         packages=changes(_packages(first), _packages(second)),
         arguments=changes(_job(first), _job(second)),
         variables=changes(_variables(first), _variables(second)),
-        metrics=changes(metrics.read_metrics(first.run), metrics.read_metrics(second.run)),
+        metrics=changes(_metrics(first), _metrics(second)),
     )
 
 
@@ -135,6 +137,26 @@ def _is_number(word: str) -> bool:
 def _variables(found: Facts) -> dict[str, Any]:
     hidden = dict.fromkeys(found.spec.get("secret_variables") or (), "***")
     return {**(found.spec.get("environment_variables") or {}), **hidden}
+
+
+def _metrics(found: Facts) -> dict[str, Any]:
+    values = metrics.read_metrics(found.run)
+    return {name: _comparable(found.run, value) for name, value in values.items()}
+
+
+def _comparable(run: RunDirectory, value: Any) -> Any:
+    """A value as it is; images and the like by their content, not by the run they lie in."""
+    if isinstance(value, list):
+        return [_comparable(run, item) for item in value]
+    place = metrics.URI.format(run.id, "")
+    if not isinstance(value, str) or not value.startswith(place):
+        return value
+    name = value[len(place) :]
+    try:
+        content = Path(files.path_of(run, name)).read_bytes()
+    except OSError:
+        return f"file {name}, which is not there"
+    return f"file {name}, sha256 {hashlib.sha256(content).hexdigest()[:12]}…"
 
 
 def text_diff(first: Facts, second: Facts) -> list[str]:

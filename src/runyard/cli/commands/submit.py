@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runyard.cli.settings import Command, json_option
+
+if TYPE_CHECKING:
+    from runyard.cli.request import Request
 
 
 @click.command("submit", cls=Command, context_settings={"allow_interspersed_args": False})
@@ -80,7 +83,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     launching.after_start(ctx, run, options["follow"], options["as_json"])
 
 
-def _request(words: tuple[str, ...], options: dict[str, Any]) -> Any:
+def _request(words: tuple[str, ...], options: dict[str, Any]) -> Request:
     from runyard.cli import spec_file
     from runyard.cli.request import Request, locate
 
@@ -93,7 +96,7 @@ def _request(words: tuple[str, ...], options: dict[str, Any]) -> Any:
     return _with(Request(source, script, tuple(words[1:])), options)
 
 
-def _extended(request: Any, more: tuple[str, ...], options: dict[str, Any]) -> Any:
+def _extended(request: Request, more: tuple[str, ...], options: dict[str, Any]) -> Request:
     """A spec with the arguments and the source folder of the command line."""
     if more and request.command:
         raise click.UsageError("ARGS belong to a script, and the spec has a command")
@@ -103,7 +106,7 @@ def _extended(request: Any, more: tuple[str, ...], options: dict[str, Any]) -> A
     )
 
 
-def _with(request: Any, options: dict[str, Any]) -> Any:
+def _with(request: Request, options: dict[str, Any]) -> Request:
     """The request with the options that were given."""
     from runyard.cli.request import tags, variables
 
