@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.environments import worker
 from runyard.environments.spec import EnvironmentSpec
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -125,7 +125,7 @@ class GatedProject:
 
 
 class Worker:
-    """``python -m runyard.environments build`` in a process of its own."""
+    """The build worker, started as runners start it."""
 
     def __init__(
         self, spec: EnvironmentSpec, folder: Path, environ: Mapping[str, str] = {}
@@ -135,10 +135,9 @@ class Worker:
         self._log = folder / "environment.txt"
         self._spec.write_bytes(msgspec.json.encode(spec))
         self._result.unlink(missing_ok=True)
-        command = ["-m", "runyard.environments", "build", str(self._spec), str(self._result)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *command],
+                worker.command(str(self._spec), str(self._result)),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environ},

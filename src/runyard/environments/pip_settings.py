@@ -206,8 +206,14 @@ def config_files(environ: Mapping[str, str] = os.environ) -> list[str]:
         config_home = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
         files.append(os.path.join(home, ".pip", "pip.conf"))
         files.append(os.path.join(config_home, "pip", "pip.conf"))
-    files.append(os.path.join(sys.prefix, "pip.conf"))
+    files.append(os.path.join(_own_prefix(), "pip.conf"))
     return [*files, extra] if extra else files
+
+
+def _own_prefix() -> str:
+    """The virtual environment runyard is in; without ``site``, sys.prefix does not know it."""
+    folder = os.path.dirname(os.path.dirname(sys.executable))
+    return folder if os.path.isfile(os.path.join(folder, "pyvenv.cfg")) else sys.prefix
 
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:

@@ -51,6 +51,7 @@ def find_uv() -> str:
 def _find_elsewhere() -> str:
     import shutil
 
+    _add_site_packages()
     import uv
 
     try:
@@ -136,6 +137,14 @@ def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
     return Ended(ended.returncode, ended.stderr if ended.returncode else ended.stdout)
 
 
+def _add_site_packages() -> None:
+    """Make our dependencies importable in a worker that was started without them."""
+    if sys.flags.no_site:
+        import site
+
+        site.main()
+
+
 def death_with_parent() -> Callable[[], None] | None:
     """Return what a new process has to do to be killed when this one dies; None where unknown.
 
@@ -155,6 +164,7 @@ def end_others(prefix: str) -> None:
     For whoever holds its build lock. The kernel kills uv with its builder, but frees the lock of
     that builder a moment before.
     """
+    _add_site_packages()
     import psutil
 
     python = os.path.join(prefix, "bin", "python")
@@ -174,6 +184,7 @@ def end_others(prefix: str) -> None:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Ask uv to stop, then insist; compilers it started are ended too."""
+    _add_site_packages()
     import psutil
 
     try:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from runyard.environments import cache
+from runyard.environments import cache, worker
 from runyard.record import jsonl
 from runyard.record.states import Reason
 from runyard.runner import ending
@@ -74,11 +74,9 @@ def _worker_died(code: int) -> str:
 def _start_worker(run: RunDirectory, wanted: str) -> subprocess.Popen[bytes]:
     with open(wanted, "w") as stream:
         json.dump(jsonl.read_json(run.run_json)["spec"]["environment"], stream)
-    # With site-packages (no -S): the builder uses our own dependencies.
-    argv = [sys.executable, "-I", "-m", "runyard.environments", "build"]
     with open(run.environment_log, "ab") as log:
         return subprocess.Popen(
-            [*argv, wanted, run.environment_json],
+            worker.command(wanted, run.environment_json),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
