@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from runyard.environments import worker
 from runyard.environments.spec import EnvironmentSpec
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -125,7 +125,7 @@ class GatedProject:
 
 
 class Worker:
-    """The build worker, started as runners start it."""
+    """``python -m runyard.environments build`` in a process of its own."""
 
     def __init__(
         self, spec: EnvironmentSpec, folder: Path, environ: Mapping[str, str] = {}
@@ -137,7 +137,14 @@ class Worker:
         self._result.unlink(missing_ok=True)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                worker.command(str(self._spec), str(self._result)),
+                [
+                    sys.executable,
+                    "-m",
+                    "runyard.environments",
+                    "build",
+                    str(self._spec),
+                    str(self._result),
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environ},

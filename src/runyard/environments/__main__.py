@@ -1,13 +1,11 @@
 """``python -m runyard.environments build SPEC.json RESULT.json``: build one environment.
 
-Exit code 0 when it is ready, 1 when it is not (RESULT.json says why), 2 for a wrong call. Runners
-start this file by its path (``worker.command``), without site-packages.
+Exit code 0 when it is ready, 1 when it is not (RESULT.json says why), 2 for a wrong call.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from types import SimpleNamespace
 
@@ -41,6 +39,4 @@ def _read(path: str) -> EnvironmentSpec:
 
 
 if __name__ == "__main__":
-    if not __package__:
-        sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
     sys.exit(main(sys.argv[1:]))

@@ -138,7 +138,7 @@ def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
 
 
 def _add_site_packages() -> None:
-    """Make our dependencies importable in a worker that was started without them."""
+    """Make our dependencies importable in a runner, which is started without them."""
     if sys.flags.no_site:
         import site
 

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runyard.record.owner import Ownership
     from runyard.runner.ending import End
 
 
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
     owner.sign(ownership, owner.identity())
     log = EventLog(run)
     try:
-        end = _run(run, log)
+        end = _run(run, log, ownership)
     except Exception as error:
         end = ending.runner_failed(error)
         print(end.error, file=sys.stderr, flush=True)
@@ -37,14 +38,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(run: RunDirectory, log: EventLog) -> End:
+def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
     supervisor = Supervisor(run, Requests(run), grace_s=spec["grace_period_s"])
     prefix = environment.reuse(run, spec)
     if prefix is None:
         log.status(Status.PREPARING, environment=spec["environment"]["name"])
-        built = environment.build(run, supervisor)
+        built = environment.build(run, spec["environment"], supervisor, ownership)
         if isinstance(built, ending.End):
             return built
         prefix = built

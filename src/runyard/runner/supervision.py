@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.record.layout import RunDirectory
+    from runyard.runner.forked import Forked
     from runyard.runner.requests import Requests
+
+    Process = subprocess.Popen[bytes] | Forked
 
 _LOOK_EVERY_S = 0.25
 """How often requests are looked for while nothing else happens; bounds the delay of a cancel."""
@@ -58,7 +61,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def watch(self, process: subprocess.Popen[bytes], limit_s: float | None = None) -> Outcome:
+    def watch(self, process: Process, limit_s: float | None = None) -> Outcome:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
         outcome = Outcome()
         begun = time.monotonic()
@@ -73,7 +76,7 @@ class Supervisor:
 
     def _wait(
         self,
-        process: subprocess.Popen[bytes],
+        process: Process,
         deadline: float | None,
         outcome: Outcome,
     ) -> None:
@@ -95,7 +98,7 @@ class Supervisor:
             return "time_limit"
         return None
 
-    def _end_tree(self, process: subprocess.Popen[bytes], outcome: Outcome) -> None:
+    def _end_tree(self, process: Process, outcome: Outcome) -> None:
         """End the process if it was not its own idea, and all that it started, in any case."""
         grace_s = self._grace_s if outcome.cause else _LEFTOVER_GRACE_S
         outcome.killed = processes.end(
@@ -108,7 +111,7 @@ class Supervisor:
         self._terminated = True
 
 
-def _end_of(process: subprocess.Popen[bytes]) -> Callable[[int], bool]:
+def _end_of(process: Process) -> Callable[[int], bool]:
     """A function that waits so many milliseconds for the end of a process."""
     try:
         pidfd = os.pidfd_open(process.pid)
@@ -119,7 +122,7 @@ def _end_of(process: subprocess.Popen[bytes]) -> Callable[[int], bool]:
     return lambda patience_ms: bool(poller.poll(patience_ms))
 
 
-def _waited(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+def _waited(process: Process, patience_s: float) -> bool:
     until = time.monotonic() + patience_s
     while process.poll() is None:
         if time.monotonic() >= until:
