@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runyard import _version
-from runyard.config import planning, submission
+from runyard.config import planning, start, submission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.errors import (
     ExperimentExecutionException,
@@ -180,7 +180,7 @@ def test_a_lock_somebody_looks_at_is_waited_for(
         return None if len(taken) < 3 else take(path)
 
     monkeypatch.setattr(owner, "take", contended)
-    monkeypatch.setattr(submission, "_TAKE_PAUSE_S", 0.0)
+    monkeypatch.setattr(start, "_TAKE_PAUSE_S", 0.0)
     assert submission.submit(config, experiment).id
 
 

@@ -67,7 +67,7 @@ def plan(config: ScriptRunConfig, workspace: Workspace, *, experiment: str) -> P
     checks.result_folders(source, snapshot)
     if spec.script is not None:
         checks.script_in_snapshot(spec.script, source, snapshot)
-    _check_target(target, spec)
+    check_target(target, spec)
     return Plan(
         experiment=experiment,
         spec=spec,
@@ -137,7 +137,8 @@ def _spec(
     )
 
 
-def _check_target(target: ComputeTarget, spec: JobSpec) -> None:
+def check_target(target: ComputeTarget, spec: JobSpec) -> None:
+    """Raise ComputeTargetException when the target cannot do what the spec asks."""
     problems = target.check(spec)
     if problems:
         listed = "; ".join(f"{problem.parameter}: {problem.message}" for problem in problems)

@@ -32,7 +32,8 @@ def create_run(
     """Make the directory of a new run and write its run.json, once.
 
     ``record`` is the content of run.json but for ``format``, ``id`` and ``experiment``, which
-    are filled in here. Raises UserErrorException when ``run_id`` is taken or not a file name.
+    are filled in here. Raises UserErrorException when ``run_id`` is taken or not a file name, and
+    OSError when it cannot be written (a full disk); nothing is left behind then.
     """
     run = workspace.run(experiment, run_id or new_run_id(experiment))
     if run_id is not None and (run.id != run_id or run_id.startswith(".")):
@@ -46,11 +47,26 @@ def create_run(
                 run.id, experiment
             )
         )
+    try:
+        _fill(run, record)
+    except OSError:
+        remove(run)
+        raise
+    return run
+
+
+def _fill(run: RunDirectory, record: "Dict[str, Any]") -> None:
     for folder in RunDirectory.FOLDERS:
         os.mkdir(run.join(folder))
-    head = {"format": FORMAT, "id": run.id, "experiment": experiment, "created": time.time()}
+    head = {"format": FORMAT, "id": run.id, "experiment": run.experiment, "created": time.time()}
     jsonl.write_once(run.run_json, dict(head, **record), sync=False)
-    return run
+
+
+def remove(run: RunDirectory) -> None:
+    """Take back a run that nobody has been told of."""
+    import shutil
+
+    shutil.rmtree(run.path, ignore_errors=True)
 
 
 def persist(run: RunDirectory) -> None:

@@ -32,8 +32,9 @@ def command(
     runyard rerun last
     runyard rerun --follow digits_1767225600_1a2b3c4d
     """
-    from runyard.cli import finding, launching, request, resubmission
+    from runyard.cli import finding, launching, request
+    from runyard.config.resubmission import resubmit
 
     old = finding.run_facts(run)
-    new = resubmission.resubmit(old, request.variables(env))
+    new = resubmit(old.run, request.variables(env))
     launching.after_start(ctx, new, follow, as_json)

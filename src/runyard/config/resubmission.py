@@ -1,0 +1,109 @@
+"""A new run with the spec and the snapshot of an old one.
+
+Neither the source folder nor the environment's description is looked at again: the folder may
+have changed, and the resolved environment is what the old run had.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from runyard import _version
+from runyard.config import planning, secrets
+from runyard.config.jobspec import JobSpec
+from runyard.config.start import start
+from runyard.errors import UserErrorException
+from runyard.job.interactive import user_name
+from runyard.record import jsonl, notes
+from runyard.record.layout import RunDirectory
+
+ORIGIN = "runyard.rerun_of"
+"""Property of the new run: the id of the old one."""
+
+
+def resubmit(old: RunDirectory, variables: Mapping[str, str]) -> RunDirectory:
+    """Start the run again; returns the new run, whose runner is started.
+
+    ``variables`` are set for the script beside those the run had. Values of secret variables are
+    not kept with a run: they come from ``variables``, else from this process's environment.
+    Raises UserErrorException when the run cannot be started again, ComputeTargetException and
+    ExperimentExecutionException as ``submission.submit`` does.
+    """
+    record = jsonl.read_json(old.run_json)
+    spec, hidden = _spec(old, record, variables)
+    planning.check_target(planning.find_target(spec.target), spec)
+    return start(old.workspace, old.experiment, _record(old, record, spec), hidden)
+
+
+def _spec(
+    old: RunDirectory, record: dict[str, Any], variables: Mapping[str, str]
+) -> tuple[JobSpec, dict[str, str]]:
+    """The spec of the new run, and its secrets."""
+    if not record.get("spec") or not record.get("snapshot"):
+        raise UserErrorException(
+            f"run {old.id} was not submitted (it is of type {record.get('type')!r}), so "
+            "there is no script to start again"
+        )
+    try:
+        spec = msgspec.convert(record["spec"], JobSpec)
+    except msgspec.ValidationError as error:
+        raise UserErrorException(
+            f"the spec of run {old.id} cannot be read: {error}; it may be of another version "
+            f"of runyard ({record.get('version')})",
+            error,
+        ) from error
+    _check_kept(old, str(record["snapshot"]), spec)
+    plain, given = secrets.split(variables)
+    hidden = {**_here(spec.secret_variables, given), **given}
+    spec = msgspec.structs.replace(
+        spec,
+        environment_variables={**spec.environment_variables, **plain},
+        secret_variables=tuple(sorted(hidden)),
+    )
+    return spec, hidden
+
+
+def _check_kept(old: RunDirectory, snapshot: str, spec: JobSpec) -> None:
+    """What the run needs must still be there."""
+    interpreter = spec.environment.interpreter
+    if not os.access(interpreter, os.X_OK):
+        raise UserErrorException(
+            f"the interpreter of run {old.id} is no longer there: {interpreter}; submit the "
+            "script again with --python, see: runyard doctor"
+        )
+    manifest = old.workspace.manifest(snapshot)
+    if not os.path.isfile(manifest):
+        raise UserErrorException(
+            f"the snapshot of run {old.id} is no longer there: {manifest}; submit the script "
+            "again from its folder"
+        )
+
+
+def _here(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
+    missing = [name for name in names if name not in given and name not in os.environ]
+    if missing:
+        raise UserErrorException(
+            f"the values of secret variables are not kept with a run; set {', '.join(missing)} in "
+            f"this shell, or give --env {missing[0]}=VALUE"
+        )
+    return {name: os.environ[name] for name in names if name not in given}
+
+
+def _record(old: RunDirectory, record: dict[str, Any], spec: JobSpec) -> dict[str, Any]:
+    """run.json of the new run: what the old one was submitted with, and who asked now."""
+    properties = {**(record.get("properties") or {}), ORIGIN: old.id}
+    kept = ("type", "workspace", "tags", "snapshot", "git", "notices", "run_configuration")
+    return {
+        **{key: record.get(key) for key in kept},
+        "parent": None,
+        "display_name": notes.read_notes(old, record).display_name,
+        "properties": properties,
+        "user": user_name(),
+        "host": os.uname().nodename,
+        "version": _version.__version__,
+        "spec": spec.to_dict(),
+    }

@@ -1,0 +1,146 @@
+"""From the content of a run.json to a started runner: the only place of ``config`` that acts."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import shutil
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from runyard.config import planning
+from runyard.errors import ExperimentExecutionException, SnapshotException
+from runyard.history.reconcile import HANDLE
+from runyard.record import creation, jsonl, notes, owner
+from runyard.record.events import EventLog
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Reason
+
+if TYPE_CHECKING:
+    from runyard.record.owner import Ownership
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_TAKE_ATTEMPTS = 50
+_TAKE_PAUSE_S = 0.01
+
+_log = logging.getLogger(__name__)
+
+
+def start(
+    workspace: WorkspaceDirectory,
+    experiment: str,
+    record: dict[str, Any],
+    secrets: Mapping[str, str],
+    *,
+    run_id: str | None = None,
+    parent: RunDirectory | None = None,
+) -> RunDirectory:
+    """Write a new run directory and have its target start a runner.
+
+    ``record``: the content of run.json. ``secrets``: variables for the script that must not
+    touch the disk. ``parent``: learns of its child. Raises UserErrorException for a run id that
+    is taken or cannot be used; ExperimentExecutionException when the workspace cannot be written
+    to (nothing is left behind), or when the target started nothing: that run stays, Failed with
+    the reason launch_failed.
+    """
+    with writing(workspace):
+        run = creation.create_run(workspace, experiment, record, run_id)
+        ownership = _own(run, parent)
+    try:
+        _submit(run, ownership, record["spec"]["target"], secrets)
+    finally:
+        ownership.release()
+    with writing(workspace):
+        creation.persist(run)  # after the start: the script does not wait for the disk
+    return run
+
+
+def _own(run: RunDirectory, parent: RunDirectory | None) -> Ownership:
+    try:
+        ownership = _take(run)
+        if parent is not None:
+            notes.NoteWriter(parent).write("child", None, run.id)
+    except OSError:
+        creation.remove(run)
+        raise
+    return ownership
+
+
+def _take(run: RunDirectory) -> Ownership:
+    """Become the runner. Whoever looks whether the lock is held has it for a moment."""
+    for _ in range(_TAKE_ATTEMPTS):
+        ownership = owner.take(run.lock)
+        if ownership is not None:
+            owner.sign(ownership, owner.identity())
+            return ownership
+        time.sleep(_TAKE_PAUSE_S)
+    raise ExperimentExecutionException(
+        f"run {run.id}: another process took the run before it could be started; submit it again"
+    )
+
+
+def _submit(
+    run: RunDirectory, ownership: Ownership, target_name: str, secrets: Mapping[str, str]
+) -> None:
+    target = planning.find_target(target_name)
+    try:
+        handle = target.submit(run, ownership, secrets)
+    except Exception as error:
+        _end_unstarted(run, error)
+        raise ExperimentExecutionException(
+            f"run {run.id} could not be started on {target_name!r}: {error}; the run is "
+            f"kept as Failed in {run.path!r}",
+            error,
+        ) from error
+    try:
+        jsonl.write_once(run.join(HANDLE), handle, sync=False)
+    except OSError as error:  # the run is on its way and must not be reported as not started
+        _log.warning("run %s: %s could not be written: %s", run.id, HANDLE, error)
+
+
+def _end_unstarted(run: RunDirectory, error: Exception) -> None:
+    detail = {
+        "type": type(error).__name__,
+        "message": str(error),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    events = EventLog(run)
+    with contextlib.suppress(OSError):  # a full disk: without an end the run counts as lost
+        events.end(Reason.LAUNCH_FAILED, error=detail)
+    events.close()
+
+
+@contextlib.contextmanager
+def writing(workspace: WorkspaceDirectory) -> Iterator[None]:
+    """Say what is the matter when the workspace folder cannot be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(workspace.path, error) from error
+    except SnapshotException as error:
+        cause = error.inner_exception
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            raise _unwritable(workspace.path, cause) from error
+        raise
+
+
+def _unwritable(path: str, error: OSError) -> ExperimentExecutionException:
+    advice = "check who may write there"
+    if error.errno in _FULL:
+        advice = f"{_free_mib(path)} MiB are free there; make room and submit again"
+    place = f" ({error.filename})" if error.filename else ""
+    return ExperimentExecutionException(
+        f"the run could not be written to the workspace folder {path!r}: "
+        f"{error.strerror or error}{place}; {advice}",
+        error,
+    )
+
+
+def _free_mib(path: str) -> int:
+    try:
+        return shutil.disk_usage(path).free >> 20
+    except OSError:
+        return 0
