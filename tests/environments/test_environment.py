@@ -30,7 +30,7 @@ def test_name_must_be_text() -> None:
         ("", "docekr", "Environment has no attribute 'docekr'; did you mean 'docker'?"),
         ("python", "interpreterpath", "PythonSection has no attribute 'interpreterpath'; did you"),
         ("docker", "image", "DockerSection has no attribute 'image'; did you mean 'base_image'"),
-        ("python", "zzz", "it has user_managed_dependencies, interpreter_path, conda_dep"),
+        ("python", "zzz", "it has user_managed_dependencies, interpreter_path, conda"),
     ],
 )
 def test_a_misspelt_attribute_is_refused(section: str, name: str, message: str) -> None:
@@ -76,7 +76,7 @@ def test_setting_one_image_clears_the_others(caplog: pytest.LogCaptureFixture) -
 def test_text_and_definition() -> None:
     environment = Environment("train")
     assert str(environment) == "Environment(Name: train,\nVersion: None)"
-    assert '"interpreter_path": "python"' in repr(environment)
+    assert '"interpreterPath": "python"' in repr(environment)
 
 
 def test_from_pip_requirements_keeps_every_line(tmp_path: Path) -> None:

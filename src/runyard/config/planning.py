@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, secrets, serialised
+from runyard.config import arguments, checks, commands, secrets
 from runyard.config.jobspec import JobSpec
-from runyard.environments import cache
+from runyard.environments import cache, plain
 from runyard.environments.planning import resolve
 from runyard.errors import (
     ComputeTargetException,
@@ -152,8 +152,8 @@ def _is_ready(environment: EnvironmentSpec) -> bool:
 def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]:
     shown = config.run_config.to_dict()
     shown["script"] = spec.script
-    shown["arguments"] = serialised.value(config.arguments)
-    shown["command"] = serialised.value(config.command) or ""
+    shown["arguments"] = plain.value(config.arguments)
+    shown["command"] = plain.value(config.command) or ""
     return shown
 
 

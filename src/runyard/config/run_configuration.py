@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from runyard.config import serialised
 from runyard.config.sections import (
     DockerConfiguration,
     HistoryConfiguration,
@@ -14,6 +13,7 @@ from runyard.config.sections import (
     PyTorchConfiguration,
     TensorflowConfiguration,
 )
+from runyard.environments import plain
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
 from runyard.environments.sections import Section
@@ -123,7 +123,7 @@ class RunConfiguration(Section):
         Keys are lowerCamelCase, values of secret variables are ``***`` and credentials in URLs
         of package indexes are left out.
         """
-        return serialised.section(self)
+        return plain.section(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, target_name(value) if name == "target" else value)

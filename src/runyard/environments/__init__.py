@@ -11,9 +11,10 @@ if TYPE_CHECKING:  # Importing typing would cost more than all else that `cache`
     from typing import Any
 
     from runyard.environments.conda_dependencies import CondaDependencies
+    from runyard.environments.docker_section import DockerSection
     from runyard.environments.environment import Environment
     from runyard.environments.planning import resolve
-    from runyard.environments.sections import DockerSection, PythonSection
+    from runyard.environments.sections import PythonSection
     from runyard.environments.spec import EnvironmentSpec
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 
 _HOMES = {
     "CondaDependencies": "conda_dependencies",
-    "DockerSection": "sections",
+    "DockerSection": "docker_section",
     "Environment": "environment",
     "EnvironmentSpec": "spec",
     "PythonSection": "sections",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.environments import conda_file, merging
+from runyard.environments.framework_packages import FrameworkPackages
 from runyard.environments.names import package_name
 from runyard.environments.requirement_lines import Origin
 from runyard.errors import UserErrorException
@@ -17,7 +18,7 @@ from runyard.errors import UserErrorException
 _DEFAULT_FILE_NAME = "conda_dependencies.yml"
 
 
-class CondaDependencies:
+class CondaDependencies(FrameworkPackages):
     """Python version, conda packages and pip packages of an environment.
 
     ``conda_dependencies_file_path``: a conda YAML file to start from (FileNotFoundError when it

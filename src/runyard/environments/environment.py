@@ -6,29 +6,54 @@ import copy
 import json
 from os import PathLike
 from pathlib import Path
+from typing import Any, ClassVar
 
 from runyard.environments.conda_dependencies import CondaDependencies
-from runyard.environments.sections import DockerSection, PythonSection, Section
+from runyard.environments.docker_section import DockerSection
+from runyard.environments.folder_methods import FolderMethods
+from runyard.environments.image_methods import ImageMethods
+from runyard.environments.other_sections import DatabricksSection, RSection, SparkSection
+from runyard.environments.registry_methods import RegistryMethods
+from runyard.environments.sections import PythonSection, Section
 from runyard.errors import UserErrorException
 
 
-class Environment(Section):
+class Environment(RegistryMethods, FolderMethods, ImageMethods, Section):
     """A named description of packages, interpreter and container.
 
     ``name`` (str; anything else raises TypeError). ``version`` (None until registered).
     ``python`` (PythonSection), ``docker`` (DockerSection). ``environment_variables`` (dict of
-    str to str, empty: the placeholder of the original reached every script). Setting any other
-    attribute raises AttributeError.
+    str to str, empty: the placeholder of the original reached every script). ``spark``, ``r``
+    (None), ``databricks``, ``inferencing_stack_version`` (None) and ``asset_id`` (None) are kept
+    for code and files of SDK v1; a run that needs them is refused. Setting any other attribute
+    raises AttributeError.
     """
 
-    _names = ("name", "version", "python", "docker", "environment_variables")
+    _names = (
+        "name",
+        "version",
+        "asset_id",
+        "python",
+        "environment_variables",
+        "docker",
+        "spark",
+        "databricks",
+        "r",
+        "inferencing_stack_version",
+    )
+    _parts: ClassVar = {"r": RSection}
 
     def __init__(self, name: str) -> None:
         _check_name(name)
         self.name = name
         self.version: str | None = None
+        self.asset_id: str | None = None
         self.python = PythonSection()
         self.docker = DockerSection()
+        self.spark = SparkSection()
+        self.databricks = DatabricksSection()
+        self.r: RSection | None = None
+        self.inferencing_stack_version: str | None = None
         self.environment_variables: dict[str, str] = {}
 
     def clone(self, new_name: str) -> Environment:
@@ -39,10 +64,14 @@ class Environment(Section):
         _check_name(new_name)
         if not new_name:
             raise UserErrorException("clone: new_name is empty; give the copy a name")
-        twin = copy.deepcopy(self)
+        twin = self._copied()
         twin.name = new_name
         twin.version = None
+        twin.asset_id = None
         return twin
+
+    def _copied(self) -> Environment:
+        return copy.deepcopy(self)
 
     @staticmethod
     def from_pip_requirements(
@@ -76,15 +105,36 @@ class Environment(Section):
         environment.environment_variables = {str(k): str(v) for k, v in variables.items()}
         return environment
 
+    @staticmethod
+    def from_existing_conda_environment(
+        name: str, conda_environment_name: str
+    ) -> Environment | None:
+        """Make an environment of the packages in a conda environment of this machine.
+
+        Needs conda 4.4 or later on PATH. As in SDK v1, None is returned and the reason printed
+        when conda or the environment is missing (spec 6).
+        """
+        from runyard.environments import conda_export
+
+        return conda_export.environment(name, conda_environment_name)
+
+    @staticmethod
+    def from_run(run: Any) -> Environment:
+        """The environment of a run with exactly the packages it had, read from its lock.
+
+        Raises UserErrorException when the run's environment was not built.
+        """
+        from runyard.environments import locking
+
+        return locking.of_run(run)
+
     def __str__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
 
     def __repr__(self) -> str:
-        python = vars(self.python) | {
-            "conda_dependencies": self.python.conda_dependencies.as_dict()
-        }
-        parts = vars(self) | {"python": python, "docker": vars(self.docker)}
-        return json.dumps(parts, indent=4, sort_keys=True, default=str)
+        from runyard.environments import plain
+
+        return json.dumps(plain.section(self), indent=4, sort_keys=True)
 
 
 def _check_name(name: object) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.errors import UserErrorException
 
 _log = logging.getLogger(__name__)
 
@@ -15,14 +17,23 @@ class Section:
     """Base of everything a user configures by setting attributes.
 
     Setting a name that the class does not have raises AttributeError (spec 5): a misspelt
-    setting that is silently ignored costs a whole run.
+    setting that is silently ignored costs a whole run. A sealed section, one of a curated
+    environment, raises UserErrorException.
+
+    ``_names``: the attributes, in the order of a file. ``_keys``: keys in a file that are not
+    the name in lowerCamelCase. ``_parts``: the class of an attribute that is None or empty at
+    first, to read it from a file.
     """
 
     _names: tuple[str, ...] = ()
+    _keys: ClassVar[Mapping[str, str]] = {}
+    _parts: ClassVar[Mapping[str, type[Section]]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._names:
             raise AttributeError(self._unknown(name))
+        if "_sealed" in self.__dict__:
+            raise UserErrorException(f"{name} cannot be set: {self.__dict__['_sealed']}")
         super().__setattr__(name, value)
 
     def _unknown(self, name: str) -> str:
@@ -37,52 +48,29 @@ class PythonSection(Section):
     ``user_managed_dependencies`` (bool, False): use ``interpreter_path`` as it is and install
     nothing. ``interpreter_path`` (str, 'python'): a name on PATH or a path; the default means
     the interpreter that submits. ``conda_dependencies`` (CondaDependencies): what to install.
+    ``conda_dependencies_file`` (None): path of a conda file inside the source folder that is
+    read on submit instead of it (deprecated in SDK v1). ``_base_conda_environment`` (None).
     """
 
-    _names = ("user_managed_dependencies", "interpreter_path", "conda_dependencies")
+    _names = (
+        "user_managed_dependencies",
+        "interpreter_path",
+        "conda_dependencies_file",
+        "_base_conda_environment",
+        "conda_dependencies",
+    )
 
     def __init__(self) -> None:
         self.user_managed_dependencies = False
         self.interpreter_path = "python"
+        self.conda_dependencies_file: str | None = None
+        self._base_conda_environment: str | None = None
         self.conda_dependencies = CondaDependencies()
-
-
-class DockerSection(Section):
-    """The container of an environment.
-
-    ``base_image``, ``base_dockerfile``, ``build_context`` (None): three ways to name the image;
-    setting one clears the others with a warning. ``enabled`` (False), ``shared_volumes`` (True),
-    ``arguments`` ([]), ``shm_size`` ('2g') and ``gpu_support`` (True) are kept for code written
-    for SDK v1. The default image of the original is not ours: None means no image was asked for.
-    """
-
-    _images = ("base_image", "base_dockerfile", "build_context")
-    _names = (*_images, "enabled", "shared_volumes", "arguments", "shm_size", "gpu_support")
-
-    base_image: str | None
-    base_dockerfile: Any
-    build_context: Any
-
-    def __init__(self) -> None:
-        # Not by setting: that would clear the other two, which are not there yet.
-        self.__dict__.update(dict.fromkeys(self._images))
-        self.enabled = False
-        self.shared_volumes = True
-        self.arguments: list[str] = []
-        self.shm_size = "2g"
-        self.gpu_support = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in self._images and value is not None:
-            self._clear_others(name)
-
-    def images(self) -> dict[str, Any]:
-        """Return the image settings that are set: at most one."""
-        return {name: self.__dict__[name] for name in self._images if self.__dict__[name]}
-
-    def _clear_others(self, name: str) -> None:
-        for other in self._images:
-            if other != name and self.__dict__[other] is not None:
-                _log.warning("docker.%s is cleared: docker.%s was set after it", other, name)
-                self.__dict__[other] = None
+        if name == "conda_dependencies_file" and value is not None:
+            _log.warning(
+                "python.conda_dependencies_file is deprecated; use "
+                "Environment.from_conda_specification(name, file_path)"
+            )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from runyard import _names
 from runyard.errors import UserErrorException
 from runyard.history import reconcile
 from runyard.history.entry import target_name
@@ -180,12 +181,11 @@ class Run(job_run.Run):
         return self.experiment.submit(config, tags, _parent_run_id=self.id, **kwargs)
 
     def get_environment(self) -> Any:
-        """Raises UserErrorException: an Environment cannot be made from a run yet."""
-        raise UserErrorException(
-            f"run {self.id}: Run.get_environment is not built yet; what the run was submitted "
-            "with is run.get_details()['runDefinition']['environment'], and environment.json in "
-            f"{self.directory.path} has what was installed"
-        )
+        """The Environment of the run with exactly the packages it had, read from its lock.
+
+        Raises UserErrorException when it was not built.
+        """
+        return _names.load("runyard.environments.locking:of_run")(self)
 
     def _is_submitted(self) -> bool:
         return target_name(self._run_json()) is not None

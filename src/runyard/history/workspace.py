@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runyard import _names
 from runyard.errors import UserErrorException, WorkspaceException
 from runyard.history import workspace_folder as folder
 from runyard.history import workspace_search as search
@@ -216,6 +217,14 @@ class Workspace(WorkspaceDetails):
         from runyard.history.model import Model
 
         return {model.name: model for model in Model.list(self, latest=True)}
+
+    @property
+    def environments(self) -> dict[str, Any]:
+        """The latest version of each environment by name, the curated ones too."""
+        found: dict[str, Any] = _names.load("runyard.environments.environment:Environment").list(
+            self
+        )
+        return found
 
     def get_run(self, run_id: str) -> Run:
         """The run of that id, of whichever experiment. Raises UserErrorException without one."""

@@ -14,7 +14,6 @@ _NOT_BUILT = frozenset(
         "compute_targets",
         "datasets",
         "datastores",
-        "environments",
         "get_default_compute_target",
         "get_default_datastore",
         "get_default_keyvault",
