@@ -134,3 +134,28 @@ def test_as_dict_is_a_copy() -> None:
     made.as_dict()["dependencies"].clear()
     assert list(made.pip_packages) == ["numpy"]
     assert made.get_default_number_of_packages() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "expected"),
+    [
+        ("add_tensorflow_pip_package", (), {"pip": ["tensorflow==2.2.0"]}),
+        ("add_tensorflow_pip_package", ("gpu", "1.13.1"), {"pip": ["tensorflow-gpu==1.13.1"]}),
+        ("add_tensorflow_conda_package", (), "tensorflow=2.2.0"),
+        ("add_tensorflow_conda_package", ("gpu",), "tensorflow-gpu=2.2.0"),
+        ("add_cntk_package", (), {"pip": ["cntk==2.7"]}),
+        ("add_cntk_package", ("gpu",), {"pip": ["cntk-gpu==2.7"]}),
+    ],
+)
+def test_packages_of_a_framework(method: str, arguments: tuple[str, ...], expected: object) -> None:
+    dependencies = CondaDependencies()
+    getattr(dependencies, method)("cpu")
+    getattr(dependencies, method)(*arguments)
+    assert expected in dependencies.as_dict()["dependencies"]
+    assert len(list(dependencies.conda_packages)) + len(list(dependencies.pip_packages)) == 1
+
+
+def test_an_unknown_core_type_is_refused() -> None:
+    for method in ("add_tensorflow_pip_package", "add_cntk_package"):
+        with pytest.raises(UserErrorException, match="core_type='tpu' is not known; give 'cpu'"):
+            getattr(CondaDependencies(), method)("tpu")

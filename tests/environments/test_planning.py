@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from runyard.environments import Environment, EnvironmentSpec, resolve
+from runyard.environments.container_sections import DockerBuildContext
 from runyard.errors import RunConfigurationException, UserErrorException
 from tests.environments.conftest import Plan
 
@@ -104,9 +105,13 @@ def test_an_unknown_python_is_refused(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("base_image", "image"), ("base_dockerfile", "FROM image"), ("build_context", "folder")],
+    [
+        ("base_image", "image"),
+        ("base_dockerfile", "FROM image"),
+        ("build_context", DockerBuildContext("local", "folder")),
+    ],
 )
-def test_images_are_refused_by_name(source: Path, name: str, value: str) -> None:
+def test_images_are_refused_by_name(source: Path, name: str, value: object) -> None:
     environment = Environment("train")
     setattr(environment.docker, name, value)
     with pytest.raises(RunConfigurationException) as raised:

@@ -241,5 +241,5 @@ def test_files_logs_and_portal_of_a_run(run: Run, tmp_path: Path) -> None:
     assert run.get_details_with_logs()["logFiles"] == {"user_logs/std_log.txt": "hello\n"}
     assert run.get_portal_url() == f"file://{run.directory.path}"
     json.dumps(run.get_details())
-    with pytest.raises(UserErrorException, match=r"exp_.* was not submitted|has no environment"):
+    with pytest.raises(UserErrorException, match="was not submitted"):
         run.get_environment()

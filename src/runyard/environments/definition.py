@@ -99,8 +99,10 @@ def _set(section: Section, name: str, value: Any, place: str, path: str) -> list
         value = _dependencies(value, place, path)
     elif name in section._parts:
         value = _parts(section._parts[name], value, unknown, place, path)
+    if name == "conda_dependencies_file":
+        section.__dict__[name] = value  # in a file it is no deprecated use: every file has it
     # Deprecated attributes warn when they are set; a file that holds the default says nothing.
-    if value != present or type(value) is not type(present):
+    elif value != present or type(value) is not type(present):
         setattr(section, name, value)
     return unknown
 

@@ -32,7 +32,8 @@ def value(content: object) -> Any:
     if isinstance(content, Section):
         return section(content)
     if isinstance(content, CondaDependencies):
-        return _without_credentials(content.as_dict())
+        shown = _without_credentials(content.as_dict())
+        return {key: part for key, part in shown.items() if part or key != "channels"}
     if isinstance(content, Mapping):
         return {str(key): value(item) for key, item in content.items()}
     if isinstance(content, (list, tuple)):

@@ -1,0 +1,98 @@
+"""The environment of an old run, rebuilt from its lock."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.environments import Environment, resolve
+from runyard.environments.locking import locked
+from runyard.errors import UserErrorException
+from runyard.history.run import Run
+from runyard.record.layout import WorkspaceDirectory
+
+VENV = {"ok": True, "kind": "venv", "python_version": "3.9.1", "lock": ["numpy==1.2", "six==1.0"]}
+
+
+def a_run(folder: Path, built: "dict[str, Any] | None", spec: "dict[str, Any] | None") -> Run:
+    directory = WorkspaceDirectory(str(folder / ".runyard")).run("exp", "exp_1")
+    Path(directory.path).mkdir(parents=True)
+    record = {
+        "type": "azureml.scriptrun",
+        "spec": None if spec is None else {"environment": spec},
+        "run_configuration": {
+            "environment": {"environmentVariables": {"A": "1", "HF_TOKEN": "***"}}
+        },
+    }
+    Path(directory.run_json).write_text(json.dumps(record))
+    if built is not None:
+        Path(directory.environment_json).write_text(json.dumps(built))
+    return Run(directory)
+
+
+def test_every_package_at_its_version() -> None:
+    lock = ["numpy==1.2", "mine @ https://***@host/mine.whl"]
+    environment = locked({**VENV, "lock": lock}, name="old", options=["--pre"])
+    dependencies = environment.python.conda_dependencies
+    assert environment.name == "old"
+    assert dependencies.get_python_version() == "3.9.1"
+    assert dependencies.pip_lines == ("--pre", "numpy==1.2", "mine @ https://host/mine.whl")
+
+
+def test_of_a_run(tmp_path: Path) -> None:
+    run = a_run(tmp_path, VENV, {"name": "train", "options": ["--pre"]})
+    for environment in (Environment.from_run(run), run.get_environment()):
+        assert environment.name == "train"
+        assert environment.environment_variables == {"A": "1"}
+        assert environment.python.conda_dependencies.pip_lines == (
+            *("--pre", "numpy==1.2", "six==1.0"),
+        )
+
+
+def test_an_interpreter_of_the_users() -> None:
+    environment = locked({"kind": "user_managed", "python": "/usr/bin/python3"})
+    assert environment.python.user_managed_dependencies
+    assert environment.python.interpreter_path == "/usr/bin/python3"
+
+
+_SPEC = {"name": "train", "options": []}
+
+
+@pytest.mark.parametrize(
+    ("built", "spec", "text"),
+    [
+        (None, _SPEC, "run exp_1 has no environment yet: it was not built"),
+        (VENV, None, "run exp_1 was not submitted (it is of type 'azureml.scriptrun')"),
+        (
+            {"ok": False, "error": {"message": "No such package"}},
+            _SPEC,
+            "run exp_1 has no environment to rebuild: No such package; see ",
+        ),
+        ({"kind": "odd"}, _SPEC, "run exp_1 is of kind 'odd' and has no list of pip packages"),
+    ],
+)
+def test_what_cannot_be_rebuilt(
+    tmp_path: Path, built: "dict[str, Any] | None", spec: "dict[str, Any] | None", text: str
+) -> None:
+    run = a_run(tmp_path, built, spec)
+    with pytest.raises(UserErrorException, match=re.escape(text)):
+        run.get_environment()
+
+
+@pytest.mark.integration
+def test_a_rebuilt_environment_has_the_same_lock(tmp_path: Path) -> None:
+    from runyard.environments.build import Build
+    from tests.wheelhouse import Wheelhouse
+
+    wheels = Wheelhouse(tmp_path / "wheels")
+    wheels.add("lib", "1.0")
+    environment = Environment("train")
+    environment.python.conda_dependencies.add_pip_package("lib")
+    first = Build(resolve(environment, source_directory=tmp_path)).run()
+    wheels.add("lib", "2.0")
+    again = Build(resolve(locked(first), source_directory=tmp_path)).run()
+    assert first["ok"], first
+    assert again["lock"] == first["lock"] == ["lib==1.0"]
+    assert again["python_version"] == first["python_version"]
