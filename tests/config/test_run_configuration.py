@@ -33,11 +33,19 @@ def test_defaults_under_the_names_of_sdk_v1() -> None:
         "communicator": "None",
         "maxRunDurationSeconds": None,
         "nodeCount": 1,
+        "priority": None,
         "history": {
             "outputCollection": True,
             "snapshotProject": True,
             "directoriesToWatch": ["logs"],
         },
+        "spark": {
+            "configuration": {
+                "spark.app.name": "Azure ML Experiment",
+                "spark.yarn.maxAppAttempts": 1,
+            }
+        },
+        "hdi": {"yarnDeployMode": "cluster"},
         "docker": {"useDocker": False, "sharedVolumes": True, "arguments": [], "shmSize": "2g"},
         "tensorflow": {"workerCount": 1, "parameterServerCount": 1},
         "mpi": {"processCountPerNode": 1, "nodeCount": 1},
@@ -47,7 +55,23 @@ def test_defaults_under_the_names_of_sdk_v1() -> None:
             "workerCountPerNode": 1,
             "terminalExitCodes": None,
         },
+        "dataReferences": {},
+        "data": {},
+        "datacaches": [],
+        "outputData": {},
+        "sourceDirectoryDataStore": None,
+        "amlcompute": {
+            "vmSize": None,
+            "vmPriority": None,
+            "retainCluster": False,
+            "name": None,
+            "clusterMaxNodeCount": None,
+        },
+        "autoClusterComputeSpecification": None,
+        "kubernetescompute": {"instanceType": None},
+        "credentialPassthrough": False,
         "environmentVariables": {},
+        "applicationEndpoints": {},
     }
     assert environment["name"] == "default-environment"
     assert environment["python"]["userManagedDependencies"] is False
@@ -78,11 +102,6 @@ def test_the_callers_arguments_are_copied() -> None:
     assert given == ["--lr"]
 
 
-def test_runconfig_files_are_not_built() -> None:
-    with pytest.raises(RunConfigurationException, match=r"\.runconfig files.* not built yet"):
-        RunConfiguration(_path="x")
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -90,7 +109,7 @@ def test_runconfig_files_are_not_built() -> None:
             "enviroment",
             "RunConfiguration has no attribute 'enviroment'; did you mean 'environment'?",
         ),
-        ("data_references", "RunConfiguration.data_references is not built yet in this version"),
+        ("data_reference", "RunConfiguration has no attribute 'data_reference'; did you mean"),
     ],
 )
 def test_unknown_attributes(name: str, text: str) -> None:

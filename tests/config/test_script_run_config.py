@@ -168,8 +168,8 @@ _BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     (
         {"run_config": "sklearn"},
-        RunConfigurationException,
-        "run_config='sklearn': reading .runconfig files is not built yet",
+        UserErrorException,
+        "Failed to load RunConfiguration from path='src' name='sklearn': there is no",
     ),
     (
         {"run_config": {}},

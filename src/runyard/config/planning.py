@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, secrets
+from runyard.config import arguments, checks, commands, secrets, unsupported
 from runyard.config.jobspec import JobSpec
 from runyard.environments import cache, plain
 from runyard.environments.planning import resolve
@@ -60,7 +60,9 @@ def plan(config: ScriptRunConfig, workspace: Workspace, *, experiment: str) -> P
     run_config = config.run_config
     source = checks.source_directory(config.source_directory)
     target = find_target(run_config.target)
-    environment = resolve(run_config.environment, source_directory=source)
+    unsupported.refuse(run_config)
+    described = unsupported.with_conda_file(run_config.environment, source)
+    environment = resolve(described, source_directory=source)
     plain, secret = secrets.split(_variables(run_config))
     spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)

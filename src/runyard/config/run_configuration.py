@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from runyard.config.data_sections import (
+    AmlComputeConfiguration,
+    DataReferenceConfiguration,
+    HdiConfiguration,
+    KubernetesComputeConfiguration,
+    SparkConfiguration,
+)
 from runyard.config.sections import (
     DockerConfiguration,
     HistoryConfiguration,
@@ -22,24 +30,6 @@ from runyard.errors import RunConfigurationException
 DEFAULT_ENVIRONMENT_NAME = "default-environment"
 DEFAULT_TARGET = "local"
 
-_LATER = frozenset(
-    (
-        "priority",
-        "spark",
-        "hdi",
-        "data_references",
-        "data",
-        "datacaches",
-        "output_data",
-        "source_directory_data_store",
-        "amlcompute",
-        "auto_cluster_compute_specification",
-        "kubernetescompute",
-        "credential_passthrough",
-        "services",
-    )
-)
-
 
 class RunConfiguration(Section):
     """What runs, where, in which environment.
@@ -50,6 +40,10 @@ class RunConfiguration(Section):
     ``environment`` (Environment), ``environment_variables`` (dict of the script's variables,
     they win over those of the environment), ``max_run_duration_seconds`` (None: no limit), and
     the sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask``.
+    The others of SDK v1 are kept as data, and submit refuses what they ask for: ``priority``,
+    ``spark``, ``hdi``, ``data_references``, ``data``, ``datacaches``, ``output_data``,
+    ``source_directory_data_store``, ``amlcompute``, ``auto_cluster_compute_specification``,
+    ``kubernetescompute``, ``credential_passthrough``, ``services``.
 
     ``conda_dependencies`` becomes ``environment.python.conda_dependencies``. Setting an
     attribute that does not exist raises AttributeError.
@@ -64,15 +58,30 @@ class RunConfiguration(Section):
         "communicator",
         "max_run_duration_seconds",
         "node_count",
+        "priority",
         "environment",
         "history",
+        "spark",
         "docker",
+        "hdi",
         "tensorflow",
         "mpi",
         "pytorch",
         "paralleltask",
+        "data_references",
+        "data",
+        "datacaches",
+        "output_data",
+        "source_directory_data_store",
+        "amlcompute",
+        "auto_cluster_compute_specification",
+        "kubernetescompute",
+        "credential_passthrough",
         "environment_variables",
+        "services",
     )
+    _keys: ClassVar = {"services": "applicationEndpoints"}
+    _parts: ClassVar = {"data_references": DataReferenceConfiguration}
 
     def __init__(  # noqa: PLR0917
         self,
@@ -86,11 +95,6 @@ class RunConfiguration(Section):
         _name: str | None = None,
         command: str | Sequence[Any] | None = None,
     ) -> None:
-        if _path is not None or _name is not None:
-            raise RunConfigurationException(
-                "RunConfiguration: _path and _name (.runconfig files) are not built yet in this "
-                "version; set the attributes of a new RunConfiguration instead"
-            )
         self.script = script
         self.arguments: Any = copied(arguments)
         self.command: Any = "" if command is None else command
@@ -107,10 +111,28 @@ class RunConfiguration(Section):
         self.pytorch = PyTorchConfiguration()
         self.paralleltask = ParallelTaskConfiguration()
         self.environment_variables: dict[str, Any] = {}
+        self._keep_as_data()
+        self._remember_place(_path, _name)
         if conda_dependencies is not None:
             self.environment.python.conda_dependencies = conda_dependencies
         if _history_enabled is not None:
             self.history.output_collection = bool(_history_enabled)
+
+    def _keep_as_data(self) -> None:
+        """The sections that have no meaning here yet."""
+        self.priority: int | None = None
+        self.spark = SparkConfiguration()
+        self.hdi = HdiConfiguration()
+        self.data_references: dict[str, DataReferenceConfiguration] = {}
+        self.data: dict[str, Any] = {}
+        self.datacaches: list[Any] = []
+        self.output_data: dict[str, Any] = {}
+        self.source_directory_data_store: str | None = None
+        self.amlcompute = AmlComputeConfiguration()
+        self.auto_cluster_compute_specification: Any = None
+        self.kubernetescompute = KubernetesComputeConfiguration()
+        self.credential_passthrough = False
+        self.services: dict[str, Any] = {}
 
     @property
     def auto_prepare_environment(self) -> bool:
@@ -125,6 +147,55 @@ class RunConfiguration(Section):
         """
         return plain.section(self)
 
+    def save(
+        self,
+        path: str | PathLike[str] | None = None,
+        name: str | None = None,
+        separate_environment_yaml: bool = False,
+    ) -> str:
+        """Write the configuration as a ``.runconfig`` file; returns its path.
+
+        ``path``: the project folder ('.'), whose ``.azureml`` (``aml_config`` if it is there)
+        takes the file ``name``, with ``.runconfig`` added where it has no suffix; or the path of
+        the file. The conda dependencies are written beside it, and with
+        ``separate_environment_yaml`` the environment too. Without both, where it was loaded from.
+        Secrets are not written; a warning names them. Raises UserErrorException without a name.
+        """
+        from runyard.config import runconfig_file
+
+        given = (path, name) if path is not None or name is not None else self._place()
+        written = runconfig_file.save(self, *given, separate_environment_yaml)
+        self._remember_place(*given)
+        return written
+
+    @staticmethod
+    def load(path: str | PathLike[str], name: str | None = None) -> RunConfiguration:
+        """Read a ``.runconfig`` file: ``path`` itself, or ``name`` in the project folder ``path``.
+
+        Keys may be in camelCase, PascalCase or snake_case, and of the oldest format
+        (ArgumentVector, CondaDependenciesFile). Raises UserErrorException when there is no such
+        file, or it cannot be read as one.
+        """
+        from runyard.config import runconfig_file
+
+        loaded = runconfig_file.load(path, name)
+        loaded._remember_place(path, name)
+        return loaded
+
+    @staticmethod
+    def delete(path: str | PathLike[str], name: str) -> None:
+        """Remove the ``.runconfig`` file. Raises UserErrorException when there is none."""
+        from runyard.config import runconfig_file
+
+        runconfig_file.delete(path, name)
+
+    def _remember_place(self, path: str | PathLike[str] | None, name: str | None) -> None:
+        self.__dict__["_saved_at"] = (path, name)
+
+    def _place(self) -> tuple[str | PathLike[str] | None, str | None]:
+        place: tuple[str | PathLike[str] | None, str | None] = self.__dict__["_saved_at"]
+        return place
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, target_name(value) if name == "target" else value)
 
@@ -132,11 +203,6 @@ class RunConfiguration(Section):
 
         def __getattr__(self, name):
             raise AttributeError(self._unknown(name))
-
-    def _unknown(self, name: str) -> str:
-        if name in _LATER:
-            return f"RunConfiguration.{name} is not built yet in this version"
-        return super()._unknown(name)
 
 
 def target_name(target: object) -> str:

@@ -35,14 +35,15 @@ class ScriptRunConfig:
     object with a ``name`` ('local'). ``environment``: Environment (a virtual environment of the
     submitting interpreter). ``max_run_duration_seconds``: 2592000; None is no limit.
 
-    ``run_config``: a RunConfiguration with all of that. ``script``, ``arguments`` and
+    ``run_config``: a RunConfiguration with all of that, or the name of a ``.runconfig`` file in
+    the source folder, which is read now. ``script``, ``arguments`` and
     ``command`` given here win over those in it; the other parameters are then ignored, with a
     warning. It is not copied: later changes to it count, and this class never changes it.
 
     Nothing is looked up before submit. Raises UserErrorException for script and command
     together, RunConfigurationException for parameters of a wrong type or not built yet
     (``distributed_job_config``, ``resume_from``, ``docker_runtime_config`` that asks for a
-    container, ``run_config`` as the name of a file).
+    container).
     """
 
     MAX_DURATION_SECONDS_DEFAULT = MAX_DURATION_SECONDS_DEFAULT
@@ -52,7 +53,7 @@ class ScriptRunConfig:
         source_directory: str | os.PathLike[str] | None,
         script: str | None = None,
         arguments: Sequence[Any] | None = None,
-        run_config: RunConfiguration | None = None,
+        run_config: RunConfiguration | str | None = None,
         _telemetry_values: object = None,
         compute_target: Any = None,
         environment: Environment | None = None,
@@ -75,9 +76,9 @@ class ScriptRunConfig:
             self.run_config = RunConfiguration(script, arguments, command=command)
             self._fill(compute_target, environment, max_run_duration_seconds)
         else:
-            self.run_config = _checked_run_config(run_config)
+            self.run_config = _checked_run_config(run_config, self.source_directory)
             self._own = {name: value for name, value in given.items() if value is not None}
-            _warn_overridden(self._own, run_config)
+            _warn_overridden(self._own, self.run_config)
             _warn_ignored(
                 compute_target=compute_target,
                 environment=environment,
@@ -176,14 +177,11 @@ def _check_docker(docker: object) -> None:
         )
 
 
-def _checked_run_config(run_config: object) -> RunConfiguration:
+def _checked_run_config(run_config: object, source: str | os.PathLike[str]) -> RunConfiguration:
     if isinstance(run_config, RunConfiguration):
         return run_config
     if isinstance(run_config, str):
-        raise RunConfigurationException(
-            f"run_config={run_config!r}: reading .runconfig files is not built yet in this "
-            "version; give a RunConfiguration object"
-        )
+        return RunConfiguration.load(source, run_config)
     raise _wrong_type("run_config", run_config, "a RunConfiguration")
 
 

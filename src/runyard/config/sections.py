@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from runyard.environments.sections import Section
 from runyard.errors import RunConfigurationException
+
+_BACKEND = "communication_backend"
 
 
 class DockerConfiguration(Section):
@@ -81,15 +84,20 @@ class PyTorchConfiguration(Section):
         process_count: int | None = None,
         node_count: int = 1,
     ) -> None:
-        backend = str(communication_backend).lower()
-        if backend not in self._BACKENDS:
-            raise RunConfigurationException(
-                f"communication_backend={communication_backend!r} is not known; "
-                "give 'nccl' (GPUs) or 'gloo' (CPUs)"
-            )
-        self.communication_backend = backend
+        self.communication_backend = communication_backend
         self.process_count = process_count
         self.node_count = node_count
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, self._backend(value) if name == _BACKEND else value)
+
+    def _backend(self, given: object) -> str:
+        backend = str(given).lower()
+        if backend not in self._BACKENDS:
+            raise RunConfigurationException(
+                f"communication_backend={given!r} is not known; give 'nccl' (GPUs) or 'gloo' (CPUs)"
+            )
+        return backend
 
 
 class ParallelTaskConfiguration(Section):
