@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "Compare two runs: source, environment, arguments, metrics.",
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
+    "env": "List, build, lock and remove environments.",
     "doctor": "Check this machine and the workspace.",
     "reindex": "Build the workspace's index anew.",
     "completion": "Print the script for shell completion.",

@@ -100,7 +100,7 @@ class Build:
         if marker is not None:
             return self._reused(marker)
         self._say_plan()
-        with BuildLock(f"{self._prefix}.lock", self.say):
+        with BuildLock(cache.build_lock(self._spec.key), self.say):
             marker = cache.built(self._spec.key)
             if marker is not None:
                 return self._reused(marker)

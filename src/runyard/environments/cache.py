@@ -53,6 +53,41 @@ def built(key: str) -> dict[str, Any] | None:
     return marker if os.path.exists(str(marker.get("python", ""))) else None
 
 
+def used(key: str) -> dict[str, Any] | None:
+    """``built``, for a process that uses the environment from now on until it ends.
+
+    Marks the time of use, and keeps pruning away by a lock that ends with the process.
+    """
+    marker = built(key)
+    if marker is None:
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(use_lock(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError:  # a cache of somebody else's: it cannot be pruned by us either
+        return marker
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.utime(os.path.join(prefix(key), MARKER_NAME))
+    except (BlockingIOError, FileNotFoundError):  # it is being removed
+        os.close(descriptor)
+        return None
+    except OSError:
+        return marker
+    return marker
+
+
+def use_lock(key: str) -> str:
+    """The file that is locked by whoever uses the environment of ``key``."""
+    return f"{prefix(key)}.use"
+
+
+def build_lock(key: str) -> str:
+    """The file that is locked by whoever builds the environment of ``key``."""
+    return f"{prefix(key)}.lock"
+
+
 def read_json(path: str) -> dict[str, Any] | None:
     """Return the JSON object in the file, or None when there is none that can be read."""
     try:

@@ -26,7 +26,7 @@ def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     if wanted["kind"] == "user_managed":
         found = _user_managed(wanted)
     else:
-        marker = cache.built(wanted["key"])
+        marker = cache.used(wanted["key"])
         if marker is None:
             return None
         found = {"prefix": cache.prefix(wanted["key"]), **marker}
@@ -64,6 +64,7 @@ def build(
         result = {"ok": False, "error": {"message": _builder_died(outcome.code)}}
     if not result.get("ok"):
         return ending.End(Reason.ENVIRONMENT_FAILED, result["error"])
+    cache.used(wanted["key"])
     return {**result, "submitter_python": sys.executable}
 
 

@@ -1,0 +1,88 @@
+"""Building an environment ahead of time, with its log on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runyard.cli import output
+from runyard.environments.build import build as build_environment
+from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.environments.environment import Environment
+from runyard.environments.planning import resolve
+from runyard.errors import UserErrorException
+
+if TYPE_CHECKING:
+    pass
+
+FAILED = 1
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def described(
+    file: str | None, packages: tuple[str, ...], python: str | None, name: str | None
+) -> Environment:
+    """The environment of a file and options.
+
+    Raises UserErrorException without any, and what reading the file raises.
+    """
+    if file is None and not packages:
+        raise UserErrorException(
+            "there is nothing to build: give a file, such as requirements.txt, or --pip PKG"
+        )
+    environment = Environment("environment") if file is None else _of_file(Path(file))
+    dependencies = environment.python.conda_dependencies
+    if packages:
+        lines = [*dependencies.pip_lines, *packages]
+        dependencies.set_pip_requirements(CondaDependencies.merge_requirements(lines))
+    if python is not None:
+        dependencies.set_python_version(python)
+    if name is not None:
+        environment.name = name
+    return environment
+
+
+def _of_file(path: Path) -> Environment:
+    if path.is_dir():
+        return Environment.load_from_directory(path)
+    if path.suffix in (".yml", ".yaml"):
+        return Environment.from_conda_specification(path.stem, path)
+    if path.suffix == ".runconfig":
+        from runyard.config.run_configuration import RunConfiguration
+
+        return RunConfiguration.load(path).environment
+    if not path.is_file():
+        raise UserErrorException(f"there is no file {str(path)!r}")
+    return Environment.from_pip_requirements(path.stem, path)
+
+
+def build(environment: Environment, file: str | None, as_json: bool) -> int:
+    """Build it and return the exit code; the log goes to stdout, or beside JSON to stderr.
+
+    Raises what ``environments.resolve`` raises.
+    """
+    folder = Path(file).absolute().parent if file else Path.cwd()
+    spec = resolve(environment, source_directory=folder)
+    with _signals_restored():
+        if as_json:
+            with contextlib.redirect_stdout(sys.stderr):
+                result = build_environment(spec)
+            output.to_json(result)
+        else:
+            result = build_environment(spec)
+    return 0 if result["ok"] else FAILED
+
+
+@contextlib.contextmanager
+def _signals_restored() -> Iterator[None]:
+    """The build takes signals for itself."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,108 @@
+"""Removing environments from the cache: never one that is in use or being built."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from runyard.environments import cache, inventory
+from runyard.environments.inventory import Cached
+
+_OURS = ".removed-"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of an environment: ``removed``, and the sentence that says why or why not."""
+
+    cached: Cached
+    removed: bool
+    why: str
+
+
+def prune(
+    *,
+    now: float,
+    older_than_s: float | None = None,
+    max_bytes: float | None = None,
+    wanted: Collection[str] = (),
+    dry_run: bool = False,
+) -> list[Decision]:
+    """Remove environments not used for ``older_than_s``, then the longest unused ones until all
+    others take at most ``max_bytes``; returns what was decided on those, in that order.
+
+    ``wanted``: keys that runs which have not ended will use. One in use, or being built, stays
+    and counts. ``dry_run``: decide, remove nothing.
+    """
+    left = inventory.every()
+    if not dry_run:
+        _remove_leftovers()
+    total = sum(item.size_bytes for item in left)
+    decisions = []
+    for item in reversed(left):
+        why = _reason(item, now, older_than_s, total, max_bytes)
+        if why is None:
+            continue
+        decision = _decide(item, why, wanted, dry_run)
+        total -= item.size_bytes if decision.removed else 0
+        decisions.append(decision)
+    return decisions
+
+
+def _reason(
+    item: Cached, now: float, older_than_s: float | None, total: int, max_bytes: float | None
+) -> str | None:
+    idle_s = now - item.last_used
+    if older_than_s is not None and idle_s > older_than_s:
+        return f"not used for {idle_s / 86400:.1f} days"
+    if max_bytes is not None and total > max_bytes:
+        return f"the environments take {total / 1e9:.2f} GB"
+    return None
+
+
+def _decide(item: Cached, why: str, wanted: Collection[str], dry_run: bool) -> Decision:
+    if item.key in wanted:
+        return Decision(item, False, "kept: a run that has not ended uses it")
+    with _alone(cache.build_lock(item.key)) as nobody_builds:
+        if not nobody_builds:
+            return Decision(item, False, "kept: it is being built")
+        with _alone(cache.use_lock(item.key)) as nobody_uses:
+            if not nobody_uses:
+                return Decision(item, False, "kept: a run uses it")
+            if not dry_run:
+                _remove(item)
+    return Decision(item, True, why)
+
+
+@contextlib.contextmanager
+def _alone(path: str) -> Iterator[bool]:
+    """Hold a lock file; False when somebody else does. The file stays, see ``BuildLock``."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def _remove(item: Cached) -> None:
+    """First what says that it is built, then its name, then its files: never half of one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(item.prefix, cache.MARKER_NAME))
+    aside = os.path.join(inventory.folder(), f"{_OURS}{item.key}-{os.getpid()}")
+    os.rename(item.prefix, aside)
+    shutil.rmtree(aside)
+
+
+def _remove_leftovers() -> None:
+    """What a pruning that was killed had put aside."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(inventory.folder()):
+            if entry.name.startswith(_OURS):
+                shutil.rmtree(entry.path, ignore_errors=True)

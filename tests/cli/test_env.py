@@ -1,0 +1,207 @@
+"""``runyard env``: built environments listed, shown, locked, built and removed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from runyard.environments import cache, inventory, pruning
+from runyard.errors import UserErrorException
+from tests.cli.fixtures import History, Invoke
+
+DAY_S = 86400.0
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RUNYARD_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def made(key: str, name: str = "train", *, days: float = 0, n_bytes: int = 100) -> Path:
+    """An environment in the cache, last used so many days ago."""
+    prefix = Path(cache.prefix(key))
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "python").symlink_to(sys.executable)
+    (prefix / "data").write_bytes(b"x" * n_bytes)
+    marker = {
+        "format": cache.MARKER_FORMAT,
+        "key": key,
+        "name": name,
+        "python": str(prefix / "bin" / "python"),
+        "python_version": "3.9.1",
+        "requirements": ["numpy"],
+        "lock": ["numpy==1.2", "six==1.0"],
+        "seconds": 1.0,
+        "built": time.time() - days * DAY_S,
+    }
+    path = prefix / cache.MARKER_NAME
+    path.write_text(json.dumps(marker))
+    used = time.time() - days * DAY_S
+    os.utime(path, (used, used))
+    return prefix
+
+
+def test_list(invoke: Invoke, project: Path) -> None:
+    assert "no environment is built yet in" in invoke("env", "list").err
+    made("a" * 32, "old", days=3)
+    made("b" * 32, "new")
+    Path(cache.prefix("c" * 32)).mkdir()
+    said = invoke("env", "list")
+    rows = said.out.splitlines()
+    assert rows[0].split()[:4] == ["KEY", "NAME", "PYTHON", "PACKAGES"]
+    assert {row.split()[1] for row in rows[1:]} == {"old", "new", "(unfinished)"}
+    assert "aaaaaaaaaaaa" in rows[3]
+    assert "3 d ago" in rows[3]
+    assert "3 environments" in said.err
+    listed = invoke("env", "list", "--json").json
+    old = next(item for item in listed if item["name"] == "old")
+    assert (old["key"], old["lock"]) == ("a" * 32, ["numpy==1.2", "six==1.0"])
+    assert old["size_bytes"] > 100
+
+
+def test_show(invoke: Invoke, project: Path) -> None:
+    made("ab" + "0" * 30, "one")
+    made("ac" + "0" * 30, "two")
+    assert "numpy==1.2" in invoke("env", "show", "one").out
+    assert invoke("env", "show", "ac", "--json").json["name"] == "two"
+    for text, message in (
+        ("a", "'a' is the beginning of 2 keys: "),
+        ("zzz", "has the key or the name 'zzz'; see: runyard env list"),
+    ):
+        said = invoke("env", "show", text)
+        assert said.code == 2
+        assert message in said.words
+
+
+def test_prune_needs_a_limit(invoke: Invoke, project: Path) -> None:
+    said = invoke("env", "prune")
+    assert said.code == 2
+    assert "give what to remove: --older-than DAYS, --max-size GB, or both" in said.words
+
+
+def test_prune_by_age(invoke: Invoke, project: Path) -> None:
+    old, new = made("a" * 32, days=40), made("b" * 32, days=1)
+    said = invoke("env", "prune", "--older-than", "30", "--dry-run")
+    assert "aaaaaaaaaaaa train" in said.out
+    assert "would be removed: not used for 40.0 days" in said.out
+    assert old.exists()
+    found = invoke("env", "prune", "--older-than", "30", "--json").json
+    assert [(item["key"], item["removed"]) for item in found] == [("a" * 32, True)]
+    assert not old.exists()
+    assert new.exists()
+    assert cache.built("b" * 32) is not None
+
+
+def test_prune_by_size_removes_the_longest_unused_first() -> None:
+    for key, days in (("a", 3), ("b", 1), ("c", 2)):
+        made(key * 32, days=days, n_bytes=1_000_000)
+    decisions = pruning.prune(now=time.time(), max_bytes=1_500_000)
+    assert [d.cached.key[0] for d in decisions] == ["a", "c"]
+    assert [item.key[0] for item in inventory.every()] == ["b"]
+    assert not [p for p in Path(inventory.folder()).iterdir() if p.name.startswith(".removed")]
+
+
+def test_one_in_use_stays() -> None:
+    """By this process, as by a runner: until it ends."""
+    key = "a" * 32
+    made(key, days=40)
+    assert cache.used(key) is not None
+    assert time.time() - inventory.find(key).last_used < 60
+    (decision,) = pruning.prune(now=time.time() + 90 * DAY_S, older_than_s=30 * DAY_S)
+    assert (decision.removed, decision.why) == (False, "kept: a run uses it")
+    assert cache.built(key) is not None
+
+
+def test_one_being_built_stays() -> None:
+    made("a" * 32, days=40)
+    with open(cache.build_lock("a" * 32), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (decision,) = pruning.prune(now=time.time(), older_than_s=DAY_S)
+    assert (decision.removed, decision.why) == (False, "kept: it is being built")
+
+
+def test_one_that_a_run_will_use_stays() -> None:
+    made("a" * 32, days=40)
+    (decision,) = pruning.prune(now=time.time(), older_than_s=DAY_S, wanted={"a" * 32})
+    assert (decision.removed, decision.why) == (
+        False,
+        "kept: a run that has not ended uses it",
+    )
+
+
+def test_one_being_removed_does_not_count_as_built() -> None:
+    key = "a" * 32
+    made(key)
+    with open(cache.use_lock(key), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert cache.used(key) is None
+    assert cache.used(key) is not None
+
+
+def test_what_a_killed_pruning_left_is_removed() -> None:
+    left = Path(inventory.folder(), ".removed-x-1")
+    left.mkdir(parents=True)
+    pruning.prune(now=time.time(), older_than_s=DAY_S, dry_run=True)
+    assert left.exists()
+    pruning.prune(now=time.time(), older_than_s=DAY_S)
+    assert not left.exists()
+
+
+def test_build_needs_something(invoke: Invoke, project: Path) -> None:
+    said = invoke("env", "build")
+    assert said.code == 2
+    assert (
+        "there is nothing to build: give a file, such as requirements.txt, or --pip" in said.words
+    )
+    assert "there is no file 'none.txt'" in invoke("env", "build", "none.txt").words
+
+
+@pytest.mark.integration
+def test_build_list_and_reuse(invoke: Invoke, project: Path) -> None:
+    (project / "requirements.txt").write_text("# nothing\n")
+    said = invoke("env", "build", "requirements.txt", "--name", "empty")
+    assert said.code == 0
+    assert "Building environment 'empty', key " in said.out
+    assert "Built in " in said.out
+    again = invoke("env", "build", "requirements.txt", "--json")
+    assert again.json["reused"]
+    assert "is ready" in again.err
+    assert inventory.find("empty").lock == ()
+
+
+@pytest.mark.integration
+def test_a_failed_build(invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(project / "uv"))
+    said = invoke("env", "build", "--pip", "no-such-package-of-runyard", "--json")
+    assert said.code == 1
+    assert said.json["ok"] is False
+    assert "no-such-package-of-runyard" in said.json["error"]["message"]
+    assert inventory.every() == []
+
+
+def test_the_lock_of_a_run(invoke: Invoke, history: History) -> None:
+    said = invoke("env", "lock", history.good.id)
+    assert said.code == 2
+    assert "used the interpreter " in said.words
+    assert "nothing was installed for it, so there is no lock" in said.words
+    content = {"ok": True, "kind": "venv", "python_version": "3.9.1", "lock": ["six==1.0"]}
+    Path(history.good.environment_json).write_text(json.dumps(content))
+    assert invoke("env", "lock", history.good.id).out == "# Python 3.9.1\nsix==1.0\n"
+    assert invoke("env", "lock", history.good.id, "--json").json == {
+        "run_id": history.good.id,
+        "python_version": "3.9.1",
+        "requirements": ["six==1.0"],
+    }
+
+
+def test_find_needs_a_text() -> None:
+    made("a" * 32)
+    with pytest.raises(UserErrorException, match="has the key or the name ''"):
+        inventory.find("")
