@@ -201,6 +201,36 @@ def test_the_lock_of_a_run(invoke: Invoke, history: History) -> None:
     }
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("ready", [True, False], ids=["reused", "built by the run"])
+def test_the_environment_of_a_run_under_way_stays(
+    invoke: Invoke, project: Path, ready: bool
+) -> None:
+    gate = project / "gate"
+    (project / "train.py").write_text(
+        f"import os, time\nopen({str(project / 'began')!r}, 'w').close()\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+    )
+    (project / "none.txt").write_text("")
+    if ready:
+        assert invoke("env", "build", "none.txt").code == 0
+    run_id = invoke("submit", "--json", "train.py").json["run_id"]
+    end = time.monotonic() + 60
+    while not (project / "began").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    far = time.time() + 90 * DAY_S
+    (kept,) = pruning.prune(now=far, older_than_s=DAY_S)
+    said = invoke("env", "prune", "--older-than", "0")
+    gate.touch()
+    assert kept.why == "kept: a run uses it"
+    assert "kept: a run that has not ended uses it" in said.out
+    assert invoke("logs", "--follow", run_id).code == 0
+    # The runner says that the run has ended a moment before it ends itself.
+    while inventory.every() and time.monotonic() < end:
+        pruning.prune(now=far, older_than_s=DAY_S)
+    assert inventory.every() == []
+
+
 def test_find_needs_a_text() -> None:
     made("a" * 32)
     with pytest.raises(UserErrorException, match="has the key or the name ''"):
