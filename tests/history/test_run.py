@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_cancel_asks_once_and_tells_the_target(run: Run, target: FakeTarget) -> 
     run.cancel()
     run.cancel()
     assert [request["request"] for request in requests(run)] == ["cancel"]
-    assert target.cancelled == [{"job": 7}] * 2
+    assert target.cancelled == [{"job": 7, "run": run.directory.path}] * 2
     assert run.get_status() == "CancelRequested"
 
 
@@ -180,6 +181,22 @@ def test_an_interactive_run_is_ended_at_once(experiment: Experiment) -> None:
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     Run(experiment, run.id).cancel()
     assert run.get_status() == "Canceled"
+
+
+def test_a_copy_of_a_run_does_not_reach_the_original(
+    experiment: Experiment, run: Run, target: FakeTarget, tmp_path: Path
+) -> None:
+    jsonl.write_once(run.directory.join("handle.json"), {"job": 7, "run": run.directory.path})
+    interactive = experiment.start_logging(snapshot_directory=None, outputs=False)
+    shutil.copytree(experiment.workspace.path, tmp_path / "copy")
+    copied = Workspace.at(tmp_path / "copy")
+    for original in (run, interactive):
+        twin = copied.get_run(original.id)
+        assert twin.get_status() == "Failed"
+        twin.cancel()
+        assert original.get_status() == "Running"
+    assert target.cancelled == []
+    assert requests(run) == []
 
 
 def test_children_are_client_runs(experiment: Experiment) -> None:

@@ -13,7 +13,7 @@ from runyard.history.index import Query, TagFilter
 from runyard.history.targets import load_target
 from runyard.job import run as job_run
 from runyard.job.status_methods import failure
-from runyard.record import events, jsonl
+from runyard.record import events
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
@@ -146,7 +146,8 @@ class Run(job_run.Run):
             return
         if not events.cancel_requested(self.directory):
             events.request(self.directory, "cancel")
-        load_target(target_name(self._run_json()) or "").cancel(self._handle())
+        target = load_target(target_name(self._run_json()) or "")
+        target.cancel(reconcile.handle_of(self.directory))
 
     def complete(self, _set_status: bool = True) -> None:
         """End the run as Completed, or ask its runner to; nothing for a run that has ended."""
@@ -189,12 +190,6 @@ class Run(job_run.Run):
 
     def _is_submitted(self) -> bool:
         return target_name(self._run_json()) is not None
-
-    def _handle(self) -> dict[str, Any]:
-        try:
-            return jsonl.read_json(self.directory.join(reconcile.HANDLE))
-        except (FileNotFoundError, ValueError):
-            return {"run": self.directory.path}
 
     def _store_snapshot(self, path: str) -> str:
         from runyard.history.snapshots_cli import store

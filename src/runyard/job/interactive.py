@@ -139,7 +139,7 @@ def _take(run: RunDirectory) -> "Optional[Ownership]":
     for _ in range(_TAKE_ATTEMPTS):
         ownership = owner.take(run.lock)
         if ownership is not None:
-            owner.sign(ownership, owner.identity())
+            owner.sign(ownership, dict(owner.identity(), run=run.path))
             return ownership
         if owner.is_alive(owner.signature(run.lock) or {"host": None}):
             return None
