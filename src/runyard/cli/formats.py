@@ -52,3 +52,8 @@ def moment(seconds: float) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 file``, ``1,203 files``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def number(value: object) -> str:
+    """A value of a metric: floats with six significant digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
