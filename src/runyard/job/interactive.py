@@ -196,9 +196,8 @@ def _adopt(run: RunDirectory) -> "Optional[_Owned]":
     last = owner.signature(run.lock)
     if last and owner.is_alive(last) is None:
         return None  # another machine's: a lock that looks free here says nothing
-    spec = jsonl.read_json(run.run_json).get("spec") or {}
-    if spec.get("target", "local") != "local":
-        return None  # it may be waiting for its runner to start; its target must be told
+    if jsonl.read_json(run.run_json).get("spec"):
+        return None  # submitted: its runner may be about to start, or have left processes behind
     ownership = _take(run)
     if ownership is None:
         return None
