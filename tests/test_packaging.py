@@ -91,7 +91,6 @@ def test_developer_tools_are_not_required_of_users(wheel: zipfile.ZipFile) -> No
         "pathspec",
         "psutil",
         "pyyaml",
-        "rich",
         "uv",
     ]
 
