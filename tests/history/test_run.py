@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +199,19 @@ def test_a_copy_of_a_run_does_not_reach_the_original(
         assert original.get_status() == "Running"
     assert target.cancelled == []
     assert requests(run) == []
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda item: pickle.loads(pickle.dumps(item))])
+def test_runs_can_be_copied_and_sent_to_other_processes(
+    experiment: Experiment, run: Run, copied: Callable[[Any], Any]
+) -> None:
+    run.log("loss", 1)
+    twin = copied(run)
+    assert twin == run
+    assert twin.experiment.workspace.path == experiment.workspace.path
+    twin.log("loss", 2)
+    assert run.get_metrics() == {"loss": [1, 2]}
+    assert len(os.listdir(run.directory.metrics)) == 2
 
 
 def test_children_are_client_runs(experiment: Experiment) -> None:
