@@ -18,7 +18,7 @@ from runyard.errors import (
     ExperimentExecutionException,
     UserErrorException,
 )
-from runyard.history.run import Run
+from runyard.history.run import Run, ScriptRun
 from runyard.history.snapshots import SnapshotStore
 from runyard.record import jsonl, notes, owner
 from runyard.record.layout import RunDirectory
@@ -81,7 +81,7 @@ def test_the_target_gets_the_run_with_its_lock(
 
 def test_the_run_is_of_the_experiment(config: ScriptRunConfig, experiment: Any) -> None:
     run = submission.submit(config, experiment)
-    assert isinstance(run, Run)
+    assert type(run) is ScriptRun
     assert run.experiment is experiment
     assert re.fullmatch(r"exp_\d+_[0-9a-f]{8}", run.id)
 

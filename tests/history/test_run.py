@@ -100,6 +100,24 @@ def test_ways_to_a_run(experiment: Experiment, run: Run) -> None:
     assert repr(run) == "Run(Experiment: exp,\nId: r1,\nType: azureml.scriptrun,\nStatus: Running)"
 
 
+def test_the_class_of_a_run_goes_with_its_type(
+    experiment: Experiment, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class MyRun(Run):
+        pass
+
+    monkeypatch.setattr(job_run, "type_providers", {})
+    Run.add_type_provider("mine", MyRun)
+    child = run.child_run()
+    make_run(experiment.workspace.directory, run_id="r2", type="mine")
+    assert [type(found) for found in experiment.get_runs()] == [MyRun, ScriptRun]
+    assert type(experiment.workspace.get_run("r2")) is MyRun
+    assert type(get_run(experiment, "r2", rehydrate=False)) is Run
+    assert (type(child), type(child.parent)) == (Run, ScriptRun)
+    with pytest.raises(ValueError, match="run type 'mine' has a provider already"):
+        Run.add_type_provider("mine", MyRun)
+
+
 def test_a_run_that_is_not_there(experiment: Experiment) -> None:
     with pytest.raises(UserErrorException) as caught:
         Run(experiment, "nope")

@@ -13,7 +13,7 @@ from runyard.config import checks, planning
 from runyard.config.start import start, writing
 from runyard.errors import UserErrorException
 from runyard.history import git
-from runyard.history.run import Run
+from runyard.history.run import Run, ScriptRun
 from runyard.history.snapshot_limit import MAX_SKIPPED
 from runyard.history.snapshots import SnapshotStore
 from runyard.job.interactive import user_name
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from runyard.config.planning import Plan
     from runyard.config.script_run_config import ScriptRunConfig
     from runyard.history.experiment import Experiment
-
-RUN_TYPE = "azureml.scriptrun"
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +60,7 @@ def submit(
         run_id=run_id,
         parent=None if parent is None else parent.directory,
     )
-    return Run(experiment, run.id)
+    return ScriptRun(experiment, run.id)
 
 
 def _tag_texts(tags: object) -> dict[str, str]:
@@ -100,7 +98,7 @@ def _record(
         **described,
     }
     return {
-        "type": RUN_TYPE,
+        "type": ScriptRun.RUN_TYPE,
         "workspace": workspace_name,
         "parent": None if parent is None else parent.id,
         "display_name": None,

@@ -16,7 +16,7 @@ from runyard.errors import RunyardError, UserErrorException
 from runyard.history import git, shared_json
 from runyard.history.entry import DAMAGED
 from runyard.history.index import Query, TagFilter, experiment_names, has_all
-from runyard.history.run import Run
+from runyard.history.run import Run, get_run
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.workspace import Workspace
 from runyard.job import interactive
@@ -150,7 +150,7 @@ class Experiment:
         for entry in self._workspace.select(query):
             if entry.status != DAMAGED:
                 with contextlib.suppress(UserErrorException):  # removed in this moment
-                    yield Run(self, entry.id)
+                    yield get_run(self, entry.id)
 
     @staticmethod
     def list(

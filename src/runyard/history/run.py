@@ -46,9 +46,7 @@ class Run(job_run.Run):
             )
 
     def _same_kind(self, directory: RunDirectory) -> Run:
-        if self._experiment is not None and directory.experiment == self._experiment.name:
-            return Run(self._experiment, directory.id)
-        return Run(directory)
+        return get_run(self.experiment, directory.id)
 
     @property
     def experiment(self) -> Experiment:
@@ -69,7 +67,7 @@ class Run(job_run.Run):
 
         for name in experiment_names(workspace.directory):
             if os.path.isfile(workspace.directory.run(name, run_id).run_json):
-                return Run(Experiment(workspace, name), run_id)
+                return get_run(Experiment(workspace, name), run_id)
         raise UserErrorException(
             f"workspace {workspace.name!r} has no run {run_id!r}; looked in {workspace.path}"
         )
@@ -211,5 +209,12 @@ class ScriptRun(Run):
 def get_run(
     experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True
 ) -> Run:
-    """The run of an experiment (spec 12.1). Raises UserErrorException when it has no such run."""
-    return Run(experiment, run_id)
+    """The run of an experiment, of the class that goes with its type (spec 12.1).
+
+    ``rehydrate`` False: always a ``Run``. Raises UserErrorException when there is no such run.
+    """
+    run = Run(experiment, run_id)
+    known = {ScriptRun.RUN_TYPE: ScriptRun, **job_run.type_providers}
+    make = known.get(run.type or "") if rehydrate else None
+    made: Run = run if make is None else make(experiment, run_id)
+    return made
