@@ -128,6 +128,23 @@ def test_a_run_that_is_not_there(experiment: Experiment) -> None:
         Run.get(experiment.workspace, "nope")
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("run.json", '{"x"', "cannot be read: ValueError: .*run.json is not valid JSON"),
+        ("run.json", '{"format": 99}', "was made by a newer runyard .format 99; .*pip install"),
+        ("events.jsonl", '{"t": 1}\n', "cannot be read: KeyError: 'status'. Put a copy"),
+        ("events.jsonl", '{"status": "Odd"}\n', "cannot be read: ValueError: 'Odd' is not a valid"),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(
+    experiment: Experiment, run: Run, file: str, content: str, said: str
+) -> None:
+    Path(run.directory.path, file).write_text(content)
+    with pytest.raises(UserErrorException, match=f"run r1 {said}"):
+        Run(experiment, "r1").get_details()
+
+
 def test_list_filters(experiment: Experiment) -> None:
     there = experiment.workspace.directory
     end(make_run(there, "exp", "r1", tags={"a": "1"}, target="local"))

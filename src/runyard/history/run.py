@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard.errors import UserErrorException
 from runyard.history import reconcile
-from runyard.history.entry import target_name
+from runyard.history.entry import newer_format, target_name
 from runyard.history.index import Query, TagFilter
 from runyard.history.targets import load_target
 from runyard.job import run as job_run
 from runyard.job.status_methods import failure
 from runyard.record import events
 from runyard.record.events import State, read_state
-from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
 
 if TYPE_CHECKING:
@@ -104,15 +105,43 @@ class Run(job_run.Run):
         for entry in compute.workspace.select(query):
             yield Run.get(compute.workspace, entry.id)
 
+    def _run_json(self) -> dict[str, Any]:
+        with self._readable():
+            record = super()._run_json()
+            if record.get("format", FORMAT) > FORMAT:
+                raise UserErrorException(f"run {self.id} was {newer_format(record['format'])}")
+            return record
+
+    def _read_state(self) -> State:
+        with self._readable():
+            return read_state(self.directory)
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Say what is the matter with files that were damaged or removed by hand."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self._removed() from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserErrorException(
+                f"run {self.id} cannot be read: {type(error).__name__}: {error}. Put a copy of "
+                f"its files back, or remove its folder {self.directory.path}",
+                error,
+            ) from error
+
+    def _removed(self) -> UserErrorException:
+        return UserErrorException(f"run {self.id} was removed: {self.directory.path} is gone")
+
     def _state(self) -> State:
         """The state, after making sure that a run that looks alive is."""
-        state = read_state(self.directory)
+        state = self._read_state()
         if state.status.ended:
             return state
         reachable = reconcile.reconcile_run(self.directory)
         if not os.path.isfile(self.directory.run_json):
-            raise UserErrorException(f"run {self.id} was removed: {self.directory.path} is gone")
-        state = read_state(self.directory)
+            raise self._removed()
+        state = self._read_state()
         if not reachable and not state.status.ended:
             state.status = Status.NOT_RESPONDING
         return state
