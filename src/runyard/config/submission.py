@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from runyard import _version
 from runyard.config import checks, planning
-from runyard.config.start import start, writing
+from runyard.config.start import start
 from runyard.errors import UserErrorException
 from runyard.history import git
 from runyard.history.run import Run, ScriptRun
 from runyard.history.snapshot_limit import MAX_SKIPPED
 from runyard.history.snapshots import SnapshotStore
+from runyard.history.writing import writing
 from runyard.job.interactive import user_name
 from runyard.record.layout import WorkspaceDirectory
 

@@ -253,6 +253,7 @@ def _end_at_exit() -> None:
 
 
 def _uncaught() -> "Optional[BaseException]":
+    # sys.exit(3) leaves no trace: Python keeps neither that exception nor the code.
     if hasattr(sys, "ps1") or sys.flags.interactive:
         return None  # at a prompt, an exception ends nothing
     found = getattr(sys, "last_value", None)
