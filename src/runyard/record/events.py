@@ -1,5 +1,6 @@
 """The history of a run's status: events.jsonl, and the state that follows from it."""
 
+import errno
 import os
 import time
 
@@ -95,10 +96,18 @@ def read_state(run: RunDirectory, problems: "Optional[List[str]]" = None) -> Sta
 
 
 def request(run: RunDirectory, what: str, **detail: "Any") -> None:
-    """Leave a request for the runner (``cancel``): one file, there whole or not at all."""
+    """Leave a request for the runner (``cancel``): one file, there whole or not at all.
+
+    On a full disk it is an empty file: its name says enough to end the run that filled the disk.
+    """
     name = "{}-{:.6f}-{}.json".format(what, time.time(), os.getpid())
-    body = dict(detail, request=what, t=time.time())
-    jsonl.write_once(os.path.join(run.requests, name), body, sync=False)
+    path = os.path.join(run.requests, name)
+    try:
+        jsonl.write_once(path, dict(detail, request=what, t=time.time()), sync=False)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
 
 
 def cancel_requested(run: RunDirectory) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 
 from runyard.record.states import Reason
-from runyard.runner import logtail
+from runyard.runner import logtail, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,8 +117,14 @@ def write(log: EventLog, end: End) -> None:
             log.end(end.reason, **(detail if error is None else dict(detail, error=error)))
             return
         except OSError as failure:
-            print(f"cannot write the end of the run: {failure}", file=sys.stderr, flush=True)
+            said.say(f"cannot write the end of the run: {failure}")
             if time.monotonic() > deadline:
                 raise
-            error = None if error is None else {"message": str(error.get("message"))[:200]}
+            error = None if error is None else _short(error)
             time.sleep(1.0)
+
+
+def _short(error: dict[str, Any]) -> dict[str, Any]:
+    """What matters most of an error."""
+    kept: dict[str, Any] = {name: error[name] for name in ("type", "location") if name in error}
+    return {**kept, "message": str(error.get("message"))[:200]}

@@ -19,12 +19,12 @@ _ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?\Z")
 
 
 def read(path: str) -> str:
-    """The last 64 KiB of a file as text; '' when it is missing."""
+    """The last 64 KiB of a file as text; '' when it cannot be read."""
     try:
         with open(path, "rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
             return stream.read().decode("utf-8", "replace")
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 
