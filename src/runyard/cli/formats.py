@@ -55,5 +55,8 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def number(value: object) -> str:
-    """A value of a metric: floats with six significant digits."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """A value of a metric: whole numbers as they are, others with six significant digits."""
+    if not isinstance(value, float):
+        return str(value)
+    whole = value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else f"{value:.6g}"
