@@ -78,7 +78,7 @@ def _tag_texts(tags: object) -> dict[str, str]:
 def _take_snapshot(planned: Plan, workspace: WorkspaceDirectory) -> str:
     source = Path(planned.spec.source_directory)
     store = SnapshotStore(Path(workspace.path))
-    snapshot_id = store.take(source).id
+    snapshot_id = store.take(source, planned=planned.snapshot).id
     script = planned.spec.script
     # At that length the plan's list may have been cut short and could not tell.
     if script is not None and len(planned.snapshot.skipped) >= MAX_SKIPPED:
