@@ -14,6 +14,7 @@ import pytest
 from runyard import _version
 from runyard.config import planning, start, submission
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.environments.environment import Environment
 from runyard.errors import (
     ExperimentExecutionException,
     UserErrorException,
@@ -84,6 +85,22 @@ def test_the_run_is_of_the_experiment(config: ScriptRunConfig, experiment: Any) 
     assert type(run) is ScriptRun
     assert run.experiment is experiment
     assert re.fullmatch(r"exp_\d+_[0-9a-f]{8}", run.id)
+
+
+def test_the_environment_of_a_run(config: ScriptRunConfig, experiment: Any) -> None:
+    environment = config.run_config.environment
+    environment.environment_variables = {"LEVEL": "1", "API_KEY": "hunter2"}
+    found = submission.submit(config, experiment).get_environment()
+    assert isinstance(found, Environment)
+    assert found.environment_variables == {"LEVEL": "1", "API_KEY": "***"}
+    found.environment_variables = environment.environment_variables
+    assert repr(found) == repr(environment)
+    interactive = experiment.start_logging(snapshot_directory=None, outputs=False)
+    with pytest.raises(
+        UserErrorException, match=r"was not submitted \(it is of type 'interactive'"
+    ):
+        interactive.get_environment()
+    interactive.cancel()
 
 
 def test_secrets_go_to_the_target_only(

@@ -7,6 +7,7 @@ from typing import Any
 
 from runyard.config import secrets
 from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.environments.environment import Environment
 from runyard.environments.redaction import without_credentials
 from runyard.environments.sections import Section
 
@@ -45,6 +46,29 @@ def _without_credentials(content: Any) -> Any:
     if isinstance(content, list):
         return [_without_credentials(item) for item in content]
     return without_credentials(content) if isinstance(content, str) else content
+
+
+def environment(content: Mapping[str, Any]) -> Environment:
+    """The Environment that became this; secrets and credentials are not in it.
+
+    Keys that this release does not know are passed over.
+    """
+    found = Environment(str(content["name"]))
+    python = dict(content.get("python") or {})
+    packages = python.pop("condaDependencies", None)
+    _fill(found, {key: content.get(key) for key in ("version", "environmentVariables")})
+    _fill(found.python, python)
+    _fill(found.docker, content.get("docker") or {})
+    if packages is not None:
+        found.python.conda_dependencies = CondaDependencies(_underlying_structure=packages)
+    return found
+
+
+def _fill(item: Section, content: Mapping[str, Any]) -> None:
+    names = {camel_case(name): name for name in item._names}
+    for key, given in content.items():
+        if key in names and given is not None:
+            setattr(item, names[key], given)
 
 
 def camel_case(name: str) -> str:

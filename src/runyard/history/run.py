@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from runyard import _names
 from runyard.errors import UserErrorException
 from runyard.history import reconcile
 from runyard.history.entry import newer_format, target_name
@@ -106,42 +106,33 @@ class Run(job_run.Run):
             yield Run.get(compute.workspace, entry.id)
 
     def _run_json(self) -> dict[str, Any]:
-        with self._readable():
-            record = super()._run_json()
-            if record.get("format", FORMAT) > FORMAT:
-                raise UserErrorException(f"run {self.id} was {newer_format(record['format'])}")
-            return record
-
-    def _read_state(self) -> State:
-        with self._readable():
-            return read_state(self.directory)
-
-    @contextlib.contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Say what is the matter with files that were damaged or removed by hand."""
+        """run.json; UserErrorException says what is the matter with it."""
         try:
-            yield
+            record = super()._run_json()
         except FileNotFoundError as error:
             raise self._removed() from error
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise UserErrorException(
-                f"run {self.id} cannot be read: {type(error).__name__}: {error}. Put a copy of "
-                f"its files back, or remove its folder {self.directory.path}",
+                f"run {self.id} cannot be read: {error}. Put a copy of its files back, or remove "
+                f"its folder {self.directory.path}",
                 error,
             ) from error
+        if record.get("format", FORMAT) > FORMAT:
+            raise UserErrorException(f"run {self.id} was {newer_format(record['format'])}")
+        return record
 
     def _removed(self) -> UserErrorException:
         return UserErrorException(f"run {self.id} was removed: {self.directory.path} is gone")
 
     def _state(self) -> State:
         """The state, after making sure that a run that looks alive is."""
-        state = self._read_state()
+        state = read_state(self.directory)
         if state.status.ended:
             return state
         reachable = reconcile.reconcile_run(self.directory)
         if not os.path.isfile(self.directory.run_json):
             raise self._removed()
-        state = self._read_state()
+        state = read_state(self.directory)
         if not reachable and not state.status.ended:
             state.status = Status.NOT_RESPONDING
         return state
@@ -208,12 +199,18 @@ class Run(job_run.Run):
         return self.experiment.submit(config, tags, _parent_run_id=self.id, **kwargs)
 
     def get_environment(self) -> Any:
-        """Raises UserErrorException: an Environment cannot be made from a run yet."""
-        raise UserErrorException(
-            f"run {self.id}: Run.get_environment is not built yet; what the run was submitted "
-            "with is run.get_details()['runDefinition']['environment'], and environment.json in "
-            f"{self.directory.path} has what was installed"
-        )
+        """The Environment the run was submitted with; secrets in it are ``***``.
+
+        What was installed is in environment.json of the run directory. Raises UserErrorException
+        for a run that was not submitted.
+        """
+        definition = self._run_json().get("run_configuration")
+        if not definition:
+            raise UserErrorException(
+                f"run {self.id} was not submitted (it is of type {self.type!r}), so it has no "
+                "environment of its own"
+            )
+        return _names.load("runyard.config.serialised:environment")(definition["environment"])
 
     def _is_submitted(self) -> bool:
         return target_name(self._run_json()) is not None
