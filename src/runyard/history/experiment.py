@@ -16,7 +16,7 @@ from runyard.errors import RunyardError, UserErrorException
 from runyard.history import git, shared_json
 from runyard.history.entry import DAMAGED
 from runyard.history.index import Query, TagFilter, experiment_names, has_all
-from runyard.history.run import Run, get_run
+from runyard.history.run import Run, run_of_type
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.workspace import Workspace
 from runyard.history.writing import writing
@@ -160,7 +160,7 @@ class Experiment:
         for entry in self._workspace.select(query):
             if entry.status != DAMAGED:
                 with contextlib.suppress(UserErrorException):  # removed in this moment
-                    yield get_run(self, entry.id)
+                    yield run_of_type(self, entry.id, entry.type)
 
     @staticmethod
     def list(

@@ -240,7 +240,11 @@ def get_run(
     ``rehydrate`` False: always a ``Run``. Raises UserErrorException when there is no such run.
     """
     run = Run(experiment, run_id)
+    return run_of_type(experiment, run_id, run.type) if rehydrate else run
+
+
+def run_of_type(experiment: Experiment, run_id: str, kind: str | None) -> Run:
+    """The run of an experiment, of the class that goes with the type ``kind``."""
     known = {ScriptRun.RUN_TYPE: ScriptRun, **job_run.type_providers}
-    make = known.get(run.type or "") if rehydrate else None
-    made: Run = run if make is None else make(experiment, run_id)
+    made: Run = known.get(kind or "", Run)(experiment, run_id)
     return made
