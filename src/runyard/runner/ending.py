@@ -113,7 +113,8 @@ def write(log: EventLog, end: End) -> None:
     error = end.error
     while True:
         try:
-            detail = dict(end.detail, hint=end.reason.hint) if end.reason.hint else end.detail
+            hint = (error or {}).get("hint") or end.reason.hint
+            detail = dict(end.detail, hint=hint) if hint else end.detail
             log.end(end.reason, **(detail if error is None else dict(detail, error=error)))
             return
         except OSError as failure:
@@ -126,5 +127,7 @@ def write(log: EventLog, end: End) -> None:
 
 def _short(error: dict[str, Any]) -> dict[str, Any]:
     """What matters most of an error."""
-    kept: dict[str, Any] = {name: error[name] for name in ("type", "location") if name in error}
+    kept: dict[str, Any] = {
+        name: error[name] for name in ("type", "location", "hint") if name in error
+    }
     return {**kept, "message": str(error.get("message"))[:200]}
