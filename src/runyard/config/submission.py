@@ -18,6 +18,7 @@ from runyard.history.snapshot_limit import MAX_SKIPPED
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.writing import writing
 from runyard.job.interactive import user_name
+from runyard.job.values import texts
 from runyard.record.layout import WorkspaceDirectory
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _tag_texts(tags: object) -> dict[str, str]:
             f"tags is {tags!r} of type {type(tags).__name__}; give a dict such as "
             "{'stage': 'trial'}"
         )
-    return {str(key): "" if value is None else str(value) for key, value in tags.items()}
+    return texts(tags)
 
 
 def _take_snapshot(planned: Plan, workspace: WorkspaceDirectory) -> str:

@@ -21,6 +21,7 @@ from runyard.history.snapshots import SnapshotStore
 from runyard.history.workspace import Workspace
 from runyard.history.writing import writing
 from runyard.job import interactive
+from runyard.job.values import texts
 
 _NAME = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}\Z")
 _MAX_BYTES = 255 - len("_1234567890_01234567")
@@ -237,7 +238,7 @@ class Experiment:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set these tags; others stay."""
-        new = {str(k): "" if v is None else str(v) for k, v in tags.items()}
+        new = texts(tags)
         self._edit_tags(lambda known: {**known, **new})
 
     def remove_tags(self, tags: str | Iterable[str]) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from runyard.errors import WebserviceException
 from runyard.history import shared_json
-from runyard.history.model_filters import ListFilter, Wanted, chosen_files, texts
+from runyard.history.model_filters import ListFilter, Wanted, chosen_files
 from runyard.job import model as job_model
 from runyard.job.interactive import user_name
 from runyard.job.model import workspace_directory
+from runyard.job.values import texts
 from runyard.record import creation, models
 from runyard.record.layout import WorkspaceDirectory
 

@@ -10,6 +10,7 @@ import sys
 import time
 
 from runyard.errors import ExperimentExecutionException
+from runyard.job.values import texts
 from runyard.record import creation, events, jsonl, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -85,8 +86,8 @@ def create(
         "parent": None if parent is None else parent.id,
         "display_name": display_name,
         "description": description,
-        "tags": _texts(tags),
-        "properties": _texts(properties),
+        "tags": texts(tags),
+        "properties": texts(properties),
         "user": user_name(),
         "host": os.uname()[1],
         "snapshot": snapshot,
@@ -101,10 +102,6 @@ def create(
         notes.NoteWriter(parent).write("child", None, run.id)
     creation.persist(run)
     return run
-
-
-def _texts(values: "Optional[Mapping[str, Any]]") -> "Dict[str, str]":
-    return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}
 
 
 def user_name() -> str:
