@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
+from runyard.record import notes
 from runyard.record.states import Reason
 from runyard.runner import logtail, said
 
@@ -33,14 +34,22 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
     if outcome.cause is not None:
         return ended_by_runner(outcome)
     if outcome.code == 0:
-        return End(Reason.COMPLETED, exit_code=0)
+        return _ended_well(run)
     tail = logtail.read(run.std_log)
-    found = logtail.last_traceback(tail)
+    found = logtail.last_traceback(tail, run.work)
     error: dict[str, Any] = {"log_tail": logtail.last_lines(tail), **(found or {})}
     detail = _code_detail(outcome.code)
     reason = _reason(outcome, found)
     error.setdefault("message", _message(reason, detail))
     return End(reason, error, **detail)
+
+
+def _ended_well(run: RunDirectory) -> End:
+    """Exit code 0, unless the script said by ``run.fail()`` that it failed: then that counts."""
+    told = [note["value"] for note in notes.merged(run.notes) if note.get("kind") == "error"]
+    if told:
+        return End(Reason.SCRIPT_EXCEPTION, dict(told[-1]), exit_code=0)
+    return End(Reason.COMPLETED, exit_code=0)
 
 
 def _reason(outcome: Outcome, found: dict[str, Any] | None) -> Reason:

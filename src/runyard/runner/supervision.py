@@ -112,7 +112,8 @@ class Supervisor:
         outcome.killed = processes.end(
             lambda: processes.descendants_of_run(os.getpid(), self._run.path),
             grace_s,
-            reap=lambda: _reap_orphans(process.pid),
+            near=lambda: processes.children_of_run(os.getpid(), self._run.path),
+            reap=lambda: _reap(process),
         )
 
     def _on_sigterm(self, *_: object) -> None:
@@ -144,6 +145,12 @@ def _patience_ms(deadline: float | None) -> int:
     if deadline is not None:
         wait_s = min(wait_s, max(0.0, deadline - time.monotonic()))
     return int(wait_s * 1000) + 1
+
+
+def _reap(process: Process) -> None:
+    """Collect the process and all orphans that have ended."""
+    process.poll()
+    _reap_orphans(process.pid)
 
 
 def _reap_orphans(main_pid: int) -> None:
