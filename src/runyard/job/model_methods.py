@@ -3,7 +3,7 @@
 import os
 
 from runyard.errors import ModelPathNotFoundException, WebserviceException
-from runyard.job.file_methods import FileMethods, artifact_path
+from runyard.job.file_methods import FileMethods
 from runyard.job.values import texts
 from runyard.record import layout
 
@@ -62,7 +62,7 @@ class ModelMethods(FileMethods):
         return self._model(workspace, models.register(workspace, model_name, source, record))
 
     def _model_source(self, name: str) -> str:
-        path = artifact_path(self, name)
+        path = self._file_path(name)
         if os.path.exists(path):
             return path
         raise ModelPathNotFoundException(
