@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runyard.errors import ExperimentExecutionException
 from runyard.job.offline import OfflineRun
 from runyard.job.run import Run
 from tests.job.conftest import Script
@@ -79,6 +80,13 @@ def test_other_calls_are_printed(run: OfflineRun, capsys: Printed) -> None:
     assert (run.tags, run.properties) == ({"a": "1", "b": "2"}, {"p": "3"})
     assert run.get_file_names() == ["x", "y", "z/f"]
     assert run.status == "Failed"
+
+
+def test_it_cannot_wait_for_itself(run: OfflineRun) -> None:
+    with pytest.raises(ExperimentExecutionException, match="a run cannot wait for itself"):
+        run.wait_for_completion()
+    run.complete()
+    assert run.wait_for_completion()["status"] == "Completed"
 
 
 def test_what_sdk_v1_lacked_works(run: OfflineRun) -> None:
