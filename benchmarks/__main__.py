@@ -1,6 +1,7 @@
 """Run all benchmarks, or those named: ``python -m benchmarks [submit log …]``.
 
-Each prints one JSON object with ``within_budget``; exit 1 when a budget is exceeded.
+Each prints one JSON object; at the end a table says what was measured beside its budget. Exit 1
+when a budget is exceeded or a benchmark fails.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.measure import Measure, table
+
 
 def main(names: list[str]) -> int:
     """Run each benchmark in a process of its own, so that none warms up another."""
@@ -21,24 +24,36 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no benchmark named {', '.join(unknown)}; there are: {', '.join(found)}")
         return 2
-    failed = [name for name in names or found if _run(name) != 0]
-    print("over budget: " + ", ".join(failed) if failed else "all within budget")
-    return 1 if failed else 0
+    measures: list[Measure] = []
+    failed = []
+    for name in names or found:
+        result = _run(name)
+        failed += [name] if result is None else []
+        measures += result or []
+    print("\n".join(table(measures)))
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed or any(measure.ratio > 1 for measure in measures) else 0
 
 
-def _run(name: str) -> int:
+def _run(name: str) -> list[Measure] | None:
+    """The measures of one benchmark, whose result is printed; None when it failed."""
     print(f"--- {name}", flush=True)
     # Interpreters started below must find compiled files, as they do on users' machines.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    code = "import sys; from benchmarks.__main__ import one; sys.exit(one(sys.argv[1]))"
-    return subprocess.run([sys.executable, "-c", code, name], env=env).returncode
+    code = "import sys; from benchmarks.__main__ import one; one(sys.argv[1])"
+    command = [sys.executable, "-c", code, name]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    if done.returncode != 0:
+        return None
+    return [Measure(**measure) for measure in json.loads(done.stdout)["measures"]]
 
 
-def one(name: str) -> int:
+def one(name: str) -> None:
     """Run one benchmark in this process and print its result."""
     result = importlib.import_module(f"benchmarks.bench_{name}").main()
-    print(json.dumps(result, indent=2))
-    return 0 if result["within_budget"] else 1
+    print(json.dumps(result, indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

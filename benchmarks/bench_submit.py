@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.measure import Measure, report
 from runyard import Environment, Experiment, Run, ScriptRunConfig, Workspace
 
 SCRIPT = "import time; print(time.time(), flush=True)"
@@ -39,16 +40,14 @@ def main() -> dict[str, object]:
         warm = _median(lambda: _warm(experiment, source))
         cold = _median(lambda: _cold(folder, source))
         runner_mb = _runner_mb(experiment, source)
-    return {
-        "bare_interpreter_ms": bare,
-        "warm_submit_ms": warm,
-        "cold_command_ms": cold,
-        "runner_mb": runner_mb,
-        "budgets": {"warm": BUDGET_WARM_MS, "cold": BUDGET_COLD_MS, "mb": BUDGET_RUNNER_MB},
-        "within_budget": warm <= BUDGET_WARM_MS
-        and cold <= BUDGET_COLD_MS
-        and runner_mb <= BUDGET_RUNNER_MB,
-    }
+    return report(
+        [
+            Measure("submit() to the first line", warm, BUDGET_WARM_MS, "ms"),
+            Measure("runyard submit to the first line", cold, BUDGET_COLD_MS, "ms"),
+            Measure("memory of a supervised run", runner_mb, BUDGET_RUNNER_MB, "MB"),
+        ],
+        bare_interpreter_ms=bare,
+    )
 
 
 def _median(measure: Callable[[], float]) -> float:

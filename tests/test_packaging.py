@@ -66,6 +66,38 @@ def test_the_wheel_has_the_shims_scripts_see(wheel: zipfile.ZipFile) -> None:
     assert ("runyard", "job", "path") in parts
 
 
+def test_the_wheel_has_azureml_for_scripts_started_by_hand(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+    assert [name for name in names if name.startswith("azureml/")] == ["azureml/__init__.py"]
+
+
+BY_HAND = """
+from azureml.core import Run
+from azureml.core.run import _OfflineRun
+from azureml.exceptions import UserErrorException
+import azureml.somebody_elses
+run = Run.get_context()
+assert isinstance(run, _OfflineRun), run
+run.log("loss", 0.5)
+print(azureml.somebody_elses.NAME)
+"""
+
+
+def test_a_script_started_by_hand_finds_azureml_and_is_offline(tmp_path: Path) -> None:
+    other = tmp_path / "other" / "azureml" / "somebody_elses"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("NAME = 'theirs'\n")
+    script = tmp_path / "train.py"
+    script.write_text(BY_HAND)
+    env = {name: text for name, text in os.environ.items() if not name.startswith("RUNYARD_")}
+    env["PYTHONPATH"] = str(tmp_path / "other")
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "theirs"
+
+
 def test_the_metadata_says_what_a_reader_of_the_index_needs(wheel: zipfile.ZipFile) -> None:
     metadata = metadata_of(wheel)
     assert metadata["Name"] == "runyard"
@@ -91,7 +123,6 @@ def test_developer_tools_are_not_required_of_users(wheel: zipfile.ZipFile) -> No
         "pathspec",
         "psutil",
         "pyyaml",
-        "rich",
         "uv",
     ]
 
@@ -105,12 +136,14 @@ ENTRY_POINT = "runyard.cli:main"
 
 
 def old_python_files() -> list[Path]:
-    roots = [PACKAGE / name for name in OLD_PYTHON]
+    roots = [*(PACKAGE / name for name in OLD_PYTHON), PACKAGE.parent / "azureml"]
     files = [file for root in roots if root.is_dir() for file in sorted(root.rglob("*.py"))]
     return [*(root for root in roots if root.is_file()), *files]
 
 
-@pytest.mark.parametrize("path", old_python_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", old_python_files(), ids=lambda p: str(p.relative_to(PACKAGE.parent))
+)
 def test_what_scripts_import_is_python_3_6_syntax(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 6))
     # The parser leaves two newer things to the compiler.

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from runyard.cli import doctor, tool_checks
-from runyard.cli.health import Finding
+from runyard.cli import doctor
+from runyard.cli.doctor import tools
+from runyard.cli.doctor.finding import Finding
 from runyard.environments import interpreters
 from tests.cli.fixtures import History, Invoke
 
@@ -105,4 +106,4 @@ def test_sizes_count_a_file_once(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/a").write_bytes(b"x" * 1000)
     os.link(tmp_path / "sub/a", tmp_path / "b")
-    assert tool_checks.size_of(str(tmp_path)) == (1000, True)
+    assert tools.size_of(str(tmp_path)) == (1000, True)

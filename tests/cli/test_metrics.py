@@ -60,3 +60,9 @@ def test_odd_names_and_corrupt_lines(history: History, invoke: Invoke) -> None:
     assert "a b:c/d\\n" in said.out
     assert f"warning: left out: {writer._appender.path}:2:" in said.err
     assert invoke("metrics", history.good.id, "a b:c/d\n").out == "text\n"
+
+
+def test_an_image_is_shown_as_its_file(history: History, invoke: Invoke) -> None:
+    metrics.MetricWriter(history.good).other("image", "plot", "plot.png", None)
+    rows = [line.split() for line in invoke("metrics", history.good.id).out.splitlines()]
+    assert ["plot", "file", "plot.png", "1"] in rows

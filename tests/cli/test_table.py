@@ -69,6 +69,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [(2592000.0, "2592000"), (0.1234567, "0.123457"), (1e20, "1e+20"), (float("inf"), "inf")],
+)
+def test_numbers(value: float, text: str) -> None:
+    assert formats.number(value) == text
+
+
+@pytest.mark.parametrize(
     ("n_bytes", "text"),
     [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (999_960, "1.0 MB"), (3e12, "3.0 TB")],
 )

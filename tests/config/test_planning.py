@@ -126,10 +126,12 @@ def test_settings_without_effect_are_said(project: Path, workspace: Any) -> None
     config.run_config.docker.use_docker = True
     config.run_config.history.output_collection = False
     config.run_config.history.snapshot_project = False
+    config.run_config.history.directories_to_watch = ["logs", "tb"]
     assert plan(config, workspace, experiment="exp").notices == (
         "use_docker is True but no image is named: no container is used",
         "history.output_collection=False has no effect: outputs are always kept",
         "history.snapshot_project=False has no effect: the source is always kept",
+        "history.directories_to_watch=['logs', 'tb'] has no effect: ./logs is watched",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.config.run_configuration import RunConfiguration
+from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import (
     DockerConfiguration,
     MpiConfiguration,
@@ -160,6 +161,15 @@ def test_a_deep_copy_is_independent() -> None:
     twin.docker.use_docker = True
     assert not made.docker.use_docker
     assert twin.script == "train.py"
+
+
+def test_what_it_is_shown_as() -> None:
+    by_script = RunConfiguration("train.py")
+    assert repr(by_script) == "RunConfiguration(script='train.py', target='local')"
+    by_command = RunConfiguration(command="make all")
+    assert repr(by_command) == "RunConfiguration(command='make all', target='local')"
+    shown = "ScriptRunConfig('src', command='make all', compute_target='local')"
+    assert repr(ScriptRunConfig("src", run_config=by_command)) == shown
 
 
 def test_environments_are_always_prepared() -> None:

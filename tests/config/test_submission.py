@@ -14,11 +14,12 @@ import pytest
 from runyard import _version
 from runyard.config import planning, start, submission
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.environments.environment import Environment
 from runyard.errors import (
     ExperimentExecutionException,
     UserErrorException,
 )
-from runyard.history.run import Run
+from runyard.history.run import Run, ScriptRun
 from runyard.history.snapshots import SnapshotStore
 from runyard.record import jsonl, notes, owner
 from runyard.record.layout import RunDirectory
@@ -81,9 +82,25 @@ def test_the_target_gets_the_run_with_its_lock(
 
 def test_the_run_is_of_the_experiment(config: ScriptRunConfig, experiment: Any) -> None:
     run = submission.submit(config, experiment)
-    assert isinstance(run, Run)
+    assert type(run) is ScriptRun
     assert run.experiment is experiment
     assert re.fullmatch(r"exp_\d+_[0-9a-f]{8}", run.id)
+
+
+def test_the_environment_of_a_run(config: ScriptRunConfig, experiment: Any) -> None:
+    environment = config.run_config.environment
+    environment.environment_variables = {"LEVEL": "1", "API_KEY": "hunter2"}
+    found = submission.submit(config, experiment).get_environment()
+    assert isinstance(found, Environment)
+    assert found.environment_variables == {"LEVEL": "1", "API_KEY": "***"}
+    found.environment_variables = environment.environment_variables
+    assert repr(found) == repr(environment)
+    interactive = experiment.start_logging(snapshot_directory=None, outputs=False)
+    with pytest.raises(
+        UserErrorException, match=r"was not submitted \(it is of type 'interactive'"
+    ):
+        interactive.get_environment()
+    interactive.cancel()
 
 
 def test_secrets_go_to_the_target_only(

@@ -71,7 +71,7 @@ def test_a_full_disk_while_the_parent_is_told_leaves_nothing(
 def test_a_full_disk_while_the_source_is_stored(
     config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> Any:
+    def full(*_: object, **__: object) -> Any:
         raise SnapshotException("storing failed", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     monkeypatch.setattr(SnapshotStore, "take", full)
@@ -82,7 +82,7 @@ def test_a_full_disk_while_the_source_is_stored(
 def test_other_errors_of_the_snapshot_stay_what_they_are(
     config: ScriptRunConfig, experiment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> Any:
+    def broken(*_: object, **__: object) -> Any:
         raise SnapshotException("keeps changing")
 
     monkeypatch.setattr(SnapshotStore, "take", broken)

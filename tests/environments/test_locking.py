@@ -43,12 +43,10 @@ def test_every_package_at_its_version() -> None:
 
 def test_of_a_run(tmp_path: Path) -> None:
     run = a_run(tmp_path, VENV, {"name": "train", "options": ["--pre"]})
-    for environment in (Environment.from_run(run), run.get_environment()):
-        assert environment.name == "train"
-        assert environment.environment_variables == {"A": "1"}
-        assert environment.python.conda_dependencies.pip_lines == (
-            *("--pre", "numpy==1.2", "six==1.0"),
-        )
+    environment = Environment.from_run(run)
+    assert environment.name == "train"
+    assert environment.environment_variables == {"A": "1"}
+    assert environment.python.conda_dependencies.pip_lines == ("--pre", "numpy==1.2", "six==1.0")
 
 
 def test_an_interpreter_of_the_users() -> None:
@@ -78,7 +76,7 @@ def test_what_cannot_be_rebuilt(
 ) -> None:
     run = a_run(tmp_path, built, spec)
     with pytest.raises(UserErrorException, match=re.escape(text)):
-        run.get_environment()
+        Environment.from_run(run)
 
 
 @pytest.mark.integration

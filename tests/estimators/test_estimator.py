@@ -301,6 +301,15 @@ def test_what_cannot_be_used_is_refused(
     assert type(caught.value) is kind
 
 
+def test_what_it_is_shown_as() -> None:
+    class Mine(Estimator):
+        pass
+
+    shown = "('src', entry_script='train.py', compute_target='local')"
+    assert repr(Estimator("src", entry_script="train.py")) == f"Estimator{shown}"
+    assert repr(Mine(Path("src"), entry_script="train.py")) == f"Mine{shown}"
+
+
 def test_every_parameter_is_built_or_refused() -> None:
     built = {
         *("compute_target", "entry_script", "script_params", "use_docker", "user_managed"),

@@ -51,6 +51,7 @@ _OVERRIDES: list[tuple[dict[str, Any], str]] = [
         "compute_target, use_gpu parameters cannot be overridden. Allowed parameters are: "
         "script_params, inputs, source_directory_data_store",
     ),
+    ({"show_output": True}, "to see the output: run.wait_for_completion(show_output=True)"),
     ({"inputs": [object()]}, "inputs is not built yet in this version"),
     ({"source_directory_data_store": object()}, "source_directory_data_store is not built yet"),
     ({"script_params": ["-v"]}, "script_params is ['-v'] of type list; give a dict"),

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runyard.errors import RunyardError, SnapshotException, UserErrorException
+from runyard.errors import (
+    ExperimentExecutionException,
+    RunyardError,
+    SnapshotException,
+    UserErrorException,
+)
 from runyard.history.experiment import Experiment, checked_name
 from runyard.history.run import Run
 from runyard.history.workspace import Workspace
@@ -135,6 +141,22 @@ def test_a_snapshot_that_is_too_large_starts_nothing(
     with pytest.raises(SnapshotException):
         experiment.start_logging()
     assert list(experiment.get_runs()) == []
+
+
+@pytest.mark.parametrize("source", [None, "."])
+def test_start_logging_in_a_workspace_that_cannot_be_written_to(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch, source: str | None
+) -> None:
+    def refuse(path: str, *_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    Path("new.py").write_text("new = 1")
+    monkeypatch.setattr("runyard.record.creation.create_run", refuse)
+    monkeypatch.setattr("runyard.history.blobs.BlobStore.put", refuse)
+    with pytest.raises((ExperimentExecutionException, SnapshotException)) as caught:
+        experiment.start_logging(snapshot_directory=source, outputs=False)
+    assert "Permission denied" in caught.value.message
+    assert experiment.workspace.path in caught.value.message
 
 
 def test_get_runs_is_lazy_and_newest_first(experiment: Experiment, workspace: Workspace) -> None:

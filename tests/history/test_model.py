@@ -47,6 +47,8 @@ def test_register_says_so_and_counts_versions(
     assert first.workspace is workspace
     assert Model.register(workspace, weights, "net").version == 2
     assert Model(workspace, "net").version == 2
+    assert Model(workspace, "net").workspace is workspace
+    assert Model(workspace, "net").run is None
     assert Model(workspace, "net", version=1).tags == {"a": "1"}
     assert Model(workspace, id="net:1").description == "d"
     assert workspace.models["net"].version == 2

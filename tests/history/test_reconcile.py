@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,8 +207,42 @@ def test_one_poll_per_target_with_the_handles_of_submission(
     runs = [make_run(workspace, run_id=name, target="fake") for name in ("r1", "r2")]
     jsonl.write_once(runs[0].join("handle.json"), {"job": 7})
     assert reconcile(runs) == {runs[1].path}
-    assert target.polled == [[{"job": 7}, {"run": runs[1].path}]]
+    assert target.polled == [[{"job": 7, "run": runs[0].path}, {"run": runs[1].path}]]
     assert [state_of(run).status for run in runs] == [Status.NOT_STARTED] * 2
+
+
+def test_no_run_lies_in_a_copy_made_while_it_was_going_on(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    target = fake(TargetState.ALIVE)
+    run = make_run(workspace, target="fake")
+    sign_and_let_go(run)
+    note_status(run, Status.RUNNING)
+    jsonl.write_once(run.join("handle.json"), {"job": 7, "run": run.path})
+    shutil.copytree(workspace.path, tmp_path / "copy")
+    copy = WorkspaceDirectory(str(tmp_path / "copy")).run("exp", run.id)
+    assert reconcile_run(copy)
+    assert state_of(copy).reason is Reason.RUNNER_LOST
+    assert state_of(copy).detail["message"].startswith(f"A copy of {run.path}, made before")
+    assert (target.polled, target.reaped) == ([], [])
+    assert state_of(run).status is Status.RUNNING
+    (tmp_path / "link").symlink_to(workspace.path)
+    assert reconcile_run(WorkspaceDirectory(str(tmp_path / "link")).run("exp", run.id))
+    assert state_of(run).status is Status.RUNNING
+
+
+def test_a_workspace_that_was_moved_is_no_copy(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    target = fake(TargetState.ALIVE)
+    run = make_run(workspace, target="fake")
+    sign_and_let_go(run)
+    jsonl.write_once(run.join("handle.json"), {"run": run.path})
+    os.rename(workspace.path, tmp_path / "moved")
+    moved = WorkspaceDirectory(str(tmp_path / "moved")).run("exp", run.id)
+    assert reconcile_run(moved)
+    assert target.polled == [[{"run": moved.path}]]
+    assert not state_of(moved).status.ended
 
 
 def test_a_young_run_is_left_to_its_creator(workspace: WorkspaceDirectory) -> None:

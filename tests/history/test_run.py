@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
+import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +100,24 @@ def test_ways_to_a_run(experiment: Experiment, run: Run) -> None:
     assert repr(run) == "Run(Experiment: exp,\nId: r1,\nType: azureml.scriptrun,\nStatus: Running)"
 
 
+def test_the_class_of_a_run_goes_with_its_type(
+    experiment: Experiment, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class MyRun(Run):
+        pass
+
+    monkeypatch.setattr(job_run, "type_providers", {})
+    Run.add_type_provider("mine", MyRun)
+    child = run.child_run()
+    make_run(experiment.workspace.directory, run_id="r2", type="mine")
+    assert [type(found) for found in experiment.get_runs()] == [MyRun, ScriptRun]
+    assert type(experiment.workspace.get_run("r2")) is MyRun
+    assert type(get_run(experiment, "r2", rehydrate=False)) is Run
+    assert (type(child), type(child.parent)) == (Run, ScriptRun)
+    with pytest.raises(ValueError, match="run type 'mine' has a provider already"):
+        Run.add_type_provider("mine", MyRun)
+
+
 def test_a_run_that_is_not_there(experiment: Experiment) -> None:
     with pytest.raises(UserErrorException) as caught:
         Run(experiment, "nope")
@@ -105,6 +126,21 @@ def test_a_run_that_is_not_there(experiment: Experiment) -> None:
     )
     with pytest.raises(UserErrorException, match=r"workspace 'my-ws' has no run 'nope'; looked in"):
         Run.get(experiment.workspace, "nope")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"x"', "cannot be read: .*run.json is not valid JSON"),
+        ('{"format": 99}', "was made by a newer runyard .format 99; .*pip install"),
+    ],
+)
+def test_a_run_json_that_cannot_be_read_is_named(
+    experiment: Experiment, run: Run, content: str, said: str
+) -> None:
+    Path(run.directory.run_json).write_text(content)
+    with pytest.raises(UserErrorException, match=f"run r1 {said}"):
+        Run(experiment, "r1").get_details()
 
 
 def test_list_filters(experiment: Experiment) -> None:
@@ -152,7 +188,7 @@ def test_cancel_asks_once_and_tells_the_target(run: Run, target: FakeTarget) -> 
     run.cancel()
     run.cancel()
     assert [request["request"] for request in requests(run)] == ["cancel"]
-    assert target.cancelled == [{"job": 7}] * 2
+    assert target.cancelled == [{"job": 7, "run": run.directory.path}] * 2
     assert run.get_status() == "CancelRequested"
 
 
@@ -180,6 +216,35 @@ def test_an_interactive_run_is_ended_at_once(experiment: Experiment) -> None:
     run = experiment.start_logging(snapshot_directory=None, outputs=False)
     Run(experiment, run.id).cancel()
     assert run.get_status() == "Canceled"
+
+
+def test_a_copy_of_a_run_does_not_reach_the_original(
+    experiment: Experiment, run: Run, target: FakeTarget, tmp_path: Path
+) -> None:
+    jsonl.write_once(run.directory.join("handle.json"), {"job": 7, "run": run.directory.path})
+    interactive = experiment.start_logging(snapshot_directory=None, outputs=False)
+    shutil.copytree(experiment.workspace.path, tmp_path / "copy")
+    copied = Workspace.at(tmp_path / "copy")
+    for original in (run, interactive):
+        twin = copied.get_run(original.id)
+        assert twin.get_status() == "Failed"
+        twin.cancel()
+        assert original.get_status() == "Running"
+    assert target.cancelled == []
+    assert requests(run) == []
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda item: pickle.loads(pickle.dumps(item))])
+def test_runs_can_be_copied_and_sent_to_other_processes(
+    experiment: Experiment, run: Run, copied: Callable[[Any], Any]
+) -> None:
+    run.log("loss", 1)
+    twin = copied(run)
+    assert twin == run
+    assert twin.experiment.workspace.path == experiment.workspace.path
+    twin.log("loss", 2)
+    assert run.get_metrics() == {"loss": [1, 2]}
+    assert len(os.listdir(run.directory.metrics)) == 2
 
 
 def test_children_are_client_runs(experiment: Experiment) -> None:
@@ -241,5 +306,5 @@ def test_files_logs_and_portal_of_a_run(run: Run, tmp_path: Path) -> None:
     assert run.get_details_with_logs()["logFiles"] == {"user_logs/std_log.txt": "hello\n"}
     assert run.get_portal_url() == f"file://{run.directory.path}"
     json.dumps(run.get_details())
-    with pytest.raises(UserErrorException, match="was not submitted"):
+    with pytest.raises(UserErrorException, match="run r1 was not submitted"):
         run.get_environment()

@@ -53,6 +53,20 @@ def assert_blobs_are_whole(workspace: Path) -> None:
 # --- what a snapshot is -------------------------------------------------------------------------
 
 
+def test_what_was_planned_is_taken_without_another_walk(
+    store: SnapshotStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = store.plan(source)
+    (source / "too_late.py").write_text("late = True")
+    with monkeypatch.context() as walks:
+        walks.setattr("runyard.history.snapshots.SourceTree", None)
+        taken = store.take(source, planned=plan)
+    assert taken.files == plan.files
+    later = store.take(source)
+    assert later.files == plan.files + 1
+    assert store.take(source, planned=store.plan(source)).id == later.id
+
+
 def test_an_unchanged_tree_has_the_same_id_wherever_it_lies(
     source: Path, store: SnapshotStore, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from runyard.errors import (
     ExperimentExecutionException,
     UserErrorException,
 )
+from runyard.history import failure
 from runyard.history.experiment import Experiment
 from runyard.history.run import Run
 from runyard.history.streaming import LogFollower, Waiter
@@ -253,6 +254,14 @@ def test_a_failed_run_raises_with_all_that_helps(run: Run) -> None:
         "the last lines of user_logs/std_log.txt:\nline 1\nline 2"
     )
     assert caught.value.error_details == run.get_details()["error"]
+
+
+def test_the_place_of_an_error_survives_a_move_of_the_workspace(run: Run, tmp_path: Path) -> None:
+    end(run.directory, Reason.SCRIPT_EXCEPTION, **failed_detail(run))
+    workspace = run.experiment.workspace
+    moved = Workspace.at(shutil.move(workspace.path, tmp_path / "elsewhere")).get_run(run.id)
+    error = moved.get_details()["error"]
+    assert "\nat sub/train.py:3, in main\n" in failure.summary(moved.directory, error)
 
 
 def test_a_failed_run_is_summed_up_where_it_does_not_raise(run: Run) -> None:

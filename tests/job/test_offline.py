@@ -1,9 +1,11 @@
+import os
 import re
 import uuid
 from pathlib import Path
 
 import pytest
 
+from runyard.errors import ExperimentExecutionException
 from runyard.job.offline import OfflineRun
 from runyard.job.run import Run
 from tests.job.conftest import Script
@@ -80,6 +82,13 @@ def test_other_calls_are_printed(run: OfflineRun, capsys: Printed) -> None:
     assert run.status == "Failed"
 
 
+def test_it_cannot_wait_for_itself(run: OfflineRun) -> None:
+    with pytest.raises(ExperimentExecutionException, match="a run cannot wait for itself"):
+        run.wait_for_completion()
+    run.complete()
+    assert run.wait_for_completion()["status"] == "Completed"
+
+
 def test_what_sdk_v1_lacked_works(run: OfflineRun) -> None:
     assert run.experiment.name == "offline"
     assert run.experiment.workspace.name == "offline"
@@ -95,6 +104,44 @@ def test_what_sdk_v1_lacked_works(run: OfflineRun) -> None:
     run.complete()
     run.complete()
     assert run.status == "Completed"
+
+
+def put(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+
+
+def test_files_in_outputs_and_logs_are_the_runs(run: OfflineRun, tmp_path: Path) -> None:
+    put("outputs/sub/model.json", "here")
+    put("logs/train.log", "line")
+    put("files/other", "")
+    assert run.get_file_names() == ["logs/train.log", "outputs/sub/model.json"]
+    run.download_file("outputs/sub/model.json", "copy")
+    assert Path("copy").read_text() == "here"
+    run.upload_file("outputs/sub/model.json", "outputs/sub/model.json")  # it lies there already
+    model = run.register_model("m", model_path="outputs/sub/model.json")
+    assert Path(model.download(str(tmp_path / "m"))).read_text() == "here"
+    assert run.get_all_logs("got") == ["got/logs/train.log"]
+    assert list(run.get_details()["logFiles"]) == ["logs/train.log"]
+    assert run.child_run("c").get_file_names() == []
+    os.chdir(tmp_path)
+    assert len(run.get_file_names()) == 2
+
+
+def test_what_is_uploaded_hides_what_an_earlier_run_left(run: OfflineRun, tmp_path: Path) -> None:
+    put("outputs/model.json", "old")
+    put("outputs/more", "more")
+    put("new", "new")
+    run.upload_file("outputs/model.json", "new")
+    assert Path("outputs/model.json").read_text() == "old"
+    run.download_file("outputs/model.json", "copy")
+    assert Path("copy").read_text() == "new"
+    assert run.get_file_names() == ["outputs/model.json", "outputs/more"]
+    folder = Path(run.register_model("m", "outputs").download(str(tmp_path / "m")))
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "model.json": "new",
+        "more": "more",
+    }
 
 
 def test_children_are_offline_runs(run: OfflineRun, capsys: Printed) -> None:

@@ -196,14 +196,14 @@ def test_a_run_that_nobody_runs_is_ended_by_whoever_asks(
     assert not owner.is_held(directory.lock)
 
 
-def test_a_run_of_another_machine_or_target_is_only_asked_to_end(
+def test_a_submitted_run_or_one_of_another_machine_is_only_asked_to_end(
     workspace: WorkspaceDirectory,
 ) -> None:
     directory, ownership = interactive.start(workspace, "exp")
     owner.sign(ownership, dict(owner.identity(), host="elsewhere"))
     interactive._forget()
-    queued = submitted(workspace, spec={"target": "cluster"})
-    for run in (directory, queued):
+    queued = [submitted(workspace, spec={"target": name}) for name in ("cluster", "local")]
+    for run in (directory, *queued):
         Run(run).cancel()
         assert not read_state(run).status.ended
         assert Run(run).status == "CancelRequested"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import RunEnvironmentException, UserErrorException
+from runyard.errors import ExperimentExecutionException, RunEnvironmentException, UserErrorException
 from runyard.job import context
 from runyard.job.run import Run
 from runyard.record import jsonl, owner
@@ -68,6 +68,14 @@ def test_secrets_come_from_the_environment(
     }
     with pytest.raises(UserErrorException, match=r"secret 'none' is not set; .* set NONE where"):
         submitted_run.get_secret("none")
+
+
+def test_a_run_cannot_wait_for_itself(
+    submitted_run: Run, submitted_directory: RunDirectory
+) -> None:
+    for run in (submitted_run, Run(submitted_directory)):
+        with pytest.raises(ExperimentExecutionException, match="a run cannot wait for itself"):
+            run.wait_for_completion(show_output=True)
 
 
 def test_variables_lead_back_to_the_run(submitted_directory: RunDirectory) -> None:

@@ -38,3 +38,15 @@ def test_the_submitters_python_settings_stay_out(tmp_path: Path) -> None:
     assert env["PYTHONPATH"].endswith("job/path")
     assert "PYTHONHOME" not in env
     assert env["A"] == "1"
+
+
+def test_the_users_path_comes_behind_the_environments(tmp_path: Path) -> None:
+    """So that `python` in a command is the environment's, whatever PATH the user gave."""
+    run = runs.make_run(runs.workspace(tmp_path))
+    mine = {"PATH": "/mine", "PYTHONPATH": "/lib", "PYTHONUNBUFFERED": ""}
+    record = {"spec": runs.spec(environment_variables=mine)}
+    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
+    env = launch.variables(run, record, prefix, {"PATH": "/bin"})
+    assert env["PATH"] == "/env/bin:/mine"
+    assert env["PYTHONPATH"].endswith("job/path:/lib")
+    assert env["PYTHONUNBUFFERED"] == ""

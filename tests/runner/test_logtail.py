@@ -60,3 +60,29 @@ def test_last_lines_are_few_and_short() -> None:
     lines = logtail.last_lines("\n".join(["x" * 9000] * 100))
     assert len(lines) == 30
     assert {len(line) for line in lines} == {500}
+
+
+def test_the_place_is_in_the_users_own_code_where_there_is_some() -> None:
+    text = """Traceback (most recent call last):
+  File "/w/train.py", line 3, in <module>
+    fit()
+  File "/env/lib/numpy/core.py", line 900, in check
+    raise ValueError("bad")
+ValueError: bad
+"""
+    found = logtail.last_traceback(text, "/w")
+    assert found is not None
+    assert found["location"] == {"file": "/w/train.py", "line": 3, "function": "<module>"}
+    elsewhere = logtail.last_traceback(text, "/other")
+    assert elsewhere is not None
+    assert elsewhere["location"]["line"] == 900
+
+
+def test_an_indented_traceback_is_read_too() -> None:
+    found = logtail.last_traceback("".join(f"    {line}\n" for line in PLAIN.splitlines()))
+    assert found is not None
+    assert found["type"] == "ValueError"
+
+
+def test_of_a_progress_bar_the_last_state_counts() -> None:
+    assert logtail.last_lines("start\n 10%\r 20%\r 30%\r\ndone\n") == ["start", " 30%", "done"]

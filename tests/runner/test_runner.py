@@ -116,6 +116,13 @@ def test_every_end_has_one_typed_reason(
     assert detail.items() <= state.detail.items()
 
 
+def test_a_script_that_says_it_failed_has_failed(workspace: WorkspaceDirectory) -> None:
+    script = "from runyard import Run\nRun.get_context().fail('accuracy too low')\n"
+    _, state = run_script(workspace, script)
+    assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXCEPTION, 0)
+    assert state.detail["error"]["message"] == "accuracy too low"
+
+
 def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirectory) -> None:
     group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
     if not os.access(group.parent, os.W_OK):

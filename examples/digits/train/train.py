@@ -1,7 +1,6 @@
 """Logistic regression on scikit-learn's digits, for several strengths of regularization.
 
-Nothing here knows about runyard but the import, which is the one of Azure ML SDK v1. Started by
-hand (``python train.py``) the same script works too, and its metrics are printed.
+Nothing here knows about runyard but the import, which is the one of Azure ML SDK v1.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runyard.cli.facts import Facts, command_words
+from runyard.cli.facts import Facts, artifact, command_words
 from runyard.record import files, metrics
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def compare(first: Facts, second: Facts) -> Comparison:
         environment=changes(_environment(first), _environment(second)),
         packages=changes(_packages(first), _packages(second)),
         arguments=changes(_job(first), _job(second)),
-        variables=changes(_variables(first), _variables(second)),
+        variables=changes(first.variables, second.variables),
         metrics=changes(_metrics(first), _metrics(second)),
     )
 
@@ -134,11 +134,6 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _variables(found: Facts) -> dict[str, Any]:
-    hidden = dict.fromkeys(found.spec.get("secret_variables") or (), "***")
-    return {**(found.spec.get("environment_variables") or {}), **hidden}
-
-
 def _metrics(found: Facts) -> dict[str, Any]:
     values = metrics.read_metrics(found.run)
     return {name: _comparable(found.run, value) for name, value in values.items()}
@@ -148,10 +143,9 @@ def _comparable(run: RunDirectory, value: Any) -> Any:
     """A value as it is; images and the like by their content, not by the run they lie in."""
     if isinstance(value, list):
         return [_comparable(run, item) for item in value]
-    place = metrics.URI.format(run.id, "")
-    if not isinstance(value, str) or not value.startswith(place):
+    name = artifact(run, value)
+    if name is None:
         return value
-    name = value[len(place) :]
     try:
         content = Path(files.path_of(run, name)).read_bytes()
     except OSError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runyard.cli import output
+from runyard.cli import opening, output, run_names
 from runyard.errors import UserErrorException
-from runyard.record import jsonl
+from runyard.history.reconcile import reconcile_run
+from runyard.record import jsonl, metrics
 from runyard.record.events import State, read_state
 from runyard.record.layout import FORMAT, RunDirectory
 from runyard.record.notes import Notes, read_notes
@@ -33,6 +34,12 @@ class Facts:
     def spec(self) -> dict[str, Any]:
         """The JobSpec; empty for runs that are their own runners."""
         return dict(self.record.get("spec") or {})
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables for the script; of secret ones only the names are known."""
+        hidden = dict.fromkeys(self.spec.get("secret_variables") or (), "***")
+        return {**(self.spec.get("environment_variables") or {}), **hidden}
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -68,6 +75,16 @@ class Facts:
         if self.state.started is None:
             return None
         return max(0.0, (self.state.ended or now) - self.state.started)
+
+
+def named(name: str) -> Facts:
+    """What is known of the run that is meant. Raises UserErrorException without one."""
+    run = run_names.resolve(opening.existing(), name)
+    reachable = read_state(run).status.ended or reconcile_run(run)
+    found = read(run, reachable)
+    for problem in found.problems:
+        output.warning(f"left out: {problem}")
+    return found
 
 
 def read(run: RunDirectory, reachable: bool = True) -> Facts:
@@ -106,10 +123,10 @@ def _record(run: RunDirectory) -> dict[str, Any]:
     return record
 
 
-def warn_of_problems(facts: Facts) -> None:
-    """Name the lines that were left out, on stderr."""
-    for problem in facts.problems:
-        output.warning(f"left out: {problem}")
+def artifact(run: RunDirectory, value: object) -> str | None:
+    """The name of the file that a metric such as an image is; None for other values."""
+    place = metrics.URI.format(run.id, "")
+    return value[len(place) :] if isinstance(value, str) and value.startswith(place) else None
 
 
 def command_words(spec: Mapping[str, Any]) -> list[str]:

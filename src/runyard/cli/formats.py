@@ -52,3 +52,11 @@ def moment(seconds: float) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 file``, ``1,203 files``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def number(value: object) -> str:
+    """A value of a metric: whole numbers as they are, others with six significant digits."""
+    if not isinstance(value, float):
+        return str(value)
+    whole = value.is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else f"{value:.6g}"

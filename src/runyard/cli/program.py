@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from runyard.cli import failures
 from runyard.cli.nearest import nearest
@@ -58,6 +59,12 @@ class Program(click.Group):
             hint = f"did you mean 'runyard {near}'?" if near else "runyard --help lists them"
             ctx.fail(f"there is no command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands without importing them, and options."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

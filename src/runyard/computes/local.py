@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
 
+_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+
 _started: list[subprocess.Popen[bytes]] = []
 """Runners started by this process and not yet collected; without that they stay as zombies."""
 
@@ -51,7 +53,7 @@ class LocalTarget:
                 stdout=log,
                 stderr=log,
                 cwd=run.path,
-                env={**os.environ, **secrets, "RUNYARD_RUN_DIRECTORY": run.path},
+                env={**os.environ, **_places(), **secrets, "RUNYARD_RUN_DIRECTORY": run.path},
                 start_new_session=True,
                 pass_fds=(ownership.fd,),
             )
@@ -64,7 +66,7 @@ class LocalTarget:
         return [_state(handle) for handle in handles]
 
     def cancel(self, handle: Handle) -> None:
-        """Leave a request in the run directory; the runner looks there twice a second."""
+        """Leave a request in the run directory; the runner looks there four times a second."""
         run = RunDirectory(handle["run"])
         if not events.read_state(run).status.ended and not events.cancel_requested(run):
             events.request(run, "cancel")
@@ -72,6 +74,16 @@ class LocalTarget:
     def reap(self, run: RunDirectory) -> None:
         """Kill what the lost runner's script left running; there is nobody to wait for it."""
         processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
+
+
+def _places() -> dict[str, str]:
+    """Settings that are paths, made absolute: the runner has another current folder."""
+    given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
+    return {
+        name: os.path.abspath(value)
+        for name, value in given.items()
+        if value and not value.startswith("~")
+    }
 
 
 def _state(handle: Handle) -> TargetState:

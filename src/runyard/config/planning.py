@@ -168,4 +168,7 @@ def _without_effect(run_config: RunConfiguration) -> list[str]:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:
         notices.append("history.snapshot_project=False has no effect: the source is always kept")
+    if list(run_config.history.directories_to_watch or ()) != ["logs"]:
+        watched = run_config.history.directories_to_watch
+        notices.append(f"history.directories_to_watch={watched!r} has no effect: ./logs is watched")
     return notices

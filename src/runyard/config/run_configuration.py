@@ -196,6 +196,10 @@ class RunConfiguration(Section):
         place: tuple[str | PathLike[str] | None, str | None] = self.__dict__["_saved_at"]
         return place
 
+    def __repr__(self) -> str:
+        what = f"command={self.command!r}" if self.command else f"script={self.script!r}"
+        return f"RunConfiguration({what}, target={self.target!r})"
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, target_name(value) if name == "target" else value)
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MAX_DURATION_SECONDS_DEFAULT = 2592000
 """Thirty days."""
 
+SHOW_OUTPUT_HINT = "; to see the output: run.wait_for_completion(show_output=True)"
+"""For those who do as the documentation of SDK v1 said and its code did not."""
+
 
 class ScriptRunConfig:
     """Describes a run of a script, or of a command.
@@ -119,6 +122,11 @@ class ScriptRunConfig:
     @command.setter
     def command(self, value: str | Sequence[Any] | None) -> None:
         self._own["command"] = value
+
+    def __repr__(self) -> str:
+        what = f"command={self.command!r}" if self.command else f"script={self.script!r}"
+        target = self.run_config.target
+        return f"ScriptRunConfig({str(self.source_directory)!r}, {what}, compute_target={target!r})"
 
     def _entry(self, name: str, rival: str, nothing: Any) -> Any:
         """What was given here; else that of run_config, unless its rival was given here."""
@@ -224,8 +232,6 @@ def _warn(text: str) -> None:
 def _refuse_overrides(overrides: dict[str, Any]) -> None:
     if not overrides:
         return
-    hint = ""
-    if "show_output" in overrides:
-        hint = "; to see the output: run.wait_for_completion(show_output=True)"
+    hint = SHOW_OUTPUT_HINT if "show_output" in overrides else ""
     names = ", ".join(repr(name) for name in overrides)
     raise TypeError(f"submit() of a ScriptRunConfig takes no parameter {names}{hint}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import shutil
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard.config import planning
-from runyard.errors import ExperimentExecutionException, SnapshotException
+from runyard.errors import ExperimentExecutionException
 from runyard.history.reconcile import HANDLE
+from runyard.history.writing import writing
 from runyard.record import creation, jsonl, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -22,7 +21,6 @@ from runyard.record.states import Reason
 if TYPE_CHECKING:
     from runyard.record.owner import Ownership
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _TAKE_ATTEMPTS = 50
 _TAKE_PAUSE_S = 0.01
 
@@ -111,36 +109,3 @@ def _end_unstarted(run: RunDirectory, error: Exception) -> None:
     with contextlib.suppress(OSError):  # a full disk: without an end the run counts as lost
         events.end(Reason.LAUNCH_FAILED, error=detail)
     events.close()
-
-
-@contextlib.contextmanager
-def writing(workspace: WorkspaceDirectory) -> Iterator[None]:
-    """Say what is the matter when the workspace folder cannot be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise _unwritable(workspace.path, error) from error
-    except SnapshotException as error:
-        cause = error.inner_exception
-        if isinstance(cause, OSError) and cause.errno in _FULL:
-            raise _unwritable(workspace.path, cause) from error
-        raise
-
-
-def _unwritable(path: str, error: OSError) -> ExperimentExecutionException:
-    advice = "check who may write there"
-    if error.errno in _FULL:
-        advice = f"{_free_mib(path)} MiB are free there; make room and submit again"
-    place = f" ({error.filename})" if error.filename else ""
-    return ExperimentExecutionException(
-        f"the run could not be written to the workspace folder {path!r}: "
-        f"{error.strerror or error}{place}; {advice}",
-        error,
-    )
-
-
-def _free_mib(path: str) -> int:
-    try:
-        return shutil.disk_usage(path).free >> 20
-    except OSError:
-        return 0

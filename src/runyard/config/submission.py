@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from runyard import _version
 from runyard.config import checks, planning
-from runyard.config.start import start, writing
+from runyard.config.start import start
 from runyard.errors import UserErrorException
 from runyard.history import git
-from runyard.history.run import Run
+from runyard.history.run import Run, ScriptRun
 from runyard.history.snapshot_limit import MAX_SKIPPED
 from runyard.history.snapshots import SnapshotStore
+from runyard.history.writing import writing
 from runyard.job.interactive import user_name
+from runyard.job.values import texts
 from runyard.record.layout import WorkspaceDirectory
 
 if TYPE_CHECKING:
     from runyard.config.planning import Plan
     from runyard.config.script_run_config import ScriptRunConfig
     from runyard.history.experiment import Experiment
-
-RUN_TYPE = "azureml.scriptrun"
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def submit(
         run_id=run_id,
         parent=None if parent is None else parent.directory,
     )
-    return Run(experiment, run.id)
+    return ScriptRun(experiment, run.id)
 
 
 def _tag_texts(tags: object) -> dict[str, str]:
@@ -73,13 +73,13 @@ def _tag_texts(tags: object) -> dict[str, str]:
             f"tags is {tags!r} of type {type(tags).__name__}; give a dict such as "
             "{'stage': 'trial'}"
         )
-    return {str(key): "" if value is None else str(value) for key, value in tags.items()}
+    return texts(tags)
 
 
 def _take_snapshot(planned: Plan, workspace: WorkspaceDirectory) -> str:
     source = Path(planned.spec.source_directory)
     store = SnapshotStore(Path(workspace.path))
-    snapshot_id = store.take(source).id
+    snapshot_id = store.take(source, planned=planned.snapshot).id
     script = planned.spec.script
     # At that length the plan's list may have been cut short and could not tell.
     if script is not None and len(planned.snapshot.skipped) >= MAX_SKIPPED:
@@ -100,7 +100,7 @@ def _record(
         **described,
     }
     return {
-        "type": RUN_TYPE,
+        "type": ScriptRun.RUN_TYPE,
         "workspace": workspace_name,
         "parent": None if parent is None else parent.id,
         "display_name": None,

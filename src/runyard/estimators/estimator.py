@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runyard.config import arguments
+from runyard.config import arguments, script_run_config
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.environments.conda_dependencies import CondaDependencies
@@ -135,6 +135,13 @@ class Estimator:
         """The packages: ``run_config.environment.python.conda_dependencies``."""
         return self._run_config.environment.python.conda_dependencies
 
+    def __repr__(self) -> str:
+        script, target = self._run_config.script, self._run_config.target
+        return (
+            f"{type(self).__name__}({str(self._source_directory)!r}, entry_script={script!r}, "
+            f"compute_target={target!r})"
+        )
+
     def _get_script_run_config(self) -> ScriptRunConfig:
         """The estimator as a ScriptRunConfig that shares its ``run_config``."""
         return ScriptRunConfig(self._source_directory, run_config=self._run_config)
@@ -165,9 +172,10 @@ class Estimator:
     def _overridden(self, overrides: Mapping[str, Any]) -> ScriptRunConfig:
         unknown = [name for name in overrides if name not in _OVERRIDES]
         if unknown:
+            hint = script_run_config.SHOW_OUTPUT_HINT if "show_output" in unknown else ""
             raise TrainingException(
                 f"{', '.join(unknown)} parameters cannot be overridden. Allowed parameters are: "
-                f"{', '.join(_OVERRIDES)}"
+                f"{', '.join(_OVERRIDES)}{hint}"
             )
         for name in ("inputs", "source_directory_data_store"):
             if overrides.get(name):

@@ -6,7 +6,7 @@ import contextlib
 import html
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from runyard.errors import RunyardError, UserErrorException
 from runyard.history import git, shared_json
 from runyard.history.entry import DAMAGED
 from runyard.history.index import Query, TagFilter, experiment_names, has_all
-from runyard.history.run import Run
+from runyard.history.run import Run, run_of_type
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.workspace import Workspace
+from runyard.history.writing import writing
 from runyard.job import interactive
+from runyard.job.values import texts
 
 _NAME = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}\Z")
 _MAX_BYTES = 255 - len("_1234567890_01234567")
@@ -110,28 +112,37 @@ class Experiment:
         ``name`` and ``display_name``: what it is shown as. ``outputs``: a folder, made if
         missing, whose new files the run gets at its end; by default ``./outputs``, False for
         none. ``snapshot_directory`` is stored with the run; None for nothing. Raises
-        SnapshotException when it is too large, UserErrorException when ``run_id`` is taken.
+        SnapshotException when it is too large, UserErrorException when ``run_id`` is taken,
+        ExperimentExecutionException when the workspace cannot be written to.
+
+        It ends with ``complete``, ``fail`` or ``cancel``, at the end of ``with run:``, or with the
+        process: Failed after an uncaught exception, Completed otherwise, also after
+        ``sys.exit(1)``, whose code Python tells nobody. Use ``with run:`` where that matters.
         """
         directory = self._workspace.directory
-        snapshot, properties = None, {}
-        if snapshot_directory is not None:
-            source = Path(snapshot_directory)
-            snapshot = SnapshotStore(Path(directory.path)).take(source).id
-            properties = git.describe(source)
+        with writing(directory):
+            source = self._source(snapshot_directory)
         folder = None if outputs is False else str(outputs or "./outputs")
         if folder is not None:
             os.makedirs(folder, exist_ok=True)
-        started, _ = interactive.start(
-            directory,
-            self._name,
-            outputs=folder,
-            run_id=run_id,
-            display_name=display_name or name,
-            tags=tags,
-            properties=properties,
-            snapshot=snapshot,
-        )
+        with writing(directory):
+            started, _ = interactive.start(
+                directory,
+                self._name,
+                outputs=folder,
+                run_id=run_id,
+                display_name=display_name or name,
+                tags=tags,
+                **source,
+            )
         return Run(self, started.id)
+
+    def _source(self, folder: str | os.PathLike[str] | None) -> dict[str, Any]:
+        """The snapshot of a folder and the state of the repository around it; {} for None."""
+        if folder is None:
+            return {}
+        store = SnapshotStore(Path(self._workspace.path))
+        return {"snapshot": store.take(Path(folder)).id, "properties": git.describe(Path(folder))}
 
     def get_runs(
         self,
@@ -150,7 +161,7 @@ class Experiment:
         for entry in self._workspace.select(query):
             if entry.status != DAMAGED:
                 with contextlib.suppress(UserErrorException):  # removed in this moment
-                    yield Run(self, entry.id)
+                    yield run_of_type(self, entry.id, entry.type)
 
     @staticmethod
     def list(
@@ -203,7 +214,7 @@ class Experiment:
 
     def archive(self) -> None:
         """Leave it out of `list`; its runs stay as they are."""
-        self._change({"archived": datetime.now(timezone.utc).timestamp()})
+        self._change(lambda _: {"archived": datetime.now(timezone.utc).timestamp()})
 
     def reactivate(self, new_name: str | None = None) -> None:
         """Undo `archive`. Raises UserErrorException for a new name: names stay."""
@@ -211,7 +222,7 @@ class Experiment:
             raise UserErrorException(
                 f"experiment {self._name!r} cannot be renamed; call reactivate() without new_name"
             )
-        self._change({"archived": None})
+        self._change(lambda _: {"archived": None})
 
     def refresh(self) -> None:
         """Nothing is kept in memory: every property is read when it is asked for."""
@@ -227,7 +238,7 @@ class Experiment:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set these tags; others stay."""
-        new = {str(k): "" if v is None else str(v) for k, v in tags.items()}
+        new = texts(tags)
         self._edit_tags(lambda known: {**known, **new})
 
     def remove_tags(self, tags: str | Iterable[str]) -> None:
@@ -235,16 +246,12 @@ class Experiment:
         names = {tags} if isinstance(tags, str) else set(tags)
         self._edit_tags(lambda known: {k: v for k, v in known.items() if k not in names})
 
-    def _edit_tags(self, edit: Any) -> None:
-        self._prepare_settings()
-        shared_json.change(self._settings, lambda now: {"tags": edit(now.get("tags") or {})})
+    def _edit_tags(self, edit: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        self._change(lambda now: {"tags": edit(now.get("tags") or {})})
 
-    def _change(self, values: Mapping[str, Any]) -> None:
-        self._prepare_settings()
-        shared_json.change(self._settings, lambda _: values)
-
-    def _prepare_settings(self) -> None:
+    def _change(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         os.makedirs(os.path.dirname(self._settings), exist_ok=True)
+        shared_json.change(self._settings, change)
 
     def get_portal_url(self) -> str:
         """Where its runs lie, as a ``file://`` address."""

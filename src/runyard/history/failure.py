@@ -59,9 +59,10 @@ def _reason(error: Mapping[str, Any]) -> str:
 
 def _place(run: RunDirectory, location: Mapping[str, Any]) -> str:
     path = str(location.get("file"))
-    inside = os.path.relpath(path, run.work) if path.startswith(run.work + "/") else path
+    # By the last folders: the workspace may have been moved or copied since.
+    _, _, inside = path.partition(f"/{run.experiment}/{run.id}/{os.path.basename(run.work)}/")
     function = location.get("function")
-    return f"{inside}:{location.get('line')}" + (f", in {function}" if function else "")
+    return f"{inside or path}:{location.get('line')}" + (f", in {function}" if function else "")
 
 
 def _tail(run: RunDirectory, error: Mapping[str, Any]) -> tuple[str, Sequence[str]]:

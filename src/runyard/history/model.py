@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from runyard.errors import WebserviceException
 from runyard.history import shared_json
-from runyard.history.model_filters import ListFilter, Wanted, chosen_files, texts
+from runyard.history.model_filters import ListFilter, Wanted, chosen_files
 from runyard.job import model as job_model
 from runyard.job.interactive import user_name
 from runyard.job.model import workspace_directory
+from runyard.job.values import texts
 from runyard.record import creation, models
 from runyard.record.layout import WorkspaceDirectory
 
@@ -29,7 +30,7 @@ class Model(job_model.Model):
     WebserviceException when there is none.
     """
 
-    _workspace: Any
+    _workspace: Any = None
 
     def __init__(  # noqa: PLR0917
         self,
@@ -48,6 +49,7 @@ class Model(job_model.Model):
         if id is None and version is None and wanted.more_than_a_name:
             version = _newest(workspace, wanted)
         super().__init__(workspace, name, id=id, version=version)
+        self._workspace = workspace
 
     def _set(self, directory: WorkspaceDirectory, record: Mapping[str, Any]) -> None:
         super()._set(directory, record)
@@ -254,9 +256,7 @@ class Model(job_model.Model):
     def _change(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         """Rewrite model.json; several processes may do so at once, one after the other."""
         record = shared_json.change(os.path.join(self._folder, "model.json"), change)
-        workspace = self._workspace
         self._set(self._directory, record)
-        self._workspace = workspace
 
 
 list_ = list  # the method of that name hides the type inside the class

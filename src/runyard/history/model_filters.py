@@ -63,11 +63,6 @@ def _matches(values: Mapping[str, str], wanted: ListFilter) -> bool:
     )
 
 
-def texts(values: Mapping[str, Any] | None) -> dict[str, str]:
-    """Names and values as text; None becomes ''."""
-    return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}
-
-
 @contextmanager
 def chosen_files(folder: str, names: Sequence[str] | None) -> Iterator[str]:
     """The folder itself, or a copy of it with only these files, removed afterwards.

@@ -40,7 +40,7 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
     for run in runs:
         try:
             record = jsonl.read_json(run.run_json)
-            if _is_alive(run, record, now()):
+            if _is_alive(run, record, now()) or _settle_copy(run):
                 continue
             target = target_name(record)
             if target is not None:
@@ -88,6 +88,16 @@ def _is_alive(run: RunDirectory, record: dict[str, Any], now: float) -> bool:
         return owner.is_alive(last) is True
 
 
+def _settle_copy(run: RunDirectory) -> bool:
+    """End a run that was copied while it was going on; False for one that is no copy."""
+    original = original_of(run)
+    return original is not None and end_lost(
+        run,
+        Reason.CANCELLED if cancel_requested(run) else Reason.RUNNER_LOST,
+        f"A copy of {original}, made before that run had ended: nothing runs here.",
+    )
+
+
 def _settle_own_runner(run: RunDirectory, record: dict[str, Any]) -> bool:
     """A run that the process which started it supervises. False: it cannot be reached."""
     last = owner.signature(run.lock)
@@ -120,7 +130,7 @@ def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
     """Ask the target about all its runs at once; returns the paths of those it does not know."""
     try:
         target = load_target(name)
-        states = target.poll([_handle(run) for run in runs])
+        states = target.poll([handle_of(run) for run in runs])
         if len(states) != len(runs):
             raise RunyardError(f"poll of {len(runs)} runs returned {len(states)} states")
     except Exception as error:  # a plug-in's: it must not keep anybody from reading history
@@ -146,11 +156,28 @@ def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTar
         return False
 
 
-def _handle(run: RunDirectory) -> dict[str, Any]:
+def handle_of(run: RunDirectory) -> dict[str, Any]:
+    """What the target calls the run; ``run`` in it is where the directory lies now."""
+    return {**_kept_handle(run), "run": run.path}
+
+
+def original_of(run: RunDirectory) -> str | None:
+    """The run directory this one was copied of (``cp -r``) while the run was going on; else None.
+
+    The target and the processes belong to the original, which nothing done here may touch. One
+    that was moved, or is seen under another path, is the same folder or the only one there is.
+    """
+    place = _kept_handle(run).get("run") or owner.signature(run.lock).get("run")
+    if not isinstance(place, str) or place == run.path or not os.path.isdir(place):
+        return None
+    return None if os.path.samefile(place, run.path) else place
+
+
+def _kept_handle(run: RunDirectory) -> dict[str, Any]:
     try:
         return jsonl.read_json(run.join(HANDLE))
     except (FileNotFoundError, ValueError):
-        return {"run": run.path}
+        return {}
 
 
 def _lost(run: RunDirectory) -> str:

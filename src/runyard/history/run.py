@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from runyard import _names
 from runyard.errors import UserErrorException
 from runyard.history import reconcile
-from runyard.history.entry import target_name
+from runyard.history.entry import newer_format, target_name
 from runyard.history.index import Query, TagFilter
 from runyard.history.targets import load_target
 from runyard.job import run as job_run
 from runyard.job.status_methods import failure
-from runyard.record import events, jsonl
+from runyard.record import events
 from runyard.record.events import State, read_state
-from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ class Run(job_run.Run):
             )
 
     def _same_kind(self, directory: RunDirectory) -> Run:
-        if self._experiment is not None and directory.experiment == self._experiment.name:
-            return Run(self._experiment, directory.id)
-        return Run(directory)
+        return get_run(self.experiment, directory.id)
 
     @property
     def experiment(self) -> Experiment:
@@ -70,7 +68,7 @@ class Run(job_run.Run):
 
         for name in experiment_names(workspace.directory):
             if os.path.isfile(workspace.directory.run(name, run_id).run_json):
-                return Run(Experiment(workspace, name), run_id)
+                return get_run(Experiment(workspace, name), run_id)
         raise UserErrorException(
             f"workspace {workspace.name!r} has no run {run_id!r}; looked in {workspace.path}"
         )
@@ -107,6 +105,25 @@ class Run(job_run.Run):
         for entry in compute.workspace.select(query):
             yield Run.get(compute.workspace, entry.id)
 
+    def _run_json(self) -> dict[str, Any]:
+        """run.json; UserErrorException says what is the matter with it."""
+        try:
+            record = super()._run_json()
+        except FileNotFoundError as error:
+            raise self._removed() from error
+        except ValueError as error:
+            raise UserErrorException(
+                f"run {self.id} cannot be read: {error}. Put a copy of its files back, or remove "
+                f"its folder {self.directory.path}",
+                error,
+            ) from error
+        if record.get("format", FORMAT) > FORMAT:
+            raise UserErrorException(f"run {self.id} was {newer_format(record['format'])}")
+        return record
+
+    def _removed(self) -> UserErrorException:
+        return UserErrorException(f"run {self.id} was removed: {self.directory.path} is gone")
+
     def _state(self) -> State:
         """The state, after making sure that a run that looks alive is."""
         state = read_state(self.directory)
@@ -114,7 +131,7 @@ class Run(job_run.Run):
             return state
         reachable = reconcile.reconcile_run(self.directory)
         if not os.path.isfile(self.directory.run_json):
-            raise UserErrorException(f"run {self.id} was removed: {self.directory.path} is gone")
+            raise self._removed()
         state = read_state(self.directory)
         if not reachable and not state.status.ended:
             state.status = Status.NOT_RESPONDING
@@ -147,7 +164,8 @@ class Run(job_run.Run):
             return
         if not events.cancel_requested(self.directory):
             events.request(self.directory, "cancel")
-        load_target(target_name(self._run_json()) or "").cancel(self._handle())
+        target = load_target(target_name(self._run_json()) or "")
+        target.cancel(reconcile.handle_of(self.directory))
 
     def complete(self, _set_status: bool = True) -> None:
         """End the run as Completed, or ask its runner to; nothing for a run that has ended."""
@@ -181,20 +199,22 @@ class Run(job_run.Run):
         return self.experiment.submit(config, tags, _parent_run_id=self.id, **kwargs)
 
     def get_environment(self) -> Any:
-        """The Environment of the run with exactly the packages it had, read from its lock.
+        """The Environment the run was submitted with; secrets in it are ``***``.
 
-        Raises UserErrorException when it was not built.
+        ``Environment.from_run`` has exactly the packages that were installed. Raises
+        UserErrorException for a run that was not submitted.
         """
-        return _names.load("runyard.environments.locking:of_run")(self)
+        definition = self._run_json().get("run_configuration")
+        if not definition:
+            raise UserErrorException(
+                f"run {self.id} was not submitted (it is of type {self.type!r}), so it has no "
+                "environment of its own"
+            )
+        read = _names.load("runyard.environments.definition:read")
+        return read(definition["environment"], f"run {self.id}")
 
     def _is_submitted(self) -> bool:
         return target_name(self._run_json()) is not None
-
-    def _handle(self) -> dict[str, Any]:
-        try:
-            return jsonl.read_json(self.directory.join(reconcile.HANDLE))
-        except (FileNotFoundError, ValueError):
-            return {"run": self.directory.path}
 
     def _store_snapshot(self, path: str) -> str:
         from runyard.history.snapshots_cli import store
@@ -216,5 +236,16 @@ class ScriptRun(Run):
 def get_run(
     experiment: Experiment, run_id: str, rehydrate: bool = True, clean_up: bool = True
 ) -> Run:
-    """The run of an experiment (spec 12.1). Raises UserErrorException when it has no such run."""
-    return Run(experiment, run_id)
+    """The run of an experiment, of the class that goes with its type (spec 12.1).
+
+    ``rehydrate`` False: always a ``Run``. Raises UserErrorException when there is no such run.
+    """
+    run = Run(experiment, run_id)
+    return run_of_type(experiment, run_id, run.type) if rehydrate else run
+
+
+def run_of_type(experiment: Experiment, run_id: str, kind: str | None) -> Run:
+    """The run of an experiment, of the class that goes with the type ``kind``."""
+    known = {ScriptRun.RUN_TYPE: ScriptRun, **job_run.type_providers}
+    made: Run = known.get(kind or "", Run)(experiment, run_id)
+    return made

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runyard.errors import SnapshotException, UserErrorException
@@ -38,12 +38,23 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A source folder as it was found, begun at ``stamp_ns``; can be stored once."""
+
+    root: str
+    cache: StatCache
+    stamp_ns: int
+    tree: SourceTree
+    summary: Summary
+
+
 @dataclass(frozen=True)
 class SnapshotPlan:
     """What `SnapshotStore.take` would store: number of files, their bytes, what stays out.
 
     ``skipped`` holds the first 1,000 relative paths left out, folders ending in '/'; ``largest``
-    up to ten (relative path, bytes), largest first.
+    up to ten (relative path, bytes), largest first. ``walk`` is for `SnapshotStore.take`.
     """
 
     files: int
@@ -51,6 +62,7 @@ class SnapshotPlan:
     skipped: tuple[str, ...]
     largest: tuple[tuple[str, int], ...]
     warnings: tuple[str, ...]
+    walk: _Walk | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,39 +93,48 @@ class SnapshotStore:
     def plan(self, source: Path, *, limit_bytes: int | None = DEFAULT_LIMIT_BYTES) -> SnapshotPlan:
         """What `take` would store. Writes nothing. Raises as `take` does, save that a file that
         keeps changing is not noticed."""
-        root, limit = self._checked(source), limit_in_force(limit_bytes)
-        cache = self._open_cache(root)
-        tree = SourceTree(root, str(self._workspace), cache)
-        summary = _summary(tree, cache)
-        _refuse_unreadable(root, tree.unreadable + _closed_files(tree))
-        check_limit(root, summary, limit)
+        walk = self._walk(source, limit_bytes, find_closed=True)
+        summary = walk.summary
         return SnapshotPlan(
             files=summary.files,
             size_bytes=summary.size_bytes,
             skipped=tuple(map(os.fsdecode, summary.skipped)),
             largest=tuple((os.fsdecode(path), size) for path, size in summary.largest),
             warnings=_texts(summary),
+            walk=walk,
         )
 
-    def take(self, source: Path, *, limit_bytes: int | None = DEFAULT_LIMIT_BYTES) -> Snapshot:
+    def take(
+        self,
+        source: Path,
+        *,
+        limit_bytes: int | None = DEFAULT_LIMIT_BYTES,
+        planned: SnapshotPlan | None = None,
+    ) -> Snapshot:
         """Store the folder and return its snapshot; an unchanged tree has an unchanged id.
 
+        ``planned``: what `plan` found a moment ago, taken as it is; it can be used once.
         ``limit_bytes`` bounds the files' total; None: no bound. The default, 300 MB, gives way to
         ``RUNYARD_SNAPSHOT_LIMIT_MB``. Raises `UserErrorException` when the source is not a folder,
         `SnapshotException` when it is too large, or files cannot be read or keep changing.
         """
+        walk = planned.walk if planned and planned.walk else self._walk(source, limit_bytes)
+        known, summary = walk.cache.snapshot_id, walk.summary
+        if walk.tree.unchanged and known:
+            files = summary.files
+            return Snapshot(known, files, summary.size_bytes, _texts(summary), files)
+        read = self._store(walk.root, walk.tree.folders)
+        return self._finish(walk, read)
+
+    def _walk(self, source: Path, limit_bytes: int | None, *, find_closed: bool = False) -> _Walk:
         root, limit = self._checked(source), limit_in_force(limit_bytes)
         cache = self._open_cache(root)
         stamp_ns = self._clock_ns()
         tree = SourceTree(root, str(self._workspace), cache)
-        _refuse_unreadable(root, tree.unreadable)
         summary = _summary(tree, cache)
+        _refuse_unreadable(root, tree.unreadable + (_closed_files(tree) if find_closed else []))
         check_limit(root, summary, limit)
-        if tree.unchanged and cache.snapshot_id:
-            files = summary.files
-            return Snapshot(cache.snapshot_id, files, summary.size_bytes, _texts(summary), files)
-        read = self._store(root, tree.folders)
-        return self._finish(tree, cache, stamp_ns, read)
+        return _Walk(root, cache, stamp_ns, tree, summary)
 
     def manifest_path(self, snapshot_id: str) -> Path:
         """Where the manifest of that snapshot lies. Raises `SnapshotException` for no id."""
@@ -211,14 +232,14 @@ class SnapshotStore:
         folder.drop_unstored()
         return unreadable
 
-    def _finish(self, tree: SourceTree, cache: StatCache, stamp_ns: int, read: int) -> Snapshot:
-        entries = entries_of(tree.folders)
-        snapshot_id, content = encode(entries)
+    def _finish(self, walk: _Walk, read: int) -> Snapshot:
+        folders, stamp_ns = walk.tree.folders, walk.stamp_ns
+        snapshot_id, content = encode(entries_of(folders))
         self._write_manifest(snapshot_id, content)
-        summary = summarise(tree.folders)
+        summary = summarise(folders)
         # Losing the cache costs time only; the snapshot is stored.
         with contextlib.suppress(OSError):
-            cache.save(stamp_ns, snapshot_id, summary, [f.cached(stamp_ns) for f in tree.folders])
+            walk.cache.save(stamp_ns, snapshot_id, summary, [f.cached(stamp_ns) for f in folders])
         reused = max(0, summary.files - read)
         return Snapshot(
             snapshot_id, summary.files, summary.size_bytes, _texts(summary), reused_files=reused

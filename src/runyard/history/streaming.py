@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from runyard.errors import ActivityFailedException, ExperimentExecutionException
 from runyard.history import failure
-from runyard.job import interactive
+from runyard.job.status_methods import refuse_to_wait_for_itself
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Status
@@ -105,11 +105,7 @@ class Waiter:
         ExperimentExecutionException after Ctrl-C while output is shown, or when the run is one
         that only this process can end.
         """
-        if interactive.is_owned(self._directory):
-            raise ExperimentExecutionException(
-                f"run {self._run.id} was started by this process and ends when it calls "
-                "complete(), fail() or cancel(); waiting here would never end"
-            )
+        refuse_to_wait_for_itself(self._directory)
         if show_output:
             self._show()
         else:

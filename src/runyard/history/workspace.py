@@ -259,6 +259,10 @@ class Workspace(WorkspaceDetails):
         self._silent = reconcile(self._directory.run(e.experiment, e.id) for e in unended)
         self._reconciled_at = time.monotonic()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also one in another process, opens the folder again."""
+        return type(self).at, (self.path,)
+
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, path={self.path!r})"
 

@@ -20,6 +20,10 @@ class RunBase:
         self._note_writer: "Optional[NoteWriter]" = None
         self._metric_writer: "Optional[MetricWriter]" = None
 
+    def __getstate__(self) -> "Dict[str, Any]":
+        # A copy, also one in another process, writes files of its own.
+        return dict(self.__dict__, _note_writer=None, _metric_writer=None)
+
     @property
     def directory(self) -> RunDirectory:
         """The run directory."""

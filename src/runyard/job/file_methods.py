@@ -49,7 +49,7 @@ class FileMethods(RunBase):
             self._upload_file(name, path)
         if not return_artifacts:
             return None
-        return {name: artifact_path(self, name) for name in names}
+        return {name: self._file_path(name) for name in names}
 
     def upload_folder(self, name: str, path: str, datastore_name: "Optional[str]" = None) -> None:
         """Store every file below a folder as ``name/<path in the folder>``.
@@ -80,10 +80,17 @@ class FileMethods(RunBase):
         source = os.fspath(source)
         if not os.path.isfile(source):
             raise UserErrorException("there is no file {!r} to upload".format(source))
-        if _is_same(files.path_of(self.directory, name), source):
+        if _is_same(self._file_path(name), source):
             return  # a script stores its ./outputs/x as outputs/x, where it lies already
         with open(source, "rb") as stream:
             files.store(self.directory, name, stream)
+
+    def _file_path(self, name: str) -> str:
+        """Where a file or folder of the run lies; it need not exist."""
+        clean = os.path.normpath(name.strip("/"))
+        if clean + "/" in LOG_FOLDERS or clean == "outputs":
+            return self.directory.join(clean)
+        return files.path_of(self.directory, name)
 
     def get_file_names(self) -> "List[str]":
         """The names of all files of the run, sorted."""
@@ -100,13 +107,13 @@ class FileMethods(RunBase):
         An existing folder gets the file put inside. Raises UserErrorException when the run has
         no such file.
         """
-        source = artifact_path(self, name)
+        source = self._file_path(name)
         if not os.path.isfile(source):
             raise missing_file(self, name)
         target = os.path.basename(name) if output_file_path is None else output_file_path
         if os.path.isdir(target):
             target = os.path.join(target, os.path.basename(name))
-        _copy(source, target)
+        copy_file(source, target)
 
     def download_files(  # noqa: PLR0917
         self,
@@ -139,7 +146,7 @@ class FileMethods(RunBase):
                 )
             targets = list(output_paths)
         for name, target in zip(names, targets):
-            _copy(artifact_path(self, name), os.path.join(output_directory or "", target))
+            copy_file(self._file_path(name), os.path.join(output_directory or "", target))
 
     def get_all_logs(self, destination: "Optional[str]" = None) -> "List[str]":
         """Copy all logs into a folder, by default ``assets/<run id>``; returns their paths."""
@@ -147,21 +154,13 @@ class FileMethods(RunBase):
         paths = []
         for name in log_names(self):
             paths.append(os.path.join(folder, name))
-            _copy(artifact_path(self, name), paths[-1])
+            copy_file(self._file_path(name), paths[-1])
         return paths
 
 
 def log_names(run: FileMethods) -> "List[str]":
     """The names of the run's logs."""
     return [name for name in run.get_file_names() if name.startswith(LOG_FOLDERS)]
-
-
-def artifact_path(run: RunBase, name: str) -> str:
-    """Where a file or folder of the run lies."""
-    clean = os.path.normpath(name.strip("/"))
-    if clean + "/" in LOG_FOLDERS or clean == "outputs":
-        return run.directory.join(clean)
-    return files.path_of(run.directory, name)
 
 
 def missing_file(run: FileMethods, name: str) -> UserErrorException:
@@ -178,7 +177,8 @@ def _is_same(one: str, other: str) -> bool:
     return os.path.exists(one) and os.path.samefile(one, other)
 
 
-def _copy(source: str, target: str) -> None:
+def copy_file(source: str, target: str) -> None:
+    """Copy a file, making the folder it goes to; nothing when the two are one file."""
     import shutil
 
     if _is_same(target, source):

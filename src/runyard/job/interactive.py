@@ -10,6 +10,7 @@ import sys
 import time
 
 from runyard.errors import ExperimentExecutionException
+from runyard.job.values import texts
 from runyard.record import creation, events, jsonl, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -85,8 +86,8 @@ def create(
         "parent": None if parent is None else parent.id,
         "display_name": display_name,
         "description": description,
-        "tags": _texts(tags),
-        "properties": _texts(properties),
+        "tags": texts(tags),
+        "properties": texts(properties),
         "user": user_name(),
         "host": os.uname()[1],
         "snapshot": snapshot,
@@ -101,10 +102,6 @@ def create(
         notes.NoteWriter(parent).write("child", None, run.id)
     creation.persist(run)
     return run
-
-
-def _texts(values: "Optional[Mapping[str, Any]]") -> "Dict[str, str]":
-    return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}
 
 
 def user_name() -> str:
@@ -139,7 +136,7 @@ def _take(run: RunDirectory) -> "Optional[Ownership]":
     for _ in range(_TAKE_ATTEMPTS):
         ownership = owner.take(run.lock)
         if ownership is not None:
-            owner.sign(ownership, owner.identity())
+            owner.sign(ownership, dict(owner.identity(), run=run.path))
             return ownership
         if owner.is_alive(owner.signature(run.lock) or {"host": None}):
             return None
@@ -196,9 +193,8 @@ def _adopt(run: RunDirectory) -> "Optional[_Owned]":
     last = owner.signature(run.lock)
     if last and owner.is_alive(last) is None:
         return None  # another machine's: a lock that looks free here says nothing
-    spec = jsonl.read_json(run.run_json).get("spec") or {}
-    if spec.get("target", "local") != "local":
-        return None  # it may be waiting for its runner to start; its target must be told
+    if jsonl.read_json(run.run_json).get("spec"):
+        return None  # submitted: its runner may be about to start, or have left processes behind
     ownership = _take(run)
     if ownership is None:
         return None
@@ -254,6 +250,7 @@ def _end_at_exit() -> None:
 
 
 def _uncaught() -> "Optional[BaseException]":
+    # sys.exit(3) leaves no trace: Python keeps neither that exception nor the code.
     if hasattr(sys, "ps1") or sys.flags.interactive:
         return None  # at a prompt, an exception ends nothing
     found = getattr(sys, "last_value", None)

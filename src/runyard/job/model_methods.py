@@ -3,7 +3,8 @@
 import os
 
 from runyard.errors import ModelPathNotFoundException, WebserviceException
-from runyard.job.file_methods import FileMethods, artifact_path
+from runyard.job.file_methods import FileMethods
+from runyard.job.values import texts
 from runyard.record import layout
 
 TYPE_CHECKING = False
@@ -45,8 +46,8 @@ class ModelMethods(FileMethods):
             )
         source = self._model_source(model_path or model_name)
         record = {
-            "tags": _texts(tags),
-            "properties": _texts(properties),
+            "tags": texts(tags),
+            "properties": texts(properties),
             "description": description,
             "run_id": self.id,
             "experiment_name": self.directory.experiment,
@@ -61,7 +62,7 @@ class ModelMethods(FileMethods):
         return self._model(workspace, models.register(workspace, model_name, source, record))
 
     def _model_source(self, name: str) -> str:
-        path = artifact_path(self, name)
+        path = self._file_path(name)
         if os.path.exists(path):
             return path
         raise ModelPathNotFoundException(
@@ -80,7 +81,3 @@ class ModelMethods(FileMethods):
 
         model: Model = Model._of(workspace, record)
         return model
-
-
-def _texts(values: "Optional[Mapping[str, Any]]") -> "Mapping[str, str]":
-    return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}

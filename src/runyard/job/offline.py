@@ -2,12 +2,15 @@
 
 A real run in a temporary folder that is made at the first use and removed when the process ends:
 every method works, what was logged can be read back. As in SDK v1, calls are also printed.
+Files below ./outputs and ./logs are the run's, as they are when it is submitted; they stay where
+they are, and what is uploaded under their names hides them.
 """
 
 import atexit
 import os
 
 from runyard.job import context, interactive
+from runyard.job.file_methods import copy_file
 from runyard.job.run import Run
 from runyard.record import creation, jsonl
 from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
@@ -15,7 +18,7 @@ from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+    from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 EXPERIMENT = "offline"
 
@@ -31,6 +34,8 @@ _WORDS = {
     "log_confusion_matrix": "confusion_matrix",
 }
 _temporary: "Optional[WorkspaceDirectory]" = None
+_folders: "Dict[str, str]" = {}
+"""Run id -> the current folder of the script when it asked for its run; children have none."""
 
 
 class OfflineRun(Run):
@@ -52,6 +57,11 @@ class OfflineRun(Run):
         self._parent = parent
         self._name = display_name
         self._outputs = outputs
+        if run_id is None:
+            try:
+                _folders[self._id] = os.getcwd()
+            except FileNotFoundError:
+                pass  # removed under the script's feet
 
     @property
     def id(self) -> str:
@@ -85,6 +95,47 @@ class OfflineRun(Run):
     def _model_workspace(self) -> WorkspaceDirectory:
         found = context.find_workspace()
         return WorkspaceDirectory(found) if found else self.directory.workspace
+
+    # The files in ./outputs and ./logs. ----------------------------------------------------------
+
+    def get_file_names(self) -> "List[str]":
+        """The names of all files of the run, sorted."""
+        return sorted({*super().get_file_names(), *self._names_here()})
+
+    def _names_here(self) -> "Iterator[str]":
+        folder = _folders.get(self._id)
+        for top in ("outputs", "logs") if folder else ():
+            for parent, _, names in os.walk(os.path.join(folder or "", top)):
+                for name in names:
+                    yield os.path.relpath(os.path.join(parent, name), folder)
+
+    def _file_path(self, name: str) -> str:
+        path = super()._file_path(name)
+        here = self._path_here(name)
+        return path if here is None or _has_files(path) else here
+
+    def _path_here(self, name: str) -> "Optional[str]":
+        """The file or folder of that name in ./outputs and ./logs; None without one."""
+        clean, folder = os.path.normpath(name.strip("/")), _folders.get(self._id)
+        if folder is None or clean.split("/", 1)[0] not in ("outputs", "logs"):
+            return None
+        path = os.path.join(folder, clean)
+        return path if os.path.exists(path) else None
+
+    def _model_source(self, name: str) -> str:
+        """A folder of which one part was uploaded and another lies here is put together."""
+        path = super()._model_source(name)
+        here = self._path_here(name)
+        if here is None or here == path or not os.path.isdir(path):
+            return path
+        import tempfile
+
+        clean = os.path.normpath(name.strip("/"))
+        whole = os.path.join(tempfile.mkdtemp(dir=self.directory.path), os.path.basename(clean))
+        for known in self.get_file_names():
+            if known.startswith(clean + "/"):
+                copy_file(self._file_path(known), os.path.join(whole, known[len(clean) + 1 :]))
+        return whole
 
     def child_run(
         self,
@@ -200,6 +251,11 @@ class OfflineRun(Run):
     def __exit__(self, kind: "Any", error: "Any", trace: "Any") -> None:
         super().__exit__(kind, error, trace)
         print("[STOP] {}".format(self._id))
+
+
+def _has_files(path: str) -> bool:
+    """Whether it is a file, or a folder with one somewhere below it."""
+    return os.path.isfile(path) or any(names for _, _, names in os.walk(path))
 
 
 def _print(text: str, *values: "Any") -> None:

@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional
 
-_type_providers: "Dict[str, Callable[..., Any]]" = {}
+type_providers: "Dict[str, Callable[..., Any]]" = {}
+"""What makes the runs of a type, beside those known here."""
 
 
 class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMethods):
@@ -70,10 +71,13 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
 
     @staticmethod
     def add_type_provider(runtype: str, run_factory: "Callable[..., Any]") -> None:
-        """Have runs of a type made by ``run_factory``. Raises ValueError for a known type."""
-        if runtype in _type_providers:
+        """Have the client's runs of a type made by ``run_factory(experiment, run_id)``.
+
+        Raises ValueError for a type that has a provider.
+        """
+        if runtype in type_providers:
             raise ValueError("run type {!r} has a provider already".format(runtype))
-        _type_providers[runtype] = run_factory
+        type_providers[runtype] = run_factory
 
     @staticmethod
     def get(workspace: "Any", run_id: str) -> "Any":

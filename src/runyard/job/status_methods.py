@@ -4,15 +4,21 @@ import json
 import os
 import time
 
-from runyard.errors import ActivityFailedException, UserErrorException
-from runyard.job import details, interactive
-from runyard.job.file_methods import FileMethods, artifact_path, log_names
+from runyard.errors import (
+    ActivityFailedException,
+    ExperimentExecutionException,
+    UserErrorException,
+)
+from runyard.job import context, details, interactive
+from runyard.job.file_methods import FileMethods, log_names
 from runyard.record import events
 from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Union
+
+    from runyard.record.layout import RunDirectory
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
@@ -41,7 +47,7 @@ class StatusMethods(FileMethods):
         ``error`` is there only when the run failed, ``endTimeUtc`` only when it ended. ``logFiles``
         maps names to paths.
         """
-        paths = {name: artifact_path(self, name) for name in log_names(self)}
+        paths = {name: self._file_path(name) for name in log_names(self)}
         return details.details(self.id, self._run_json(), self._state(), self._notes(), paths)
 
     def get_details_with_logs(self) -> "Dict[str, Any]":
@@ -121,9 +127,11 @@ class StatusMethods(FileMethods):
 
         Raises ActivityFailedException for a failed run unless ``raise_on_error`` is False; a
         cancelled run is no error. ``show_output`` prints the script's log at the end.
+        ExperimentExecutionException is raised for a run that only this script can end.
         """
         pause_s = _FIRST_PAUSE_S
         while not self._state().status.ended:
+            refuse_to_wait_for_itself(self.directory)
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         found = self.get_details()
@@ -150,6 +158,21 @@ class StatusMethods(FileMethods):
         head = "".join("<th>{}</th>".format(cell[0]) for cell in cells)
         body = "".join("<td>{}</td>".format(html.escape(cell[1])) for cell in cells)
         return "<table><tr>{}</tr><tr>{}</tr></table>".format(head, body)
+
+
+def refuse_to_wait_for_itself(run: "RunDirectory") -> None:
+    """Raise ExperimentExecutionException for a run that goes on as long as this process waits."""
+    if interactive.is_owned(run):
+        raise ExperimentExecutionException(
+            "run {} was started by this process and ends when it calls complete(), fail() or "
+            "cancel(); a run cannot wait for itself".format(run.id)
+        )
+    current = context.current()
+    if current is not None and os.path.realpath(current.path) == os.path.realpath(run.path):
+        raise ExperimentExecutionException(
+            "run {} is the run of this script and ends when the script does; a run cannot wait "
+            "for itself. Leave wait_for_completion() to the code that submits it".format(run.id)
+        )
 
 
 def failure(

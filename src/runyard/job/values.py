@@ -7,13 +7,18 @@ from runyard.errors import UserErrorException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Mapping, Optional
 
 PLAIN = frozenset((float, str, bool, type(None)))
 """Types that are logged as they are; an int may be too long."""
 
 _MAX_INT_BYTES = 64
 _GENERATOR = type(_ for _ in ())
+
+
+def texts(values: "Optional[Mapping[Any, Any]]") -> "Dict[str, str]":
+    """Tags or properties as text; None becomes ''."""
+    return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}
 
 
 def scalar(name: str, value: "Any", one_of_many: bool = False) -> "Any":

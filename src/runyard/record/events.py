@@ -1,5 +1,6 @@
 """The history of a run's status: events.jsonl, and the state that follows from it."""
 
+import errno
 import os
 import time
 
@@ -57,7 +58,8 @@ class State:
     """What the events of a run add up to.
 
     ``status``; ``reason`` and ``ended`` (seconds since 1970) once it ended; ``started``: when
-    the script began to run; ``detail``: of the end, or of the last event; ``events``: all.
+    the script began to run; ``detail``: of the end, or of the last event; ``events``: all, and
+    ``damaged`` those among them that say nothing.
     """
 
     def __init__(self, events: "List[Dict[str, Any]]") -> None:
@@ -67,19 +69,25 @@ class State:
         self.started: "Optional[float]" = None
         self.ended: "Optional[float]" = None
         self.detail: "Dict[str, Any]" = {}
+        self.damaged: "List[Dict[str, Any]]" = []
         for event in events:
-            self._apply(event)
+            try:
+                self._apply(event)
+            except (KeyError, TypeError, ValueError):
+                self.damaged.append(event)
             if self.status.ended:
                 break
 
     def _apply(self, event: "Dict[str, Any]") -> None:
-        self.status = Status(event["status"])
+        status, moment = Status(event["status"]), float(event["t"])
+        reason = Reason(event["reason"]) if status.ended else None
+        self.status = status
         self.detail = event.get("detail") or {}
-        if self.status is Status.RUNNING and self.started is None:
-            self.started = event["t"]
-        if self.status.ended:
-            self.reason = Reason(event["reason"])
-            self.ended = event["t"]
+        if status is Status.RUNNING and self.started is None:
+            self.started = moment
+        if status.ended:
+            self.reason = reason
+            self.ended = moment
 
 
 def read_state(run: RunDirectory, problems: "Optional[List[str]]" = None) -> State:
@@ -89,16 +97,26 @@ def read_state(run: RunDirectory, problems: "Optional[List[str]]" = None) -> Sta
     ``history.reconcile`` to say.
     """
     state = State(jsonl.read(run.events, problems))
+    if problems is not None:
+        problems.extend("{}: not an event: {!r:.200}".format(run.events, e) for e in state.damaged)
     if not state.status.ended and cancel_requested(run):
         state.status = Status.CANCEL_REQUESTED
     return state
 
 
 def request(run: RunDirectory, what: str, **detail: "Any") -> None:
-    """Leave a request for the runner (``cancel``): one file, there whole or not at all."""
+    """Leave a request for the runner (``cancel``): one file, there whole or not at all.
+
+    On a full disk it is an empty file: its name says enough to end the run that filled the disk.
+    """
     name = "{}-{:.6f}-{}.json".format(what, time.time(), os.getpid())
-    body = dict(detail, request=what, t=time.time())
-    jsonl.write_once(os.path.join(run.requests, name), body, sync=False)
+    path = os.path.join(run.requests, name)
+    try:
+        jsonl.write_once(path, dict(detail, request=what, t=time.time()), sync=False)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
 
 
 def cancel_requested(run: RunDirectory) -> bool:

@@ -95,12 +95,17 @@ def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -
 def write_once(path: str, record: "Record", sync: bool = True) -> None:
     """Write a JSON file so that it is there whole or not at all, and survives power loss."""
     temporary = "{}.{}.tmp".format(path, os.getpid())
-    with open(temporary, "wb") as stream:
-        stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
-        stream.flush()
-        if sync:
-            os.fsync(stream.fileno())
-    os.rename(temporary, path)
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
+            stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
     if sync:
         sync_file(os.path.dirname(path))
 

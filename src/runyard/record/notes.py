@@ -13,7 +13,7 @@ from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, Iterator, List, Optional
 
 
 class Notes:
@@ -58,7 +58,10 @@ def read_notes(
 
 
 def merged(folder: str, problems: "Optional[List[str]]" = None) -> "List[Dict[str, Any]]":
-    """The records of all ``*.jsonl`` in a folder, by their time ``t``."""
+    """The records of all ``*.jsonl`` in a folder, by their time ``t``.
+
+    Within a file the time never runs back, even where the clock of the machine did.
+    """
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -66,9 +69,16 @@ def merged(folder: str, problems: "Optional[List[str]]" = None) -> "List[Dict[st
     records: "List[Dict[str, Any]]" = []
     for name in names:
         if name.endswith(".jsonl"):
-            records.extend(jsonl.read(os.path.join(folder, name), problems))
+            records.extend(_of_one_writer(os.path.join(folder, name), problems))
     records.sort(key=_time)
     return records
+
+
+def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Dict[str, Any]]":
+    latest = 0.0
+    for record in jsonl.read(path, problems):
+        latest = max(latest, _time(record))
+        yield dict(record, t=latest)
 
 
 def _time(record: "Dict[str, Any]") -> float:

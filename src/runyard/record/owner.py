@@ -56,7 +56,7 @@ def signature(lock_path: str) -> "Dict[str, Any]":
 def is_held(lock_path: str) -> bool:
     """True while a process on a machine that shares this file's locks is the runner."""
     try:
-        fd = os.open(lock_path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(lock_path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -97,14 +97,14 @@ _ENDS: "Dict[Reason, Tuple[Status, Optional[int], bool, str]]" = {
         Status.FAILED,
         1,
         False,
-        "The script raised an exception; its traceback is at the end of the log.",
+        "The script raised an exception or reported its failure; the end of the log says more.",
     ),
     Reason.SIGNAL: (
         Status.FAILED,
         None,
         False,
-        "A signal from outside the run ended the script. SIGSEGV, SIGABRT and SIGBUS come from "
-        "native code (SIGBUS often from a full /dev/shm); SIGKILL and SIGTERM were sent.",
+        "A signal ended the script. SIGSEGV, SIGABRT and SIGBUS come from native code in it "
+        "(SIGBUS often from a full /dev/shm); SIGKILL and SIGTERM were sent by somebody.",
     ),
     Reason.OUT_OF_MEMORY: (
         Status.FAILED,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 
+from runyard.record import notes
 from runyard.record.states import Reason
-from runyard.runner import logtail
+from runyard.runner import logtail, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,14 +34,22 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
     if outcome.cause is not None:
         return ended_by_runner(outcome)
     if outcome.code == 0:
-        return End(Reason.COMPLETED, exit_code=0)
+        return _ended_well(run)
     tail = logtail.read(run.std_log)
-    found = logtail.last_traceback(tail)
+    found = logtail.last_traceback(tail, run.work)
     error: dict[str, Any] = {"log_tail": logtail.last_lines(tail), **(found or {})}
     detail = _code_detail(outcome.code)
     reason = _reason(outcome, found)
     error.setdefault("message", _message(reason, detail))
     return End(reason, error, **detail)
+
+
+def _ended_well(run: RunDirectory) -> End:
+    """Exit code 0, unless the script said by ``run.fail()`` that it failed: then that counts."""
+    told = [note["value"] for note in notes.merged(run.notes) if note.get("kind") == "error"]
+    if told:
+        return End(Reason.SCRIPT_EXCEPTION, dict(told[-1]), exit_code=0)
+    return End(Reason.COMPLETED, exit_code=0)
 
 
 def _reason(outcome: Outcome, found: dict[str, Any] | None) -> Reason:
@@ -114,12 +122,21 @@ def write(log: EventLog, end: End) -> None:
     error = end.error
     while True:
         try:
-            detail = dict(end.detail, hint=end.reason.hint) if end.reason.hint else end.detail
+            hint = (error or {}).get("hint") or end.reason.hint
+            detail = dict(end.detail, hint=hint) if hint else end.detail
             log.end(end.reason, **(detail if error is None else dict(detail, error=error)))
             return
         except OSError as failure:
-            print(f"cannot write the end of the run: {failure}", file=sys.stderr, flush=True)
+            said.say(f"cannot write the end of the run: {failure}")
             if time.monotonic() > deadline:
                 raise
-            error = None if error is None else {"message": str(error.get("message"))[:200]}
+            error = None if error is None else _short(error)
             time.sleep(1.0)
+
+
+def _short(error: dict[str, Any]) -> dict[str, Any]:
+    """What matters most of an error."""
+    kept: dict[str, Any] = {
+        name: error[name] for name in ("type", "location", "hint") if name in error
+    }
+    return {**kept, "message": str(error.get("message"))[:200]}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
-    from runyard.runner.supervision import Supervisor
+    from runyard.runner.supervision import Outcome, Supervisor
 
 
 def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
@@ -47,7 +47,7 @@ def _user_managed(wanted: dict[str, Any]) -> dict[str, Any]:
 def _record(run: RunDirectory, wanted: dict[str, Any], found: dict[str, Any]) -> None:
     body = {"kind": wanted["kind"], "key": wanted["key"], "reused": True, **found}
     jsonl.write_once(run.environment_json, body, sync=False)
-    with open(run.environment_log, "a") as log:
+    with open(run.environment_log, "a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"environment {wanted['name']}: using {found['prefix']}\n")
 
 
@@ -61,15 +61,20 @@ def build(
     try:
         result = jsonl.read_json(run.environment_json)
     except (FileNotFoundError, ValueError):
-        result = {"ok": False, "error": {"message": _builder_died(outcome.code)}}
+        result = {"ok": False, "error": _builder_died(outcome)}
     if not result.get("ok"):
         return ending.End(Reason.ENVIRONMENT_FAILED, result["error"])
     cache.used(wanted["key"])
     return {**result, "submitter_python": sys.executable}
 
 
-def _builder_died(code: int) -> str:
-    return f"the environment builder ended with code {code} before it was done"
+def _builder_died(outcome: Outcome) -> dict[str, Any]:
+    how = f"was killed by signal {-outcome.code}" if outcome.code < 0 else "could not finish"
+    hint = "See the end of system_logs/environment.txt and system_logs/runner.txt"
+    if outcome.out_of_memory:
+        hint = "The machine has run out of memory: build when less else runs there"
+    message = f"the builder of the environment {how}"
+    return {"type": "killed" if outcome.code < 0 else "failed", "message": message, "hint": hint}
 
 
 def _build(run: RunDirectory, wanted: dict[str, Any], ownership: Ownership) -> None:
@@ -77,6 +82,8 @@ def _build(run: RunDirectory, wanted: dict[str, Any], ownership: Ownership) -> N
     log = os.open(run.environment_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    # Names of packages and folders may be anything, whatever the locale.
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
     from types import SimpleNamespace
 
     from runyard.environments.build import build as build_environment

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+
+from runyard.runner import said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Forked:
@@ -39,21 +46,34 @@ def forked(action: Callable[[], None]) -> Forked:
 
     A new interpreter would take 25 ms to start and to import what this one has.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Else one that comes early would meet our own handlers in the child, which only take note.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        pid = os.fork()
+        if not pid:
+            _be_the_child(action)
         return Forked(pid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _be_the_child(action: Callable[[], None]) -> NoReturn:
+    """Never returns, whatever is raised: two runners would write the end of one run."""
     code = 1
     try:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.setsid()
         action()
+        sys.stdout.flush()
         code = 0
     except BaseException:
         import traceback
 
-        traceback.print_exc()
+        said.say(traceback.format_exc())
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)

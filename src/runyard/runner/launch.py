@@ -53,13 +53,14 @@ def variables(
     """
     spec = record["spec"]
     env = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
-    env["PATH"] = os.path.dirname(prefix["python"]) + os.pathsep + env.get("PATH", os.defpath)
     env["PYTHONUNBUFFERED"] = "1"
     if spec["environment"]["kind"] == "venv":
         env["VIRTUAL_ENV"] = prefix["prefix"]
     elif "PYTHONPATH" in inherited:
         env["PYTHONPATH"] = inherited["PYTHONPATH"]
     env.update(spec["environment_variables"])
+    # Before the user's own PATH too: `python` in the script is the environment's.
+    env["PATH"] = os.path.dirname(prefix["python"]) + os.pathsep + env.get("PATH", os.defpath)
     own_path = env.get("PYTHONPATH")
     env["PYTHONPATH"] = _JOB_PATH + (os.pathsep + own_path if own_path else "")
     env.update(

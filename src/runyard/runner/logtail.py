@@ -19,25 +19,31 @@ _ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?\Z")
 
 
 def read(path: str) -> str:
-    """The last 64 KiB of a file as text; '' when it is missing."""
+    """The last 64 KiB of a file as text; '' when it cannot be read."""
     try:
         with open(path, "rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
             return stream.read().decode("utf-8", "replace")
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 
 def last_lines(tail: str) -> list[str]:
-    """The last 30 lines, each cut to 500 characters."""
-    return [line[:_LINE_CHARS] for line in tail.splitlines()[-_LINES:]]
+    """The last 30 lines, each cut to 500 characters; of a progress bar its last state."""
+    return [_shown(line)[:_LINE_CHARS] for line in tail.rstrip().split("\n")[-_LINES:]]
 
 
-def last_traceback(tail: str) -> dict[str, Any] | None:
+def _shown(line: str) -> str:
+    """What a terminal shows of a line that is written over again and again."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+def last_traceback(tail: str, work: str = "") -> dict[str, Any] | None:
     """Type, message, location and text of the last Python traceback in a log.
 
-    ``location`` is the innermost frame: ``{'file', 'line', 'function'}``. A syntax error in the
-    script has no head line; its ``File`` line is enough.
+    ``location`` is the innermost frame below the folder ``work``, the user's own code, or else
+    the innermost of all: ``{'file', 'line', 'function'}``. A syntax error in the script has no
+    head line; its ``File`` line is enough.
     """
     lines = tail.splitlines()
     start = _start(lines)
@@ -46,15 +52,23 @@ def last_traceback(tail: str) -> dict[str, Any] | None:
     end = _error_line(lines, start)
     if end is None:
         return None
-    match = _ERROR.match(lines[end])
+    match = _ERROR.match(lines[end].strip())
     assert match is not None
     frames = [frame for line in lines[start:end] if (frame := _FRAME.match(line))]
+    message = _whole_message(lines, end, match.group("message") or "")
+    kind = match.group("type")
     return {
-        "type": match.group("type"),
-        "message": _whole_message(lines, end, match.group("message") or ""),
-        "location": _location(frames[-1]) if frames else None,
-        "traceback": "\n".join(lines[start : end + 1]),
+        "type": kind,
+        "message": message,
+        "location": _location(_users(frames, work)) if frames else None,
+        "traceback": "\n".join([*lines[start:end], f"{kind}: {message}" if message else kind]),
     }
+
+
+def _users(frames: list[re.Match[str]], work: str) -> re.Match[str]:
+    """The innermost frame of the user's own code; relative names are the script's as given."""
+    own = [f for f in frames if f["file"].startswith(work + "/") or not f["file"].startswith("/")]
+    return own[-1] if work and own else frames[-1]
 
 
 def _start(lines: list[str]) -> int | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from runyard.record import jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
-from runyard.runner import ending, environment, launch, workfolder
+from runyard.runner import ending, environment, launch, said, workfolder
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -27,13 +26,13 @@ def main(arguments: list[str]) -> int:
     ownership = owner.Ownership(int(arguments[1]))
     # The lock must not leak into the script: it would look alive for as long as any child lives.
     os.set_inheritable(ownership.fd, False)
-    owner.sign(ownership, owner.identity())
     log = EventLog(run)
     try:
+        owner.sign(ownership, owner.identity())
         end = _run(run, log, ownership)
     except Exception as error:
         end = ending.runner_failed(error)
-        print(end.error, file=sys.stderr, flush=True)
+        said.say(end.error)
     ending.write(log, end)
     return 0
 
@@ -44,11 +43,14 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     supervisor = Supervisor(run, Requests(run), grace_s=spec["grace_period_s"])
     prefix = environment.reuse(run, spec)
     if prefix is None:
-        log.status(Status.PREPARING, environment=spec["environment"]["name"])
+        said.status(log, Status.PREPARING, environment=spec["environment"]["name"])
         built = environment.build(run, spec["environment"], supervisor, ownership)
         if isinstance(built, ending.End):
             return built
         prefix = built
+    asked = supervisor.asked_to_end()  # a request may have come first
+    if asked is not None:
+        return ending.ended_by_runner(asked)
     workfolder.prepare(run, record)
     return _launch(run, record, prefix, supervisor, log)
 
@@ -64,11 +66,20 @@ def _launch(
     try:
         process = launch.start(run, record, prefix)
     except OSError as error:
+        said.say(f"the script could not be started: {error}")
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
-    log.status(Status.RUNNING, pid=process.pid, runner=os.getpid())
+    said.status(log, Status.RUNNING, pid=process.pid, runner=os.getpid())
     outcome = supervisor.watch(process, limit_s=spec.get("max_run_duration_s"))
     end = ending.classify(run, outcome)
-    log.status(Status.FINALIZING)
-    workfolder.clean(run, record)
-    print(f"ended: {end.reason.value} {outcome}", file=sys.stderr, flush=True)
+    said.status(log, Status.FINALIZING)
+    _tidy(run, record)
+    said.say(f"ended: {end.reason.value} {outcome}")
     return end
+
+
+def _tidy(run: RunDirectory, record: dict[str, Any]) -> None:
+    """Clean the working directory; how the script ended stands, whatever happens here."""
+    try:
+        workfolder.clean(run, record)
+    except Exception as error:
+        said.say(f"work/ was not tidied: {ending.error_detail(error)['traceback']}")

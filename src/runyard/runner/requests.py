@@ -16,23 +16,37 @@ KINDS = ("cancel", "fail", "complete")
 
 
 class Requests:
-    """Looks for requests; cheap when nothing changed."""
+    """Looks for requests; nothing that lies or does not lie there disturbs a run."""
 
     def __init__(self, run: RunDirectory) -> None:
         self._folder = run.requests
-        self._stamp = -1
 
     def poll(self) -> dict[str, Any] | None:
-        """The oldest request to end the run, or None. The stamp saves reading the folder."""
-        stamp = os.stat(self._folder).st_mtime_ns
-        if stamp == self._stamp:
+        """The oldest request to end the run, or None.
+
+        The folder is read each time (10 µs): its time of change counts in steps of some
+        milliseconds, and a request that came in the same step as the last look would be missed.
+        """
+        try:
+            names = os.listdir(self._folder)
+        except OSError:  # the script has removed it
             return None
-        self._stamp = stamp
-        names = [name for name in os.listdir(self._folder) if name.endswith(".json")]
-        found = [jsonl.read_json(os.path.join(self._folder, name)) for name in names]
-        found = [request for request in found if request.get("request") in KINDS]
+        found = [self._read(name) for name in names if _kind(name)]
         return min(found, key=_time, default=None)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            body = jsonl.read_json(os.path.join(self._folder, name))
+        except (OSError, ValueError):  # left on a full disk: the name says enough
+            body = {}
+        return {**body, "request": _kind(name)}
+
+
+def _kind(name: str) -> str | None:
+    kind = name.partition("-")[0]
+    return kind if kind in KINDS and name.endswith(".json") else None
 
 
 def _time(request: dict[str, Any]) -> float:
-    return float(request.get("t", 0.0))
+    moment = request.get("t")
+    return float(moment) if isinstance(moment, (int, float)) else 0.0

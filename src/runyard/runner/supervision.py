@@ -61,14 +61,22 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
+    def asked_to_end(self) -> Outcome | None:
+        """Why nothing should be started any more; None when all is well."""
+        outcome = Outcome()
+        outcome.cause = self._cause(None, outcome)
+        return None if outcome.cause is None else outcome
+
     def watch(self, process: Process, limit_s: float | None = None) -> Outcome:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
         outcome = Outcome()
         begun = time.monotonic()
         kills = memory.oom_kills()
-        subreaper.become()
-        self._wait(process, None if limit_s is None else begun + limit_s, outcome)
-        self._end_tree(process, outcome)
+        try:
+            subreaper.become()
+            self._wait(process, None if limit_s is None else begun + limit_s, outcome)
+        finally:  # also when this runner fails: nobody else would end the script
+            self._end_tree(process, outcome)
         outcome.code = process.wait()
         outcome.out_of_memory = memory.oom_kills() > kills
         outcome.seconds = time.monotonic() - begun
@@ -104,7 +112,8 @@ class Supervisor:
         outcome.killed = processes.end(
             lambda: processes.descendants_of_run(os.getpid(), self._run.path),
             grace_s,
-            reap=lambda: _reap_orphans(process.pid),
+            near=lambda: processes.children_of_run(os.getpid(), self._run.path),
+            reap=lambda: _reap(process),
         )
 
     def _on_sigterm(self, *_: object) -> None:
@@ -136,6 +145,12 @@ def _patience_ms(deadline: float | None) -> int:
     if deadline is not None:
         wait_s = min(wait_s, max(0.0, deadline - time.monotonic()))
     return int(wait_s * 1000) + 1
+
+
+def _reap(process: Process) -> None:
+    """Collect the process and all orphans that have ended."""
+    process.poll()
+    _reap_orphans(process.pid)
 
 
 def _reap_orphans(main_pid: int) -> None:

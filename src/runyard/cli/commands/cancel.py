@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from runyard.cli import ending, facts, opening, output, run_names, summary
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.history.run import Run
 
 
 @click.command("cancel", cls=Command)
@@ -22,6 +24,19 @@ def command(runs: tuple[str, ...], no_wait: bool, as_json: bool) -> None:
     runyard cancel last
     runyard cancel @1 @2 --no-wait
     """
-    from runyard.cli import cancelling
-
-    cancelling.cancel(runs, wait=not no_wait, as_json=as_json)
+    workspace = opening.existing()
+    # All names are looked up before anything is ended.
+    named = {run.path: run for run in (run_names.resolve(workspace, name) for name in runs)}
+    going = [run for run in named.values() if not facts.read(run).status.ended]
+    for run in going:
+        Run(run).cancel()
+    if not no_wait:
+        for run in going:
+            Run(run).wait_for_completion(raise_on_error=False)
+    found = [facts.read(run) for run in named.values()]
+    if as_json:
+        output.to_json([summary.in_short(item) for item in found])
+        return
+    for item in found:
+        already = "" if item.run in going else ", it had ended before"
+        output.text(f"{item.run.id}: {ending.coloured(item.status.value)}{already}")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import click
 
+from runyard.cli import doctor, output
+from runyard.cli.doctor.finding import Finding
 from runyard.cli.settings import Command, json_option
+
+_COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
 @click.command("doctor", cls=Command)
@@ -20,9 +24,19 @@ def command(ctx: click.Context, /, as_json: bool) -> None:
     runyard doctor
     runyard doctor --json
     """
-    from runyard.cli import doctor
-
     findings = doctor.examine()
-    doctor.report(findings, as_json)
+    if as_json:
+        output.to_json([finding._asdict() for finding in findings])
+    else:
+        _show(findings)
     if any(finding.level == "error" for finding in findings):
         ctx.exit(1)
+
+
+def _show(findings: list[Finding]) -> None:
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        level = click.style(f"{finding.level:<7}", fg=_COLOURS[finding.level])
+        output.text(f"{level}  {finding.name:<{width}}  {finding.text}")
+        if finding.advice:
+            output.text(f"{'':9}{'':<{width}}  → {finding.advice}")

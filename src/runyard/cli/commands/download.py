@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Sequence
+
 import click
 
+from runyard.cli import facts, output
+from runyard.cli.nearest import did_you_mean
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.errors import UserErrorException
+from runyard.record import files
+from runyard.record.layout import RunDirectory
 
 
 @click.command("download", cls=Command)
@@ -33,8 +42,64 @@ def command(  # noqa: PLR0917
     runyard download last outputs/model.pkl -o here
     runyard download last --prefix logs/
     """
-    from runyard.cli import finding, run_files
+    found = facts.named(run).run
+    chosen = _copyable(found, _choose(found, names, prefix))
+    targets = {name: os.path.join(folder or found.id, name) for name in chosen}
+    _refuse_to_replace([] if overwrite else list(targets.values()))
+    for name, path in targets.items():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        shutil.copyfile(files.path_of(found, name), path)
+    if as_json:
+        output.to_json([{"name": n, "path": os.path.abspath(p)} for n, p in targets.items()])
+        return
+    for path in targets.values():
+        output.text(path)
 
-    found = finding.run_facts(run).run
-    chosen = run_files.choose(found, names, prefix)
-    run_files.download(found, chosen, folder or found.id, overwrite=overwrite, as_json=as_json)
+
+def _choose(run: RunDirectory, names: Sequence[str], prefix: str | None) -> list[str]:
+    """The files that are meant. Raises UserErrorException for a name that fits none."""
+    known = files.names(run)
+    if not names:
+        chosen = [name for name in known if name.startswith(prefix or "")]
+        if not chosen:
+            raise UserErrorException(
+                f"run {run.id} has no file whose name begins with {prefix!r}; "
+                f"see: runyard files {run.id}"
+            )
+        return chosen
+    if prefix is not None:
+        names = [prefix.rstrip("/") + "/" + name for name in names]
+    found = dict.fromkeys(file for name in names for file in _fitting(run, name, known))
+    return list(found)
+
+
+def _fitting(run: RunDirectory, name: str, known: list[str]) -> list[str]:
+    if name in known:
+        return [name]
+    below = [file for file in known if file.startswith(name.rstrip("/") + "/")]
+    if below:
+        return below
+    hint = did_you_mean(name, known)
+    raise UserErrorException(
+        f"run {run.id} has no file {name!r}; {hint}To see all: runyard files {run.id}"
+    )
+
+
+def _copyable(run: RunDirectory, names: Sequence[str]) -> list[str]:
+    """Without links that lead nowhere and pipes, which are named on stderr."""
+    found = []
+    for name in names:
+        if os.path.isfile(files.path_of(run, name)):
+            found.append(name)
+        else:
+            output.warning(f"left out, it is no file that can be copied: {name}")
+    return found
+
+
+def _refuse_to_replace(paths: Sequence[str]) -> None:
+    there = [path for path in paths if os.path.lexists(path)]
+    if there:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise UserErrorException(
+            f"{there[0]!r}{more} is there already; give another folder with -o, or --overwrite"
+        )

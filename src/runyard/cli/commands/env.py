@@ -55,9 +55,9 @@ def lock_command(run: str, as_json: bool) -> None:
     runyard env lock last > requirements.lock
     runyard submit -r requirements.lock train.py
     """
-    from runyard.cli import environment_lock, finding
+    from runyard.cli import environment_lock, facts
 
-    environment_lock.show(finding.run_facts(run).run, as_json)
+    environment_lock.show(facts.named(run).run, as_json)
 
 
 @command.command("build", cls=Command)

@@ -8,6 +8,8 @@ import click
 
 from runyard.cli import output, settings
 from runyard.cli.settings import Command, json_option
+from runyard.history import workspace_folder as folder
+from runyard.history.workspace import Workspace
 
 
 @click.command("init", cls=Command)
@@ -24,9 +26,6 @@ def command(name: str | None, path: str | None, as_json: bool) -> None:
     runyard init
     runyard init digits --path ~/projects/digits
     """
-    from runyard.history import workspace_folder as folder
-    from runyard.history.workspace import Workspace
-
     place = Path(path or settings.current().workspace or ".").expanduser().absolute()
     directory = folder.folder_at(place)
     there = folder.is_workspace(directory)

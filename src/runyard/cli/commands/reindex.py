@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from runyard.cli import formats, opening, output
 from runyard.cli.settings import Command, json_option
+from runyard.history.index import reindex
 
 
 @click.command("reindex", cls=Command)
@@ -18,9 +20,6 @@ def command(as_json: bool) -> None:
     \b
     runyard reindex
     """
-    from runyard.cli import formats, opening, output
-    from runyard.history.index import reindex
-
     directory = opening.existing_directory()
     number = reindex(directory)
     if as_json:

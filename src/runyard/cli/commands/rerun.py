@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from runyard.cli import facts, launching, request
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.config.resubmission import resubmit
 
 
 @click.command("rerun", cls=Command)
@@ -32,9 +34,6 @@ def command(
     runyard rerun last
     runyard rerun --follow digits_1767225600_1a2b3c4d
     """
-    from runyard.cli import finding, launching, request
-    from runyard.config.resubmission import resubmit
-
-    old = finding.run_facts(run)
+    old = facts.named(run)
     new = resubmit(old.run, request.variables(env))
     launching.after_start(ctx, new, follow, as_json)

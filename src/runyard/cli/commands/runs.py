@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from runyard.cli import formats, opening, output, table
+from runyard.cli.ending import STATUS_COLOURS
 from runyard.cli.settings import Command, json_option
+from runyard.cli.summary import time_text
+from runyard.cli.table import Column
+from runyard.history.index import Query, experiment_names, has_all
 from runyard.record.states import Status
 
 if TYPE_CHECKING:
-    from runyard.cli.run_list import Filter
+    from runyard.history.entry import Entry
+    from runyard.history.workspace import Workspace
+
 
 _STATUSES = [*(status.value for status in Status), "Damaged"]
+_COLUMNS = (
+    Column("run"),
+    Column("status", colours=STATUS_COLOURS),
+    Column("reason", shrink=True, drop=3),
+    Column("created", drop=5),
+    Column("duration", right=True, drop=2),
+    Column("experiment", shrink=True, drop=4),
+    Column("name and tags", shrink=True, drop=1),
+)
 
 
 @click.command("runs", cls=Command)
@@ -52,12 +70,86 @@ def command(  # noqa: PLR0917
     runyard runs -e digits --status failed
     runyard runs --tag stage=final --all --json
     """
-    from runyard.cli import opening, run_list
-
-    wanted: Filter = run_list.Filter(experiment, status, tag, None if everything else limit)
     workspace = opening.existing()
-    entries = run_list.select(workspace, wanted, children=everything)
+    at_most = None if everything else limit
+    entries = _select(workspace, experiment, status, tag, at_most)
+    now = time.time()
     if as_json:
-        run_list.print_json(workspace, entries)
-    else:
-        run_list.print_table(workspace, entries, wanted)
+        output.to_json([_object(workspace, entry, now) for entry in entries])
+        return
+    if not entries:
+        output.notice(_nothing(workspace, experiment))
+        return
+    table.show(_COLUMNS, [_row(entry, now) for entry in entries])
+    if len(entries) == at_most:
+        output.notice(f"the newest {at_most}; -n N for more, --all for all")
+
+
+def _select(
+    workspace: Workspace,
+    experiment: str | None,
+    status: str | None,
+    tags: tuple[str, ...],
+    limit: int | None,
+) -> list[Entry]:
+    """The runs that match, newest first; without a limit runs of runs too."""
+    names = [text for text in tags if "=" not in text]
+    query = Query(
+        experiment=experiment,
+        status=status,
+        tags=dict(text.split("=", 1) for text in tags if "=" in text) or None,
+        include_children=limit is None,
+        limit=None if names else limit,
+    )
+    entries = workspace.select(query)
+    return [*islice((e for e in entries if all(has_all(e.tags, name) for name in names)), limit)]
+
+
+def _object(workspace: Workspace, entry: Entry, now: float) -> dict[str, Any]:
+    return {
+        "run_id": entry.id,
+        "experiment": entry.experiment,
+        "display_name": entry.display_name,
+        "directory": workspace.directory.run(entry.experiment, entry.id).path,
+        "status": entry.status,
+        "reason": entry.reason,
+        "created": time_text(entry.created),
+        "started": time_text(entry.started),
+        "ended": time_text(entry.ended),
+        "duration_s": _seconds(entry, now),
+        "type": entry.type,
+        "parent": entry.parent,
+        "target": entry.target,
+        "tags": entry.tags,
+        "properties": entry.properties,
+    }
+
+
+def _row(entry: Entry, now: float) -> list[str]:
+    seconds = _seconds(entry, now)
+    tags = [f"{key}={value}" if value else key for key, value in entry.tags.items()]
+    return [
+        entry.id,
+        entry.status,
+        "" if entry.reason in (None, "completed", "cancelled") else str(entry.reason),
+        formats.age(now - entry.created),
+        "" if seconds is None else formats.duration(seconds),
+        entry.experiment,
+        "  ".join([*([entry.display_name] if entry.display_name else []), *tags]),
+    ]
+
+
+def _seconds(entry: Entry, now: float) -> float | None:
+    if entry.started is None:
+        return None
+    return max(0.0, (entry.ended or now) - entry.started)
+
+
+def _nothing(workspace: Workspace, experiment: str | None) -> str:
+    experiments = experiment_names(workspace.directory)
+    if not experiments:
+        return f"no runs yet in {workspace.path}; start one: runyard submit -f train.py"
+    if experiment is not None and experiment not in experiments:
+        known = ", ".join(experiments)
+        return f"there is no experiment {experiment!r}; there are: {known}"
+    return "no run matches"

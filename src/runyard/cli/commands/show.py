@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
+from runyard.cli import ending, facts, formats, output, summary, table
+from runyard.cli.facts import Facts, command_line
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.record import files
+
+_FILES_SHOWN = 8
+_LOG_LINES = 10
+
+Rows = list[tuple[str, object]]
 
 
 @click.command("show", cls=Command)
@@ -21,14 +33,122 @@ def command(run: str, as_json: bool) -> None:
     runyard show last
     runyard show last --json | jq -r .error.message
     """
-    from runyard.cli import finding
-
-    found = finding.run_facts(run)
+    found = facts.named(run)
     if as_json:
-        from runyard.cli import output, summary
-
         output.to_json(summary.of_run(found))
         return
-    from runyard.cli import run_view
+    _show(found)
 
-    run_view.show(found)
+
+def _show(found: Facts) -> None:
+    """Print it to stdout."""
+    rows = [
+        *_identity(found),
+        *_times(found),
+        *_job(found),
+        *_source(found),
+        *_environment(found),
+        *_notes(found),
+        *_files(found),
+        ("folder", found.run.path),
+        ("next", "\n".join(line for line in ending.next_commands(found) if " show " not in line)),
+    ]
+    table.show_pairs([row for row in rows if row[1] not in ("", None)])
+
+
+def _identity(found: Facts) -> Rows:
+    reason = ending.reason_text(found)
+    status = ending.coloured(found.status.value)
+    problem = ending.error_lines(found)
+    return [
+        ("run", found.run.id),
+        ("name", output.one_line(found.notes.display_name or "")),
+        ("experiment", found.run.experiment),
+        ("parent", found.record.get("parent")),
+        ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
+        ("error", "\n".join(problem)),
+        ("log ends", "\n".join(_last_log_lines(found)) if problem else ""),
+    ]
+
+
+def _last_log_lines(found: Facts) -> list[str]:
+    from runyard.history import failure
+
+    run = found.run
+    lines = failure.last_lines(run.std_log if found.state.started else run.environment_log)
+    return [output.one_line(line) for line in lines[-_LOG_LINES:]]
+
+
+def _times(found: Facts) -> Rows:
+    now = time.time()
+    seconds = found.seconds(now)
+    created = float(found.record.get("created") or 0.0)
+    started, ended = found.state.started, found.state.ended
+    return [
+        ("created", f"{formats.moment(created)}, {formats.age(now - created)}"),
+        ("started", "" if started is None else formats.moment(started)),
+        ("ended", "" if ended is None else formats.moment(ended)),
+        ("duration", "" if seconds is None else formats.duration(seconds)),
+    ]
+
+
+def _job(found: Facts) -> Rows:
+    spec = found.spec
+    limit = spec.get("max_run_duration_s")
+    return [
+        ("command", output.one_line(command_line(spec)) if spec else ""),
+        ("variables", _lines(found.variables)),
+        ("target", spec.get("target")),
+        ("time limit", "" if limit is None else formats.duration(limit)),
+    ]
+
+
+def _source(found: Facts) -> Rows:
+    return [
+        ("source", found.spec.get("source_directory")),
+        ("snapshot", found.record.get("snapshot")),
+        ("git", _git(found.record.get("git") or {})),
+    ]
+
+
+def _git(described: Mapping[str, Any]) -> str:
+    known = {key.rpartition(".")[2]: value for key, value in described.items()}
+    dirty = "with changes" if str(known.get("dirty")) == "True" else ""
+    parts = [known.get("repository_uri"), known.get("branch"), known.get("commit"), dirty]
+    return "  ".join(str(part) for part in parts if part)
+
+
+def _environment(found: Facts) -> Rows:
+    environment = found.environment
+    if not environment:
+        return []
+    key = environment.get("key")
+    parts = [
+        str(environment.get("kind") or "").replace("_", "-"),
+        f"Python {environment['python_version']}" if environment.get("python_version") else "",
+        f"key {key}" if key else "",
+    ]
+    return [
+        ("environment", ", ".join(part for part in parts if part)),
+        ("packages", "\n".join(environment.get("requirements") or ())),
+        ("python", environment.get("python") or environment.get("interpreter")),
+    ]
+
+
+def _notes(found: Facts) -> Rows:
+    return [
+        ("tags", _lines(found.notes.tags)),
+        ("children", "\n".join(found.notes.children)),
+    ]
+
+
+def _lines(values: Mapping[str, object]) -> str:
+    return "\n".join(output.one_line(f"{key}={value}") for key, value in values.items())
+
+
+def _files(found: Facts) -> Rows:
+    names = files.names(found.run)
+    shown = [output.one_line(name) for name in names[:_FILES_SHOWN]]
+    if len(names) > len(shown):
+        shown.append(f"… and {len(names) - len(shown)} more: runyard files {found.run.id}")
+    return [("files", "\n".join(shown))]

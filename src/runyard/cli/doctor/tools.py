@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from runyard.cli import formats
-from runyard.cli.health import Finding, error, ok, warning
+from runyard.cli.doctor.finding import Finding, error, ok, warning
 from runyard.environments import cache, interpreters, uv_program
 
 _TIME_LIMIT_S = 10.0

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 
 from runyard.cli import formats, opening
-from runyard.cli.health import Finding, error, ok, warning
+from runyard.cli.doctor.finding import Finding, error, ok, warning
 from runyard.environments import cache
 from runyard.errors import RunyardError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runyard.cli import formats, opening
-from runyard.cli.health import Finding, error, ok, warning
-from runyard.cli.tool_checks import why_not_writable
+from runyard.cli.doctor.finding import Finding, error, ok, warning
+from runyard.cli.doctor.tools import why_not_writable
 from runyard.errors import RunyardError
 from runyard.history import workspace_folder as folder
 from runyard.history.entry import DAMAGED
