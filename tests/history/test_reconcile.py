@@ -185,6 +185,24 @@ def test_a_living_script_that_lost_its_lock_is_not_ended(workspace: WorkspaceDir
     assert state_of(run).status is Status.RUNNING
 
 
+@pytest.mark.parametrize("line", ['{"t":1,"status":"Comp\0\0', '{"t":1,"status":"Finished"}'])
+def test_no_end_is_written_after_a_damaged_event(workspace: WorkspaceDirectory, line: str) -> None:
+    target = fake(TargetState.GONE)
+    for run in (make_run(workspace), make_run(workspace, target="fake")):
+        note_status(run, Status.RUNNING)
+        with open(run.events, "a") as stream:
+            stream.write(line + "\n")
+        before = Path(run.events).read_bytes()
+        sign_and_let_go(run, pid=1 << 30)
+        with pytest.warns(UserWarning, match=r"shown as NotResponding: .*events.jsonl"):
+            assert not reconcile_run(run)
+        assert reconcile([run]) == {run.path}  # and no second warning
+        assert Path(run.events).read_bytes() == before
+        with open(run.events, "w"):
+            pass
+    assert target.reaped == []
+
+
 def test_an_end_written_meanwhile_is_kept(workspace: WorkspaceDirectory) -> None:
     run = make_run(workspace, target="fake")
 

@@ -195,6 +195,15 @@ def test_from_config_makes_a_default_and_says_so(
     assert capsys.readouterr().err == ""
 
 
+def test_from_config_of_a_path_that_is_not_there(project: Path) -> None:
+    Workspace.create("my-ws", path=project)
+    for path in (project / "nosuch.json", "nosuch.json"):
+        with pytest.raises(
+            UserErrorException, match=r"there is no file or folder '/.*nosuch\.json'"
+        ):
+            Workspace.from_config(path)
+
+
 def test_from_config_of_a_path_with_nothing(project: Path) -> None:
     with pytest.raises(UserErrorException) as caught:
         Workspace.from_config(path=str(project))

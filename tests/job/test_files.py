@@ -87,7 +87,8 @@ def test_download_file(run: Run) -> None:
     run.download_file("outputs/sub/b")
     run.download_file("outputs/sub/b", "folder")
     run.download_file("outputs/a", "new/folder/name")
-    assert found() == ["b", "folder/b", "new/folder/name"]
+    run.download_file("outputs/a", "none/yet/")
+    assert found() == ["b", "folder/b", "new/folder/name", "none/yet/a"]
     with pytest.raises(UserErrorException) as caught:
         run.download_file("outputs/c")
     assert str(caught.value) == (

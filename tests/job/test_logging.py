@@ -137,6 +137,23 @@ def test_images_are_known_by_their_content(interactive_run: Run, kind: str) -> N
     assert interactive_run.get_file_names() == ["plots/a"]
 
 
+def test_a_metric_has_a_name(interactive_run: Run) -> None:
+    for name in ("", None):
+        for call in (
+            lambda name=name: interactive_run.log(name, 1),
+            lambda name=name: interactive_run.log_list(name, [1]),
+            lambda name=name: interactive_run.log_row(name, a=1),
+            lambda name=name: interactive_run.log_table(name, {"a": [1]}),
+            lambda name=name: interactive_run.log_image(name, path="nosuch.png"),
+            lambda name=name: interactive_run.log_residuals(name, "{}"),
+        ):
+            with pytest.raises(UserErrorException, match="is no name of a metric"):
+                call()
+    interactive_run.log("two\nlines", 1)
+    interactive_run.log_list("two\nlines of it", [1, 2])
+    assert interactive_run.get_metrics() == {"two\nlines": 1, "two\nlines of it": [1, 2]}
+
+
 def test_an_image_is_exactly_one_of_path_and_plot(interactive_run: Run) -> None:
     Path("text.png").write_text("no image")
     with pytest.raises(UserErrorException, match="exactly one of path and plot"):
@@ -145,6 +162,10 @@ def test_an_image_is_exactly_one_of_path_and_plot(interactive_run: Run) -> None:
         interactive_run.log_image("a", path="text.png", plot=object())
     with pytest.raises(UserErrorException, match=r"'text.png' is not an image file \(png, jpeg"):
         interactive_run.log_image("a", path="text.png")
+    with pytest.raises(UserErrorException, match=r"'nosuch.png' does not exist"):
+        interactive_run.log_image("a", path="nosuch.png")
+    with pytest.raises(UserErrorException, match=r"'\.' is a folder"):
+        interactive_run.log_image("a", path=".")
     with pytest.raises(UserErrorException, match="plot needs a savefig method"):
         interactive_run.log_image("a", plot=object())
 
@@ -199,7 +220,7 @@ def test_json_artifacts(interactive_run: Run, method: str, as_text: bool) -> Non
         getattr(interactive_run, method)("bad", {"a": object()})
 
 
-@pytest.mark.parametrize("name", ["../../x", "a\nb", "", "/", "..", "x" * 400, "ü:*?"])
+@pytest.mark.parametrize("name", ["../../x", "a\nb", " ", "/", "..", "x" * 400, "ü:*?"])
 def test_artifacts_with_odd_names_stay_inside_the_run(interactive_run: Run, name: str) -> None:
     interactive_run.log_residuals(name, {"a": 1})
     assert interactive_run.get_metrics(populate=True) == {name: {"a": 1}}

@@ -198,14 +198,19 @@ def end_lost(
 ) -> bool:
     """Take the lock and write the end; True also when somebody else is alive or was faster.
 
-    What ``target.reap`` raises is raised: then the run has not ended.
+    What ``target.reap`` raises is raised: then the run has not ended. False for a run with a
+    damaged event: that may be its end, so none is added to it.
     """
     ownership = owner.take(run.lock)
     if ownership is None:
         return True
     try:
-        if read_state(run).status.ended:
+        problems: list[str] = []
+        if read_state(run, problems).status.ended:
             return True
+        if problems:
+            _warn_of_damage(run, problems[0])
+            return False
         if target is not None:
             target.reap(run)
         _write_end(run, reason, message)
@@ -228,6 +233,17 @@ def _warn_once(name: str, error: Exception) -> None:
         f"compute target {name!r} did not say how its runs are; they are shown as NotResponding: "
         f"{type(error).__name__}: {error}"
     )
+    _warn(text)
+
+
+def _warn_of_damage(run: RunDirectory, problem: str) -> None:
+    _warn(
+        f"run {run.id} has no runner, and whether it ended cannot be read; it is shown as "
+        f"NotResponding: {problem}. Put a copy of its files back, or remove its folder {run.path}"
+    )
+
+
+def _warn(text: str) -> None:
     if text not in _warned:
         _warned.add(text)
         warnings.warn(text, stacklevel=2)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from runyard.errors import ActivityFailedException, ExperimentExecutionException
@@ -15,7 +15,7 @@ from runyard.history import failure
 from runyard.job.status_methods import refuse_to_wait_for_itself
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
-from runyard.record.states import Status
+from runyard.record.states import Reason, Status
 
 if TYPE_CHECKING:
     from runyard.history.run import Run
@@ -113,7 +113,9 @@ class Waiter:
         details: dict[str, Any] = self._run.get_details()
         if raise_on_error and details["status"] == Status.FAILED.value:
             error = details["error"]
-            text = failure.message(self._directory, error)
+            # What was just printed is not repeated.
+            seen = show_output and _was_followed(error["error"])
+            text = (failure.summary if seen else failure.message)(self._directory, error)
             raise ActivityFailedException(text, error_details=error)
         return details
 
@@ -187,6 +189,11 @@ class Waiter:
         for line in lines:
             _print(self._stdout, line + "\n")
         self._stdout.flush()
+
+
+def _was_followed(error: Mapping[str, Any]) -> bool:
+    """Whether the log the cause is in is one of those that are printed as they grow."""
+    return error.get("reason") != Reason.LAUNCH_FAILED.value and not error.get("rank")
 
 
 def _is_prepared(state: State) -> bool:

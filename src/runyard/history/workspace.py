@@ -154,13 +154,19 @@ class Workspace(WorkspaceDetails):
         A ``config.json`` of SDK v1 found first (in ``.azureml``, ``aml_config`` or plain) names
         it: it is opened, or made, beside that file. Without ``path``, RUNYARD_WORKSPACE wins,
         and where nothing is found a workspace is made in the current folder; a notice says so.
-        Raises UserErrorException when nothing is found from a ``path`` that was given.
+        Raises UserErrorException when a ``path`` that was given does not exist, or nothing is
+        found from there.
         """
         if path is None:
             named = search.from_variable()
             if named is not None:
                 return Workspace.at(named)
         start = Path.cwd() if path is None else Path(path).expanduser().absolute()
+        if path is not None and not start.exists():
+            raise UserErrorException(
+                f"there is no file or folder {str(start)!r}; give the path of a config.json, or a "
+                "folder to begin the search in"
+            )
         found = _of_file(start) if start.is_file() else search.search(start, _file_name)
         if isinstance(found, search.Config):
             return Workspace.at(search.open_config(found))

@@ -104,14 +104,14 @@ class FileMethods(RunBase):
     ) -> None:
         """Copy a file of the run to ``output_file_path``, by default its last part here.
 
-        An existing folder gets the file put inside. Raises UserErrorException when the run has
-        no such file.
+        A folder gets the file put inside: one that exists, or a path that ends in '/'. Raises
+        UserErrorException when the run has no such file.
         """
         source = self._file_path(name)
         if not os.path.isfile(source):
             raise missing_file(self, name)
         target = os.path.basename(name) if output_file_path is None else output_file_path
-        if os.path.isdir(target):
+        if os.path.isdir(target) or os.fspath(target).endswith("/"):
             target = os.path.join(target, os.path.basename(name))
         copy_file(source, target)
 

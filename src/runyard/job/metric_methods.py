@@ -28,8 +28,10 @@ class MetricMethods(RunBase):
 
         ``value``: float, int, str, bool, None or a scalar of an array library; other types are
         stored as their ``repr``, with a warning. Raises UserErrorException for lists, ranges and
-        generators (use `log_list`) and for ints over 64 bytes.
+        generators (use `log_list`), for ints over 64 bytes and for an empty name.
         """
+        if not name:
+            values.refuse_name(name)
         if type(value) not in _PLAIN:
             value = values.scalar(name, value)
         if step is not None:
@@ -42,16 +44,22 @@ class MetricMethods(RunBase):
 
         Raises UserErrorException for what is not iterable and for elements that are no scalars.
         """
+        if not name:
+            values.refuse_name(name)
         found = values.elements(name, value)
         if found:
             self._write_metric().other(LIST, name, found, description)
 
     def log_row(self, name: str, description: "Optional[str]" = None, **kwargs: "Any") -> None:
         """Log one row, a scalar for each column. Raises UserErrorException for lists."""
+        if not name:
+            values.refuse_name(name)
         self._write_metric().other(ROW, name, values.row(name, kwargs), description)
 
     def log_table(self, name: str, value: "Mapping[str, Any]", description: str = "") -> None:
         """Log columns of equal length. Raises UserErrorException when they are not."""
+        if not name:
+            values.refuse_name(name)
         self._write_metric().other(TABLE, name, values.table(name, value), description)
 
     def log_image(
@@ -66,6 +74,8 @@ class MetricMethods(RunBase):
         Exactly one of the two, else UserErrorException, as for a file that is no image. A plot is
         stored as ``<name>_<unix time>.png``, a file under the path given.
         """
+        if not name:
+            values.refuse_name(name)
         if (path is None) == (plot is None):
             raise UserErrorException(
                 "metric {!r}: log_image takes exactly one of path and plot".format(name)
@@ -129,6 +139,8 @@ class MetricMethods(RunBase):
         raise NotImplementedError
 
     def _log_json(self, kind: str, name: str, value: "Any", description: str) -> None:
+        if not name:
+            values.refuse_name(name)
         assert kind in ARTIFACTS
         if isinstance(value, str):
             try:
@@ -166,7 +178,13 @@ class MetricMethods(RunBase):
         from runyard.job import images
 
         path = os.fspath(path)
-        if not os.path.isfile(path) or images.kind_of(path) is None:
+        if not os.path.isfile(path):
+            raise UserErrorException(
+                "metric {!r}: {!r} {}".format(
+                    name, path, "is a folder" if os.path.isdir(path) else "does not exist"
+                )
+            )
+        if images.kind_of(path) is None:
             raise UserErrorException(
                 "metric {!r}: {!r} is not an image file ({} are known)".format(
                     name, path, ", ".join(images.KINDS)

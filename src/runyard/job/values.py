@@ -16,6 +16,11 @@ _MAX_INT_BYTES = 64
 _GENERATOR = type(_ for _ in ())
 
 
+def refuse_name(name: "Any") -> None:
+    """Raise UserErrorException for a metric whose name is empty."""
+    raise UserErrorException("{!r} is no name of a metric; give one such as 'loss'".format(name))
+
+
 def texts(values: "Optional[Mapping[Any, Any]]") -> "Dict[str, str]":
     """Tags or properties as text; None becomes ''."""
     return {str(k): "" if v is None else str(v) for k, v in (values or {}).items()}
