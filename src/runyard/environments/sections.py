@@ -37,14 +37,22 @@ class PythonSection(Section):
     ``user_managed_dependencies`` (bool, False): use ``interpreter_path`` as it is and install
     nothing. ``interpreter_path`` (str, 'python'): a name on PATH or a path; the default means
     the interpreter that submits. ``conda_dependencies`` (CondaDependencies): what to install.
+    ``conda_backend`` (None): 'pip' installs conda packages by their names on the package index,
+    'conda' from their channels; None: as the variable RUNYARD_CONDA_BACKEND says, else 'conda'.
     """
 
-    _names = ("user_managed_dependencies", "interpreter_path", "conda_dependencies")
+    _names = (
+        "user_managed_dependencies",
+        "interpreter_path",
+        "conda_dependencies",
+        "conda_backend",
+    )
 
     def __init__(self) -> None:
         self.user_managed_dependencies = False
         self.interpreter_path = "python"
         self.conda_dependencies = CondaDependencies()
+        self.conda_backend: str | None = None
 
 
 class DockerSection(Section):
