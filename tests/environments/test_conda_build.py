@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from runyard import Estimator, Experiment, Workspace
 from runyard.environments import Environment, EnvironmentSpec, cache, resolve
 from tests.conda_channel import MINOR, VERSION, CondaChannel, Program
 from tests.wheelhouse import GatedProject, Wheelhouse, Worker
@@ -397,3 +398,32 @@ def test_a_file_size_limit_is_a_full_disk(
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert worker.result(1)["error"]["type"] == "disk_full", worker.log
     assert _leftovers() == []
+
+
+def test_an_estimator_with_a_conda_file_runs_in_it(
+    channel: CondaChannel, wheelhouse: Wheelhouse, tmp_path: Path
+) -> None:
+    wheelhouse.add("base")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "conda.yml").write_text(
+        f"channels: [{channel.url}]\ndependencies: [tool, hello=1.0, {{pip: [base]}}]\n"
+        "variables: {FROM_FILE: yes-it-is}\n"
+    )
+    (project / "train.py").write_text(
+        "import base, hello, os, subprocess, sys\n"
+        "print(hello.version, base.version, os.environ['FROM_FILE'])\n"
+        "print(subprocess.check_output(['tool']).decode().strip())\n"
+        "assert os.environ['CONDA_PREFIX'] == sys.prefix\n"
+    )
+    workspace = Workspace.create("demo", path=str(tmp_path / "workspace"))
+    estimator = Estimator(
+        str(project), entry_script="train.py", conda_dependencies_file="conda.yml"
+    )
+    run = Experiment(workspace, "conda").submit(estimator)
+    run.wait_for_completion()
+    written = Path(run.directory.environment_json)
+    prefix = json.loads(written.read_text())["prefix"]
+    log = (written.parent / "user_logs" / "std_log.txt").read_text()
+    assert log == f"1.0 1.0 yes-it-is\ntool of {prefix}\n"
+    assert run.get_status() == "Completed"

@@ -80,7 +80,7 @@ def _line(package: str, names: dict[str, str]) -> str | None:
     exact = match["sign"] == "==" or (match["build"] and not match["star"])
     # In conda 'name 1.2' is exactly 1.2, 'name=1.2' is any 1.2.
     exact = exact or (match["sign"].isspace() and not match["star"])
-    return f"{name}=={match['version']}{'' if exact else '.*'}"
+    return f"{name}=={match['version'].rstrip('.')}{'' if exact else '.*'}"
 
 
 def _names() -> dict[str, str]:
