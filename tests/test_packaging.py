@@ -122,6 +122,7 @@ def test_developer_tools_are_not_required_of_users(wheel: zipfile.ZipFile) -> No
         "packaging",
         "pathspec",
         "psutil",
+        "py-rattler",
         "pyyaml",
         "uv",
     ]

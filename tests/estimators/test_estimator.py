@@ -277,10 +277,10 @@ _REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     (
         {"conda_dependencies_file": "c.yml"},
-        TrainingException,
-        "conda_dependencies_file is not built",
+        UserErrorException,
+        "c.yml': this path doesn't exist; conda_dependencies_file='c.yml' should be inside",
     ),
-    ({"conda_dependencies_file_path": "c"}, TrainingException, "conda_dependencies_file is not"),
+    ({"conda_dependencies_file_path": 1}, UserErrorException, "conda_dependencies_file is 1 of"),
     (
         {"inputs": [object()]},
         TrainingException,

@@ -81,7 +81,7 @@ def test_errors_of_submission_are_training_exceptions(project: Path, experiment:
     assert isinstance(caught.value.inner_exception, ExperimentExecutionException)
 
 
-def test_a_conda_package_is_refused_on_submit(project: Path, experiment: Any) -> None:
-    estimator = Estimator(str(project), entry_script="train.py", conda_packages=["cudatoolkit"])
-    with pytest.raises(TrainingException, match="conda_packages holds cudatoolkit"):
+def test_a_malformed_conda_package_is_refused_on_submit(project: Path, experiment: Any) -> None:
+    estimator = Estimator(str(project), entry_script="train.py", conda_packages=["tool >>1"])
+    with pytest.raises(TrainingException, match="conda package 'tool >>1' cannot be read"):
         estimator.submit_to(experiment)

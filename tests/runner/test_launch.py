@@ -50,3 +50,21 @@ def test_the_users_path_comes_behind_the_environments(tmp_path: Path) -> None:
     assert env["PATH"] == "/env/bin:/mine"
     assert env["PYTHONPATH"].endswith("job/path:/lib")
     assert env["PYTHONUNBUFFERED"] == ""
+
+
+def test_a_conda_environment_is_activated(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    environment = {**runs.spec()["environment"], "kind": "conda"}
+    record = {"spec": runs.spec(environment=environment, environment_variables={"A": "1"})}
+    prefix = {
+        "python": "/env/bin/python",
+        "prefix": "/env",
+        "submitter_python": "/x",
+        "variables": {"A": "0", "DATA_OF_TOOL": "/env/share"},
+    }
+    inherited = {"CONDA_PREFIX": "/base", "CONDA_DEFAULT_ENV": "base", "PATH": "/bin"}
+    env = launch.variables(run, record, prefix, inherited)
+    assert env["PATH"] == "/env/bin:/bin"
+    assert (env["CONDA_PREFIX"], env["CONDA_DEFAULT_ENV"]) == ("/env", "/env")
+    assert (env["DATA_OF_TOOL"], env["A"]) == ("/env/share", "1")
+    assert "VIRTUAL_ENV" not in env

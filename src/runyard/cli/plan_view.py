@@ -86,9 +86,12 @@ def _environment(planned: Plan) -> list[tuple[str, object]]:
     if environment.kind == "user_managed":
         return [("environment", "none is built: the interpreter is used as it is"), python]
     state = "built already" if planned.environment_ready else "to be built"
+    if environment.kind == "conda":
+        python = ("channels", ", ".join(environment.channels))
     return [
         ("environment", f"{environment.key}, {state}"),
         python,
+        *_rows("conda packages", list(environment.conda_packages), 0),
         *_rows("packages", list(environment.requirements), 0),
         *_rows("constraints", list(environment.constraints), 0),
         *_rows("pip options", list(environment.options), 0),

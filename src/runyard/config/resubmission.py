@@ -70,7 +70,8 @@ def _spec(
 def _check_kept(old: RunDirectory, snapshot: str, spec: JobSpec) -> None:
     """What the run needs must still be there."""
     interpreter = spec.environment.interpreter
-    if not os.access(interpreter, os.X_OK):
+    # In a conda environment Python is one of the packages: none has to be here.
+    if spec.environment.kind != "conda" and not os.access(interpreter, os.X_OK):
         raise UserErrorException(
             f"the interpreter of run {old.id} is no longer there: {interpreter}; submit the "
             "script again with --python, see: runyard doctor"

@@ -51,17 +51,16 @@ class Build:
         self._spec = spec
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
+        self._python_version = spec.python_version
+        self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
     def run(self) -> dict[str, Any]:
-        """Return the content of RESULT.json.
-
-        A failed or stopped build leaves nothing behind that looks built.
-        """
+        """Return the content of RESULT.json; what failed or was stopped leaves nothing behind."""
         stopped_by_signals()
         started = time.monotonic()
         try:
-            result = self._user_managed() if self._spec.kind == "user_managed" else self._venv()
+            result = self._user_managed() if self._spec.kind == "user_managed" else self._cached()
         except BuildFailure as failure:
             return self._failed(failure)
         except OSError as error:
@@ -76,7 +75,7 @@ class Build:
         print(line, flush=True)
         return line
 
-    # The two kinds
+    # The kinds
 
     def _user_managed(self) -> dict[str, Any]:
         spec = self._spec
@@ -95,7 +94,7 @@ class Build:
         self.say(f"Python {answer.version} with {_packages(len(lock))}; nothing is installed")
         return self._result(answer.prefix, spec.interpreter, answer.version, lock, reused=True)
 
-    def _venv(self) -> dict[str, Any]:
+    def _cached(self) -> dict[str, Any]:
         marker = cache.built(self._spec.key)
         if marker is not None:
             return self._reused(marker)
@@ -113,18 +112,12 @@ class Build:
 
     def _make(self) -> dict[str, Any]:
         started = time.monotonic()
-        settings = self._make_prefix()
-        if self._spec.requirements:
-            self._install(settings)
-        from runyard.environments import installed
-
-        lock = [redact(line, self._secrets) for line in installed.freeze(self._prefix)]
+        lines = self._make_conda() if self._spec.kind == "conda" else self._make_venv()
+        lock = [redact(line, self._secrets) for line in lines]
         seconds = round(time.monotonic() - started, 3)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
         self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._prefix}")
-        return self._result(
-            self._prefix, self._python, self._spec.python_version, lock, reused=False
-        )
+        return self._result(self._prefix, self._python, self._python_version, lock, reused=False)
 
     def _clear_leftovers(self) -> None:
         """Remove what a killed build left, and whatever of it still runs."""
@@ -133,7 +126,28 @@ class Build:
             uv_program.end_others(self._prefix)
             _remove(self._prefix)
 
-    # The steps of uv
+    # The steps
+
+    def _make_venv(self) -> list[str]:
+        from runyard.environments import installed
+
+        self._install(self._make_prefix())
+        return installed.freeze(self._prefix)
+
+    def _make_conda(self) -> list[str]:
+        # Conda's packages first, then pip's; the lock lines of both.
+        from runyard.environments import conda_activation, conda_build, conda_channels, installed
+        from runyard.environments.build_settings import BuildSettings
+
+        settings = BuildSettings(self._spec)
+        self._secrets = settings.secrets | conda_channels.secrets(self._spec.channels, os.environ)
+        made = conda_build.make(self._spec, self._prefix, self.say)
+        self._python_version = made["python_version"]
+        before = frozenset(installed.freeze(self._prefix))
+        self._install(settings)
+        self._more = {"variables": conda_activation.variables(self._prefix, self.say)}
+        own = [line for line in installed.freeze(self._prefix) if line not in before]
+        return [*made["lock"], *own]
 
     def _make_prefix(self) -> BuildSettings:
         interpreter = self._spec.interpreter
@@ -155,6 +169,8 @@ class Build:
 
     def _install(self, settings: BuildSettings) -> None:
         spec = self._spec
+        if not spec.requirements:
+            return
         # Only these options are lines of a file for uv: the others are settings of ours.
         nested = [line for line in spec.options if line.startswith(("--requirement", "--constr"))]
         arguments = ["-r", self._write("requirements.txt", [*nested, *spec.requirements])]
@@ -193,7 +209,11 @@ class Build:
     def _say_plan(self) -> None:
         spec = self._spec
         self.say(f"Building environment {spec.name!r}, key {spec.key}")
-        self.say(f"  Python {spec.python_version} ({spec.interpreter})")
+        if spec.kind == "conda":
+            self.say(f"  channels: {', '.join(spec.channels)}")
+            self.say(f"  conda packages: {', '.join(spec.conda_packages)}")
+        else:
+            self.say(f"  Python {spec.python_version} ({spec.interpreter})")
         self.say(f"  packages: {', '.join(spec.requirements) or 'none'}")
         for name, lines in (("options", spec.options), ("constraints", spec.constraints)):
             if lines:
@@ -206,6 +226,7 @@ class Build:
 
     def _reused(self, marker: dict[str, Any]) -> dict[str, Any]:
         self.say(f"Environment {self._spec.name!r} is ready: {self._prefix}")
+        self._more = {"variables": marker["variables"]} if "variables" in marker else {}
         return self._result(
             self._prefix, marker["python"], marker["python_version"], marker["lock"], reused=True
         )
@@ -216,7 +237,8 @@ class Build:
             "key": self._spec.key,
             "name": self._spec.name,
             "python": self._python,
-            "python_version": self._spec.python_version,
+            "python_version": self._python_version,
+            **self._more,
             "requirements": list(self._spec.requirements),
             "lock": lock,
             "seconds": seconds,
@@ -234,6 +256,7 @@ class Build:
             "python_version": python_version,
             "lock": lock,
             "reused": reused,
+            **self._more,
         }
 
     def _failed(self, failure: BuildFailure) -> dict[str, Any]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
-from runyard.environments import interpreters, pip_settings, requirement_lines
-from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.environments import (
+    conda_planning,
+    conda_translation,
+    interpreters,
+    pip_settings,
+    requirement_lines,
+)
+from runyard.environments.conda_planning import CondaPart
 from runyard.environments.environment import Environment
 from runyard.environments.interpreters import Interpreter
-from runyard.environments.names import package_name
+from runyard.environments.pip_settings import PipSettings
 from runyard.environments.requirement_lines import LocalPath, Requirements
 from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import RunConfigurationException
@@ -18,13 +23,12 @@ from runyard.errors import RunConfigurationException
 # Part of every key: raise it when the same plan is built differently than before.
 _BUILD_FORMAT = 1
 _KEY_DIGITS = 32
-# What uv provides or needs itself; pip in the environment comes with another issue.
-_PROVIDED = frozenset(("python", "pip"))
 
 
 def resolve(environment: Environment, *, source_directory: Path) -> EnvironmentSpec:
     """Return the plan of an environment; looks at files and interpreters, changes nothing.
 
+    Conda packages beyond Python and pip make it a conda environment; else it is a venv.
     ``source_directory``: what relative paths in requirements are relative to. Raises
     RunConfigurationException for what cannot be built yet, UserErrorException for a requirement
     that cannot be read, a Python that is not there or an interpreter that does not start.
@@ -32,23 +36,23 @@ def resolve(environment: Environment, *, source_directory: Path) -> EnvironmentS
     _refuse_unbuilt(environment)
     if environment.python.user_managed_dependencies:
         return _user_managed(environment, source_directory)
-    return _venv(environment, source_directory.absolute())
+    source_directory = source_directory.absolute()
+    packages = conda_planning.packages_beyond_venv(environment.python.conda_dependencies)
+    if not packages:
+        return _venv(environment, source_directory, [])
+    if conda_translation.is_wanted(environment.python.conda_backend):
+        return _venv(environment, source_directory, packages)
+    return _conda(environment, source_directory)
 
 
-def _venv(environment: Environment, source_directory: Path) -> EnvironmentSpec:
-    dependencies = environment.python.conda_dependencies
-    asked = dependencies.get_python_version()
+def _venv(
+    environment: Environment, source_directory: Path, conda_packages: list[str]
+) -> EnvironmentSpec:
+    """Plan a virtual environment; ``conda_packages`` are installed by their names for pip."""
+    asked = environment.python.conda_dependencies.get_python_version()
     interpreter = interpreters.find(asked)
-    wanted = requirement_lines.read(
-        dependencies.pip_lines, dependencies.pip_origins, source_directory
-    )
-    settings = pip_settings.read()
-    wanted.options += [f"--find-links {folder}" for folder in settings.relative_find_links]
-    for name in settings.constraints:
-        limits = requirement_lines.read_constraints_file(name, source_directory)
-        wanted.constraints += limits.constraints
-        # An address is left to uv.
-        wanted.options += limits.options
+    translated = conda_translation.to_pip(conda_packages, environment.name)
+    wanted, settings = _wanted(environment, source_directory, translated)
     return EnvironmentSpec(
         name=environment.name,
         kind="venv",
@@ -58,9 +62,52 @@ def _venv(environment: Environment, source_directory: Path) -> EnvironmentSpec:
         requirements=tuple(wanted.requirements),
         constraints=tuple(wanted.constraints),
         options=tuple(wanted.options),
-        key=_key(interpreter, wanted, settings.with_options(wanted.options).identity()),
-        notices=(*_venv_notices(environment, asked, interpreter), *wanted.notices),
+        key=_key(_interpreter_identity(interpreter), wanted, settings),
+        notices=(
+            *_venv_notices(environment, asked, interpreter),
+            *conda_translation.notices(conda_packages, translated),
+            *wanted.notices,
+        ),
     )
+
+
+def _conda(environment: Environment, source_directory: Path) -> EnvironmentSpec:
+    part = CondaPart(environment.python.conda_dependencies, source_directory)
+    wanted, settings = _wanted(environment, source_directory, [])
+    key = _key(part.identity(), wanted, settings)
+    part.check(key)
+    return EnvironmentSpec(
+        name=environment.name,
+        kind="conda",
+        python=part.python,
+        interpreter="",
+        python_version=part.python_version,
+        channels=part.channels,
+        conda_packages=part.packages,
+        requirements=tuple(wanted.requirements),
+        constraints=tuple(wanted.constraints),
+        options=tuple(wanted.options),
+        key=key,
+        notices=(*_docker_notices(environment), *wanted.notices),
+    )
+
+
+def _wanted(
+    environment: Environment, source_directory: Path, more: list[str]
+) -> tuple[Requirements, PipSettings]:
+    """What pip's section asks for, then ``more``, with pip's own settings."""
+    dependencies = environment.python.conda_dependencies
+    wanted = requirement_lines.read(
+        (*dependencies.pip_lines, *more), dependencies.pip_origins, source_directory
+    )
+    settings = pip_settings.read()
+    wanted.options += [f"--find-links {folder}" for folder in settings.relative_find_links]
+    for name in settings.constraints:
+        limits = requirement_lines.read_constraints_file(name, source_directory)
+        wanted.constraints += limits.constraints
+        # An address is left to uv.
+        wanted.options += limits.options
+    return wanted, settings.with_options(wanted.options)
 
 
 def _user_managed(environment: Environment, source_directory: Path) -> EnvironmentSpec:
@@ -89,9 +136,13 @@ def _venv_notices(
                 f"Python {exact} is not on this machine; {interpreter.version} is used "
                 f"({interpreter.path})"
             )
+    return [*notices, *_docker_notices(environment)]
+
+
+def _docker_notices(environment: Environment) -> list[str]:
     if environment.docker.enabled:
-        notices.append("no container is used: docker.enabled is True but no image is named")
-    return notices
+        return ["no container is used: docker.enabled is True but no image is named"]
+    return []
 
 
 def _refuse_unbuilt(environment: Environment) -> None:
@@ -102,27 +153,28 @@ def _refuse_unbuilt(environment: Environment) -> None:
             f"cannot be built or used yet; leave docker.{name} at None to run in a virtual "
             "environment"
         )
-    if environment.python.user_managed_dependencies:
-        return
-    packages = _conda_packages(environment.python.conda_dependencies)
-    if packages:
-        raise RunConfigurationException(
-            f"environment {environment.name!r}: conda_packages holds {', '.join(packages)}, but "
-            "conda packages cannot be installed yet; name the pip packages with pip_packages, "
-            "or use an interpreter that has them (python.user_managed_dependencies = True)"
-        )
 
 
-def _conda_packages(dependencies: CondaDependencies) -> list[str]:
-    packages = dependencies.conda_packages
-    return [package for package in packages if package_name(package) not in _PROVIDED]
-
-
-def _key(interpreter: Interpreter, wanted: Requirements, index_settings: list[str]) -> str:
-    # blake3 and the hashing of files are imported only by those who plan.
-    from blake3 import blake3
-
+def _key(
+    identity: list[object],
+    wanted: Requirements,
+    settings: PipSettings,
+) -> str:
     content = [
+        *identity,
+        # The order of requirements does not decide what is installed.
+        sorted(wanted.requirements),
+        sorted(wanted.constraints),
+        wanted.options,
+        # Without requirements nothing is fetched from anywhere.
+        settings.identity() if wanted.requirements else [],
+        [_content(item) for item in wanted.local_paths],
+    ]
+    return conda_planning.digest(content, _KEY_DIGITS)
+
+
+def _interpreter_identity(interpreter: Interpreter) -> list[object]:
+    return [
         _BUILD_FORMAT,
         interpreter.version,
         interpreter.implementation,
@@ -130,15 +182,7 @@ def _key(interpreter: Interpreter, wanted: Requirements, index_settings: list[st
         interpreter.libc,
         # The venv links to this file: another build of the same version is another environment.
         os.path.realpath(interpreter.path),
-        # The order of requirements does not decide what is installed.
-        sorted(wanted.requirements),
-        sorted(wanted.constraints),
-        wanted.options,
-        # Without requirements nothing is fetched from anywhere.
-        index_settings if wanted.requirements else [],
-        [_content(item) for item in wanted.local_paths],
     ]
-    return blake3(json.dumps(content).encode()).hexdigest()[:_KEY_DIGITS]
 
 
 def _content(item: LocalPath) -> list[str]:

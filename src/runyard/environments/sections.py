@@ -50,6 +50,8 @@ class PythonSection(Section):
     the interpreter that submits. ``conda_dependencies`` (CondaDependencies): what to install.
     ``conda_dependencies_file`` (None): path of a conda file inside the source folder that is
     read on submit instead of it (deprecated in SDK v1). ``_base_conda_environment`` (None).
+    ``conda_backend`` (None): 'pip' installs conda packages by their names on the package index,
+    'conda' from their channels; None: as the variable RUNYARD_CONDA_BACKEND says, else 'conda'.
     """
 
     _names = (
@@ -58,6 +60,7 @@ class PythonSection(Section):
         "conda_dependencies_file",
         "_base_conda_environment",
         "conda_dependencies",
+        "conda_backend",
     )
 
     def __init__(self) -> None:
@@ -66,6 +69,7 @@ class PythonSection(Section):
         self.conda_dependencies_file: str | None = None
         self._base_conda_environment: str | None = None
         self.conda_dependencies = CondaDependencies()
+        self.conda_backend: str | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)

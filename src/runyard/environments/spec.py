@@ -10,21 +10,26 @@ import msgspec
 class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a builder needs to know, and no secret.
 
-    ``name``: the user's name of the environment. ``kind``: 'venv' is built once per ``key`` and
-    shared by all runs; 'user_managed' is an interpreter of the user's, used as it is.
+    ``name``: the user's name of the environment. ``kind``: 'venv' and 'conda' are built once per
+    ``key`` and shared by all runs; 'user_managed' is an interpreter of the user's, used as it is.
     ``python``: version text the user asked for, None for the submitting interpreter's.
-    ``interpreter``: absolute path of the interpreter found; ``python_version``: its full version.
-    ``requirements``: one line each. ``constraints``: lines that limit versions and install
+    ``interpreter``: absolute path of the interpreter found, '' for conda, where Python is one of
+    the packages; ``python_version``: its full version, for conda the part that was asked for.
+    ``channels``: conda channels by name or URL, the preferred one first; ``conda_packages``: one
+    each as conda writes it, ``python`` among them; both empty but for conda.
+    ``requirements``: pip's, one line each. ``constraints``: lines that limit versions and install
     nothing. ``options``: long options of requirements files, credentials removed.
     ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed.
     ``notices``: sentences the user should read once.
     """
 
     name: str
-    kind: Literal["venv", "user_managed"]
+    kind: Literal["venv", "conda", "user_managed"]
     python: str | None
     interpreter: str
     python_version: str
+    channels: tuple[str, ...] = ()
+    conda_packages: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     options: tuple[str, ...] = ()

@@ -51,7 +51,7 @@ def find_uv() -> str:
 def _find_elsewhere() -> str:
     import shutil
 
-    _add_site_packages()
+    add_site_packages()
     import uv
 
     try:
@@ -137,7 +137,7 @@ def ask(arguments: Iterable[str], variables: Mapping[str, str]) -> Ended:
     return Ended(ended.returncode, ended.stderr if ended.returncode else ended.stdout)
 
 
-def _add_site_packages() -> None:
+def add_site_packages() -> None:
     """Make our dependencies importable in a runner, which is started without them."""
     if sys.flags.no_site:
         import site
@@ -164,7 +164,7 @@ def end_others(prefix: str) -> None:
     For whoever holds its build lock. The kernel kills uv with its builder, but frees the lock of
     that builder a moment before.
     """
-    _add_site_packages()
+    add_site_packages()
     import psutil
 
     python = os.path.join(prefix, "bin", "python")
@@ -184,7 +184,7 @@ def end_others(prefix: str) -> None:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Ask uv to stop, then insist; compilers it started are ended too."""
-    _add_site_packages()
+    add_site_packages()
     import psutil
 
     try:

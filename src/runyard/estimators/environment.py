@@ -37,6 +37,14 @@ def assembled(
     return environment
 
 
+def from_conda_file(path: Path) -> Environment:
+    """A new environment of a conda file, as it stands: nothing is added to it (spec 2.5).
+
+    Raises UserErrorException when it is not a conda file.
+    """
+    return Environment.from_conda_specification(DEFAULT_ENVIRONMENT_NAME, path)
+
+
 def _texts(parameter: str, items: Any) -> list[str]:
     if items is None:
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard.config import arguments, script_run_config
@@ -13,7 +14,7 @@ from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
 from runyard.errors import RunyardError, TrainingException
 from runyard.estimators import validation
-from runyard.estimators.environment import assembled
+from runyard.estimators.environment import assembled, from_conda_file
 
 if TYPE_CHECKING:
     from runyard.history.experiment import Experiment
@@ -30,8 +31,10 @@ class Estimator:
     arguments, flattened in order; ``''`` makes a bare flag (spec 2.3). ``compute_target`` (name,
     or an object with a ``name``; 'local'). ``pip_packages`` (list of text),
     ``pip_requirements_file`` (path inside the folder; ``pip_requirements_file_path`` is an older
-    spelling), ``conda_packages`` (list; so far 'python=X' and 'pip'): installed into a virtual
-    environment of the submitting interpreter's version. ``user_managed`` (False): use an
+    spelling): installed into a virtual environment of the submitting interpreter's version.
+    ``conda_packages`` (list; more than 'python=X' and 'pip' makes it a conda environment).
+    ``conda_dependencies_file`` (path inside the folder; ``conda_dependencies_file_path`` is an
+    older spelling): taken as it stands, instead of the lists. ``user_managed`` (False): use an
     interpreter as it is; ``run_config.environment.python.interpreter_path`` names it.
     ``environment_definition`` (Environment): instead of all of these; used as it is, not copied.
     ``environment_variables`` (dict). ``max_run_duration_seconds`` (number, None: no limit).
@@ -110,15 +113,21 @@ class Estimator:
         definition: Environment | None = given["environment_definition"]
         if definition is not None:
             return definition
-        file = given["pip_requirements_file"]
+        if given["conda_dependencies_file"]:
+            return from_conda_file(self._path(given, "conda_dependencies_file"))
         return assembled(
             pip_packages=given["pip_packages"],
             requirements_file=(
-                validation.requirements_path(file, self._source_directory) if file else None
+                self._path(given, "pip_requirements_file")
+                if given["pip_requirements_file"]
+                else None
             ),
             conda_packages=given["conda_packages"],
             user_managed=given["user_managed"],
         )
+
+    def _path(self, given: Mapping[str, Any], name: str) -> Path:
+        return validation.file_path(name, given[name], self._source_directory)
 
     @property
     def source_directory(self) -> Any:

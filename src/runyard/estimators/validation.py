@@ -32,7 +32,6 @@ _UNBUILT = {
     "custom_docker_base_image": "leave it out; the run uses a virtual environment",
     "custom_docker_image": "leave it out; the run uses a virtual environment",
     "image_registry_details": "leave it out; the run uses a virtual environment",
-    "conda_dependencies_file": "name the packages with pip_packages or pip_requirements_file",
     "inputs": "give the script the paths of its data with script_params",
     "source_directory_data_store": "leave it out; the source is kept in the workspace",
     "shm_size": "leave it out; the run is not in a container",
@@ -139,17 +138,17 @@ def not_built(name: str, advice: str = "") -> TrainingException:
     return TrainingException(f"{name} is not built yet in this version; {advice or _UNBUILT[name]}")
 
 
-def requirements_path(file: object, source_directory: object) -> Path:
-    """Where the requirements file lies. Raises UserErrorException when it is not there."""
+def file_path(name: str, file: object, source_directory: object) -> Path:
+    """Where the file of parameter ``name`` lies. Raises UserErrorException when it is not there."""
     if not isinstance(file, (str, os.PathLike)):
         raise UserErrorException(
-            f"pip_requirements_file is {file!r} of type {type(file).__name__}; give a path "
+            f"{name} is {file!r} of type {type(file).__name__}; give a path "
             "inside the project folder"
         )
     path = Path(os.path.abspath(os.path.join(str(source_directory), file)))
     if not path.is_file():
         raise UserErrorException(
-            f"{str(path)!r}: this path doesn't exist; pip_requirements_file={str(file)!r} should "
+            f"{str(path)!r}: this path doesn't exist; {name}={str(file)!r} should "
             f"be inside the project folder {str(source_directory)!r}"
         )
     return path

@@ -48,14 +48,17 @@ def variables(
     """The environment of the run's processes.
 
     The submitter's environment without its Python settings, the environment's ``bin`` first on
-    PATH, unbuffered output so that lines of stdout and stderr reach the log in order, the user's
-    variables, and last what the script's ``Run`` needs.
+    PATH, what its conda packages set, unbuffered output so that lines of stdout and stderr reach
+    the log in order, the user's variables, and last what the script's ``Run`` needs.
     """
     spec = record["spec"]
     env = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
     env["PYTHONUNBUFFERED"] = "1"
-    if spec["environment"]["kind"] == "venv":
+    kind = spec["environment"]["kind"]
+    if kind == "venv":
         env["VIRTUAL_ENV"] = prefix["prefix"]
+    elif kind == "conda":
+        env.update(_conda(prefix))
     elif "PYTHONPATH" in inherited:
         env["PYTHONPATH"] = inherited["PYTHONPATH"]
     env.update(spec["environment_variables"])
@@ -67,6 +70,12 @@ def variables(
         context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"])
     )
     return env
+
+
+def _conda(prefix: Mapping[str, Any]) -> dict[str, str]:
+    """What activating the environment would set; its scripts were run when it was built."""
+    place = prefix["prefix"]
+    return {**prefix.get("variables", {}), "CONDA_PREFIX": place, "CONDA_DEFAULT_ENV": place}
 
 
 def expand(argv: tuple[str, ...], env: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,95 @@
+"""Conda channels: what a user may write, and where each one is."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from runyard.environments.redaction import has_credentials, secrets_in, without_credentials
+from runyard.errors import UserErrorException
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rattler import Channel
+
+DEFAULT = ("anaconda", "conda-forge")
+"""What an environment without channels uses, as in SDK v1 (spec 8)."""
+
+# What conda calls so is a list of its own settings; this channel has the same packages.
+_DEFAULTS = {"defaults": "anaconda"}
+_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*$")
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$")
+_TOKEN = re.compile(r"/t/(?!\$\{)[^/]+/")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+
+def planned(channels: Iterable[str], packages: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Return the channels to use, each once: those named, then those of ``channel::package``.
+
+    A path, relative to ``folder``, becomes a ``file://`` address. Raises UserErrorException for
+    what is no channel, a folder that does not exist, and an address with a password in it.
+    """
+    named = [_planned(channel, folder) for channel in channels if channel != "nodefaults"]
+    qualifiers = [package.partition("::")[0] for package in packages if "::" in package]
+    named = named or list(DEFAULT)
+    return tuple(dict.fromkeys([*named, *(_planned(name, folder) for name in qualifiers)]))
+
+
+def located(channel: str, variables: Mapping[str, str]) -> Channel:
+    """Return rattler's channel, without credentials; names are resolved as conda does.
+
+    ``variables`` fill in ``${NAME}``; ``CONDA_CHANNEL_ALIAS`` is where names lead to, as for
+    conda.
+    """
+    import rattler
+
+    alias = variables.get("CONDA_CHANNEL_ALIAS", "")
+    config = rattler.ChannelConfig(alias.rstrip("/") + "/") if alias else rattler.ChannelConfig()
+    address = without_credentials(filled(channel, variables))
+    return rattler.Channel(_DEFAULTS.get(address, address), config)
+
+
+def filled(channel: str, variables: Mapping[str, str]) -> str:
+    """Return the channel with ``${NAME}`` replaced; an unset name stays, as uv does."""
+    return _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), channel)
+
+
+def secrets(channels: Iterable[str], variables: Mapping[str, str]) -> frozenset[str]:
+    """Return what must never be shown: passwords that variables bring into addresses."""
+    values = {variables.get(name, "") for text in channels for name in _VARIABLE.findall(text)}
+    in_addresses = secrets_in(filled(channel, variables) for channel in channels)
+    return frozenset(value for value in values if value) | in_addresses
+
+
+def _planned(channel: str, folder: Path) -> str:
+    if not isinstance(channel, str) or not channel.strip():
+        raise UserErrorException(f"conda channel {channel!r} is not text such as 'conda-forge'")
+    channel = channel.strip()
+    path = re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", channel)
+    if path != channel or channel.startswith((".", "/", "~")):
+        return _folder(channel, (folder / Path(path).expanduser()).absolute())
+    if has_credentials(channel) or _TOKEN.search(channel):
+        shown = _TOKEN.sub("/t/***/", without_credentials(channel))
+        raise UserErrorException(
+            f"conda channel {shown!r} cannot be used: it holds a password or token, which would be "
+            "stored with the run; write it as a variable, such as "
+            "https://${USER}:${TOKEN}@host/channel, and set that where the run is submitted"
+        )
+    if not (_NAME.match(channel) or _URL.match(channel)):
+        raise UserErrorException(
+            f"conda channel {channel!r} cannot be read; give a name such as 'conda-forge', an "
+            "address such as 'https://host/channel', or the path of a folder such as './channel'"
+        )
+    return channel.rstrip("/")
+
+
+def _folder(channel: str, path: Path) -> str:
+    normal = Path(os.path.normpath(path))
+    if not normal.is_dir():
+        raise UserErrorException(
+            f"conda channel {channel!r} is not there: there is no folder {str(normal)!r}"
+        )
+    return normal.as_uri()

@@ -1,0 +1,222 @@
+"""A conda channel of hand-made packages, so that the real solver and installer run without one."""
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import sys
+import sysconfig
+import tarfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+MINOR = "{}.{}".format(*sys.version_info[:2])
+VERSION = "{}.{}.{}".format(*sys.version_info[:3])
+SITE_PACKAGES = f"lib/python{MINOR}/site-packages"
+_PLACEHOLDER = "/the/prefix/of/the/package/that/is/replaced/when/it/is/installed"
+_BASE = sys._base_executable if hasattr(sys, "_base_executable") else sys.executable
+
+
+@dataclass(frozen=True)
+class Program:
+    """An executable file; ``$PREFIX`` in its text becomes the environment's folder."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link."""
+
+    target: str
+
+
+File = str | bytes | Program | Link
+
+
+@dataclass(frozen=True)
+class CondaChannel:
+    """A folder of packages with an index."""
+
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """The channel as users write it: a ``file://`` address."""
+        return self.folder.as_uri()
+
+    def add(
+        self,
+        name: str,
+        version: str = "1.0",
+        depends: Iterable[str] = (),
+        *,
+        files: Mapping[str, File] = {},
+        noarch: str | None = None,
+        build: str = "0",
+    ) -> Path:
+        """Write a ``.tar.bz2`` package; ``index`` makes it known."""
+        subdir = "noarch" if noarch else _subdir()
+        about = {
+            "name": name,
+            "version": version,
+            "build": build,
+            "build_number": 0,
+            "depends": list(depends),
+            "subdir": subdir,
+            "arch": None if noarch else _subdir().partition("-")[2],
+            "platform": None if noarch else "linux",
+            **({"noarch": noarch} if noarch else {}),
+        }
+        content = {path: _bytes(file) for path, file in files.items()}
+        members: dict[str, File] = {
+            **files,
+            **{
+                path: Program(data.decode())
+                for path, data in content.items()
+                if _is_program(files[path])
+            },
+            "info/index.json": json.dumps(about),
+            "info/files": "".join(f"{path}\n" for path in files),
+            "info/paths.json": json.dumps({"paths_version": 1, "paths": _paths(files, content)}),
+        }
+        if noarch == "python":
+            members["info/link.json"] = json.dumps(
+                {"noarch": {"type": "python"}, "package_metadata_version": 1}
+            )
+        path = self.folder / subdir / f"{name}-{version}-{build}.tar.bz2"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(path, "w:bz2") as archive:
+            for member, file in members.items():
+                _write(archive, member, file)
+        return path
+
+    def add_python(self, version: str = VERSION) -> None:
+        """Write a ``python`` package: a link to this machine's interpreter, as a venv has one."""
+        self.add(
+            "python",
+            version,
+            files={
+                "bin/python": Link(_BASE),
+                f"bin/python{MINOR}": Link(_BASE),
+                "pyvenv.cfg": f"home = {Path(_BASE).parent}\nversion = {version}\n",
+                f"{SITE_PACKAGES}/README.txt": "",
+            },
+        )
+
+    def add_module(self, name: str, version: str = "1.0", depends: Iterable[str] = ()) -> None:
+        """Write a noarch python package of one module that knows its ``version``."""
+        self.add(
+            name,
+            version,
+            ["python", *depends],
+            files={f"site-packages/{name}.py": f"version = {version!r}\n"},
+            noarch="python",
+        )
+
+    def index(self) -> "CondaChannel":
+        """Write the index of all packages."""
+        from rattler.index import index_fs
+
+        (self.folder / "noarch").mkdir(parents=True, exist_ok=True)
+        (self.folder / _subdir()).mkdir(parents=True, exist_ok=True)
+        asyncio.run(_index(index_fs(self.folder)))
+        return self
+
+    @contextmanager
+    def served(self, password: str = "", gate: "threading.Event | None" = None) -> "Iterator[str]":
+        """Serve the channel over HTTP while in the block; the value is its address.
+
+        ``password``: what user ``me`` must give. ``gate``: packages are held until it is set.
+        """
+        handler = partial(_Handler, directory=str(self.folder))
+        with _Server(("127.0.0.1", 0), handler) as server:
+            server.password, server.gate = password, gate
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                if gate is not None:
+                    gate.set()
+                server.shutdown()
+                thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+    password: str
+    gate: "threading.Event | None"
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no news."""
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        pair = base64.b64encode(f"me:{self.server.password}".encode()).decode()
+        if self.server.password and self.headers.get("Authorization") != f"Basic {pair}":
+            self.send_error(401)
+            return
+        if self.server.gate is not None and self.path.endswith(".tar.bz2"):
+            self.server.gate.wait(30)
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+async def _index(indexing: object) -> None:
+    await indexing  # type: ignore[misc]
+
+
+def _subdir() -> str:
+    machine = sysconfig.get_platform().partition("-")[2]
+    return {"x86_64": "linux-64"}.get(machine, f"linux-{machine}")
+
+
+def _is_program(file: File) -> bool:
+    return isinstance(file, Program)
+
+
+def _bytes(file: File) -> bytes:
+    if isinstance(file, Program):
+        return file.text.replace("$PREFIX", _PLACEHOLDER).encode()
+    return file.encode() if isinstance(file, str) else b"" if isinstance(file, Link) else file
+
+
+def _paths(files: Mapping[str, File], content: Mapping[str, bytes]) -> list[dict[str, object]]:
+    return [
+        {
+            "_path": path,
+            "path_type": "softlink" if isinstance(file, Link) else "hardlink",
+            "sha256": hashlib.sha256(content[path]).hexdigest(),
+            "size_in_bytes": len(content[path]),
+            **(
+                {"prefix_placeholder": _PLACEHOLDER, "file_mode": "text"}
+                if _PLACEHOLDER.encode() in content[path]
+                else {}
+            ),
+        }
+        for path, file in files.items()
+    ]
+
+
+def _write(archive: tarfile.TarFile, path: str, file: File) -> None:
+    member = tarfile.TarInfo(path)
+    if isinstance(file, Link):
+        member.type, member.linkname = tarfile.SYMTYPE, file.target
+        archive.addfile(member)
+        return
+    data = _bytes(file)
+    member.size = len(data)
+    member.mode = 0o755 if isinstance(file, Program) else 0o644
+    archive.addfile(member, io.BytesIO(data))
