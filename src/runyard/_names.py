@@ -100,9 +100,10 @@ _PORTABLE = ("runyard.job", "runyard.record", "runyard.errors")
 
 def _missing(name: str, why: str) -> str:
     return (
-        "{} needs runyard itself in this environment, which has {}: add it with "
-        "pip_packages=['runyard'] and use Python {}.{} or later. A script has Run and Model "
-        "without it.".format(name, why, *CLIENT_PYTHON)
+        "{} needs runyard itself in this environment, which has {}. Scripts have Run and Model "
+        "everywhere; submitting runs and browsing workspaces is done where runyard is installed, "
+        "or in a run with user_managed=True whose interpreter has it (Python {}.{} or "
+        "later).".format(name, why, *CLIENT_PYTHON)
     )
 
 

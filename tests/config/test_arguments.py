@@ -51,6 +51,13 @@ def test_a_dict_is_flattened_in_order(params: Any, expected: list[Any]) -> None:
     assert arguments.from_script_params(params) == expected
 
 
+def test_a_dict_as_a_value_is_refused() -> None:
+    with pytest.raises(
+        UserErrorException, match=r"script_params\['--b'\] is {'x': 1} of type dict"
+    ):
+        arguments.from_script_params({"--a": 1, "--b": {"x": 1}})
+
+
 def test_numbers_stay_numbers() -> None:
     found = arguments.from_script_params({"--lr": 0.1, "--n": 3, "--no": False})
     assert [type(item) for item in found] == [str, float, str, int, str, bool]

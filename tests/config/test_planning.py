@@ -251,7 +251,8 @@ def test_an_absolute_script_is_told_its_name_inside(project: Path, workspace: An
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        ("nowhere", r"source_directory='.*nowhere' does not exist \(looked at '.*nowhere'\)"),
+        ("nowhere", r"source_directory='.*nowhere' does not exist; give"),
+        ("../nowhere", r"\.\./nowhere' does not exist \(looked at '.*nowhere'\); give"),
         ("train.py", r"source_directory='.*train\.py' is a file; give the folder it lies in"),
         (3, "source_directory is 3 of type int; give the path of the folder"),
     ],
@@ -290,6 +291,7 @@ _SETTINGS: list[tuple[str, Any, type[Exception], str]] = [
     ("environment_variables", ["A"], UserErrorException, "is ['A'] of type list; give a dict"),
     ("environment_variables", {"A=B": "1"}, UserErrorException, "'A=B' cannot be the name of a"),
     ("environment_variables", {"A\0": "1"}, UserErrorException, "cannot be the name of a variable"),
+    ("environment_variables", {"A B": "1"}, UserErrorException, "cannot be the name of a variable"),
     ("environment_variables", {"": "1"}, UserErrorException, "'' cannot be the name of a variable"),
     ("environment_variables", {1: "1"}, UserErrorException, "1 cannot be the name of a variable"),
     ("environment_variables", {"A": None}, UserErrorException, "['A'] is None; leave it out"),
@@ -312,7 +314,7 @@ _SETTINGS: list[tuple[str, Any, type[Exception], str]] = [
         "target",
         "cluster",
         RunConfigurationException,
-        "compute_target='cluster' cannot be used: ComputeTargetNotFound",
+        "compute_target='cluster' cannot be used: no compute target named 'cluster'",
     ),
     ("target", "cluster", RunConfigurationException, "known here: fake, local"),
     ("target", "", ExperimentExecutionException, "has no compute target; give compute_target="),

@@ -38,8 +38,17 @@ def test_positional_and_unknown_parameters_are_type_errors() -> None:
     kind: Any = Estimator
     with pytest.raises(TypeError, match="positional argument"):
         kind("src", "local")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'entryscript'"):
-        kind("src", entryscript="train.py")
+    hint = r"unexpected keyword argument '{}'; did you mean {}\?"
+    for wrong, meant in (
+        ("entryscript", "entry_script"),
+        ("script", "entry_script"),
+        ("arguments", "script_params"),
+        ("pip_package", "pip_packages"),
+    ):
+        with pytest.raises(TypeError, match=hint.format(wrong, meant)):
+            kind("src", **{wrong: "train.py"})
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'zzz'\Z"):
+        kind("src", zzz=1)
 
 
 def test_the_run_config_of_the_minimal_call() -> None:

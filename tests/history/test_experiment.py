@@ -94,7 +94,7 @@ def test_submit_child_is_a_submit_with_a_parent(experiment: Experiment) -> None:
 
 @pytest.mark.parametrize("config", ["train.py", Config, None])
 def test_what_cannot_be_submitted(experiment: Experiment, config: Any) -> None:
-    with pytest.raises(RunyardError, match=r"cannot be submitted; give an Estimator, Chainer, "):
+    with pytest.raises(RunyardError, match=r"cannot be submitted; give an Estimator or Script"):
         experiment.submit(config)
 
 

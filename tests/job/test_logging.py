@@ -139,16 +139,16 @@ def test_images_are_known_by_their_content(interactive_run: Run, kind: str) -> N
 
 def test_a_metric_has_a_name(interactive_run: Run) -> None:
     for name in ("", None):
-        for call in (
-            lambda name=name: interactive_run.log(name, 1),
-            lambda name=name: interactive_run.log_list(name, [1]),
-            lambda name=name: interactive_run.log_row(name, a=1),
-            lambda name=name: interactive_run.log_table(name, {"a": [1]}),
-            lambda name=name: interactive_run.log_image(name, path="nosuch.png"),
-            lambda name=name: interactive_run.log_residuals(name, "{}"),
+        for method, value in (
+            ("log", 1),
+            ("log_list", [1]),
+            ("log_row", "description"),
+            ("log_table", {"a": [1]}),
+            ("log_image", "nosuch.png"),
+            ("log_residuals", "{}"),
         ):
             with pytest.raises(UserErrorException, match="is no name of a metric"):
-                call()
+                getattr(interactive_run, method)(name, value)
     interactive_run.log("two\nlines", 1)
     interactive_run.log_list("two\nlines of it", [1, 2])
     assert interactive_run.get_metrics() == {"two\nlines": 1, "two\nlines of it": [1, 2]}

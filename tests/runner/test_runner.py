@@ -131,8 +131,9 @@ def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirector
     try:
         (group / "memory.limit_in_bytes").write_text(str(64 << 20))
         script = f"""
-import os
+import os, time
 open({str(group / "cgroup.procs")!r}, 'w').write(str(os.getpid()))
+time.sleep(0.6)  # until the runner has seen where it is
 hog = []
 while True: hog.append(bytearray(1 << 20))
 """

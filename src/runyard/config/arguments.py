@@ -14,7 +14,7 @@ def from_script_params(params: Mapping[Any, Any] | None) -> list[Any]:
 
     A value that can be iterated over and is not text is expanded in place. ``''`` and None are
     dropped, which makes ``{'--flag': ''}`` a bare flag; 0 and False stay. Numbers stay numbers.
-    Raises UserErrorException for anything but a dict.
+    Raises UserErrorException for anything but a dict, and for a dict as a value.
     """
     if params is None:
         return []
@@ -33,6 +33,12 @@ def checked_params(params: object) -> Mapping[Any, Any]:
 
 def _flattened(params: Mapping[Any, Any]) -> Iterator[Any]:
     for key, value in params.items():
+        if isinstance(value, Mapping):
+            raise UserErrorException(
+                f"script_params[{key!r}] is {value!r} of type {type(value).__name__}, which has "
+                "no form as an argument; give each of its values a parameter of its own, or "
+                "json.dumps(…) of it"
+            )
         yield key
         yield from _expanded(value)
 

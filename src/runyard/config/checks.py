@@ -36,9 +36,10 @@ def source_directory(given: object) -> Path:
             f"source_directory={str(given)!r} is a file; give the folder it lies in "
             f"({str(path.parent)!r}) and name the file with script"
         )
+    looked_at = "" if str(given) == str(path) else f" (looked at {str(path)!r})"
     raise UserErrorException(
-        f"source_directory={str(given)!r} does not exist (looked at {str(path)!r}); give the "
-        "folder that holds the script"
+        f"source_directory={str(given)!r} does not exist{looked_at}; give the folder that holds "
+        "the script"
     )
 
 
@@ -131,11 +132,11 @@ def variables(given: object, parameter: str = "environment_variables") -> dict[s
 
 
 def _variable_name(name: object, parameter: str) -> str:
-    if isinstance(name, str) and name and "=" not in name and "\0" not in name:
+    if isinstance(name, str) and name and not any(c in "=\0" or c.isspace() for c in name):
         return name
     raise UserErrorException(
         f"{parameter}: {name!r} cannot be the name of a variable; give text that is not empty "
-        "and holds no '=' and no NUL character"
+        "and holds no '=', no white space and no NUL character"
     )
 
 

@@ -16,7 +16,7 @@ from runyard.errors import (
     RunConfigurationException,
 )
 from runyard.history.snapshots import SnapshotStore
-from runyard.history.targets import load_target
+from runyard.history.targets import TARGET_NOT_FOUND, load_target
 
 if TYPE_CHECKING:
     from runyard.computes.protocol import ComputeTarget
@@ -94,8 +94,9 @@ def find_target(name: str) -> ComputeTarget:
     try:
         return cast("ComputeTarget", load_target(name))
     except ComputeTargetException as error:
+        why = error.message.removeprefix(TARGET_NOT_FOUND)
         raise RunConfigurationException(
-            f"compute_target={name!r} cannot be used: {error.message}", error
+            f"compute_target={name!r} cannot be used: {why}", error
         ) from error
 
 

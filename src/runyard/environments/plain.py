@@ -19,6 +19,8 @@ def section(item: Section) -> dict[str, Any]:
     found = {}
     for name in item._names:
         content = getattr(item, name)
+        if content is None and name in item._ours:
+            continue
         if name == _VARIABLES and isinstance(content, Mapping):
             content = masked(content)
         elif name == _PASSWORD and content is not None:

@@ -22,10 +22,12 @@ class Section:
 
     ``_names``: the attributes, in the order of a file. ``_keys``: keys in a file that are not
     the name in lowerCamelCase. ``_parts``: the class of an attribute that is None or empty at
-    first, to read it from a file.
+    first, to read it from a file. ``_ours``: attributes SDK v1 does not have, left out of files
+    while they are None so that its readers know every key.
     """
 
     _names: tuple[str, ...] = ()
+    _ours: tuple[str, ...] = ()
     _keys: ClassVar[Mapping[str, str]] = {}
     _parts: ClassVar[Mapping[str, type[Section]]] = {}
 
@@ -62,6 +64,7 @@ class PythonSection(Section):
         "conda_dependencies",
         "conda_backend",
     )
+    _ours = ("conda_backend",)
 
     def __init__(self) -> None:
         self.user_managed_dependencies = False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from runyard.config import arguments, script_run_config
 from runyard.config.run_configuration import RunConfiguration
@@ -20,7 +21,36 @@ if TYPE_CHECKING:
     from runyard.history.experiment import Experiment
     from runyard.history.run import Run
 
+_P = ParamSpec("_P")
+_OF_SCRIPT_RUN_CONFIG = {
+    "script": "entry_script",
+    "arguments": "script_params",
+    "environment": "environment_definition",
+}
+
 _OVERRIDES = ("script_params", "inputs", "source_directory_data_store")
+
+
+def _suggesting(init: Callable[_P, None]) -> Callable[_P, None]:
+    """Let a constructor's TypeError for an unknown keyword say which one may be meant."""
+    known = frozenset(getattr(init, "__kwdefaults__", None) or ()) | {"source_directory"}
+
+    @functools.wraps(init)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        for name in kwargs.keys() - known:
+            raise TypeError(_unknown(init.__qualname__, name, known))
+        init(*args, **kwargs)
+
+    return checked
+
+
+def _unknown(function: str, name: str, known: frozenset[str]) -> str:
+    import difflib
+
+    like = _OF_SCRIPT_RUN_CONFIG.get(name)
+    close = [like] if like else difflib.get_close_matches(name, sorted(known), n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{function}() got an unexpected keyword argument {name!r}{hint}"
 
 
 class Estimator:
@@ -50,6 +80,7 @@ class Estimator:
 
     _SUPPORTED_BACKENDS: tuple[str, ...] = ("mpi",)
 
+    @_suggesting
     def __init__(
         self,
         source_directory: str | os.PathLike[str] | None,

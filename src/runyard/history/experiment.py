@@ -89,7 +89,7 @@ class Experiment:
         if isinstance(config, type) or not callable(getattr(config, "submit_to", None)):
             raise RunyardError(
                 f"{config!r} of type {type(config).__name__} cannot be submitted; give an "
-                "Estimator, Chainer, PyTorch, TensorFlow, SKLearn or ScriptRunConfig object"
+                "Estimator or ScriptRunConfig object"
             )
         parent_id = kwargs.pop("_parent_run_id", None)
         parent = None if parent_id is None else Run(self, parent_id)

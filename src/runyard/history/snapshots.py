@@ -185,9 +185,10 @@ class SnapshotStore:
         root = os.path.realpath(source)
         if not os.path.isdir(root):
             problem = "is a file" if os.path.exists(root) else "does not exist"
+            looked_at = "" if str(source) == root else f" (looked at {root})"
             raise UserErrorException(
-                f"source_directory {str(source)!r} {problem} (looked at {root}). Give the folder "
-                "that holds the entry script, relative to the current folder or absolute."
+                f"source_directory {str(source)!r} {problem}{looked_at}. Give the folder that "
+                "holds the entry script, relative to the current folder or absolute."
             )
         if root == str(self._workspace):
             raise UserErrorException(

@@ -15,6 +15,9 @@ from runyard.errors import ComputeTargetException
 from runyard.record.layout import RunDirectory
 from runyard.record.owner import Ownership
 
+TARGET_NOT_FOUND = "ComputeTargetNotFound: "
+"""What code written for SDK v1 looks for in the message of a ComputeTargetException."""
+
 
 class TargetState(enum.Enum):
     """What a target knows about a run that has not ended."""
@@ -64,7 +67,7 @@ def load_target(name: str) -> ComputeTarget:
     factory = _FACTORIES.get(name)
     if factory is None:
         raise ComputeTargetException(
-            f"ComputeTargetNotFound: no compute target named {name!r}; known here: "
+            f"{TARGET_NOT_FOUND}no compute target named {name!r}; known here: "
             f"{', '.join(sorted(_FACTORIES))}"
         )
     try:

@@ -119,8 +119,8 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
     ) -> "Any":
         """Only in the client: raises RunEnvironmentException in a script."""
         raise RunEnvironmentException(
-            "Run.list_by_compute needs runyard installed in this environment "
-            "(pip_packages=['runyard'])"
+            "Run.list_by_compute is not there for scripts; browsing workspaces is done where "
+            "runyard is installed"
         )
 
     @property

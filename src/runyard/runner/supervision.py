@@ -71,14 +71,14 @@ class Supervisor:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
         outcome = Outcome()
         begun = time.monotonic()
-        kills = memory.oom_kills()
+        oom = memory.OomWatch(process.pid)
         try:
             subreaper.become()
-            self._wait(process, None if limit_s is None else begun + limit_s, outcome)
+            self._wait(process, None if limit_s is None else begun + limit_s, outcome, oom)
         finally:  # also when this runner fails: nobody else would end the script
             self._end_tree(process, outcome)
         outcome.code = process.wait()
-        outcome.out_of_memory = memory.oom_kills() > kills
+        outcome.out_of_memory = oom.struck()
         outcome.seconds = time.monotonic() - begun
         return outcome
 
@@ -87,10 +87,12 @@ class Supervisor:
         process: Process,
         deadline: float | None,
         outcome: Outcome,
+        oom: memory.OomWatch,
     ) -> None:
         ended = _end_of(process)
         while not ended(_patience_ms(deadline)):
             _reap_orphans(process.pid)
+            oom.look()
             outcome.cause = self._cause(deadline, outcome)
             if outcome.cause is not None:
                 return
