@@ -6,7 +6,7 @@ import sys
 import pytest
 
 # Each costs 5 to 60 ms or only some commands need it: they are imported where they are used.
-THIRD_PARTY = {"blake3", "click", "msgspec", "packaging", "pathspec", "psutil", "yaml"}
+THIRD_PARTY = {"blake3", "click", "msgspec", "packaging", "pathspec", "psutil", "pyflakes", "yaml"}
 NOT_IN_PACKAGE = {*THIRD_PARTY, "uv", "sqlite3", "asyncio", "importlib.metadata", "urllib.request"}
 NOT_IN_COMMAND = {
     "asyncio",
@@ -15,6 +15,7 @@ NOT_IN_COMMAND = {
     "packaging",
     "pathspec",
     "psutil",
+    "pyflakes",
     "sqlite3",
     "urllib.request",
     "uv",

@@ -123,6 +123,7 @@ def test_developer_tools_are_not_required_of_users(wheel: zipfile.ZipFile) -> No
         "pathspec",
         "psutil",
         "py-rattler",
+        "pyflakes",
         "pyyaml",
         "uv",
     ]

@@ -241,3 +241,18 @@ def test_outputs_of_the_plan_are_those_of_the_run(project: Path, invoke: Invoke)
     run_id = invoke("submit", "--user-managed", "--json", "train.py", "1").json["run_id"]
     record = json.loads(Path(run_directory(project, run_id).run_json).read_text())
     assert record["spec"] == planned["spec"]
+
+
+def test_a_plan_warns_of_what_the_script_lacks(project: Path, invoke: Invoke) -> None:
+    _script(project, "import no_such\nprint(nothing)\n")
+    said = invoke("submit", "--plan", "--user-managed", "train.py")
+    expected = [
+        "train.py:2: undefined name 'nothing'",
+        "train.py:1: 'no_such' (of the package no-such) is not in the environment",
+    ]
+    assert [line for line in said.err.splitlines() if line.startswith("warning:")] == [
+        f"warning: {text}" for text in expected
+    ]
+    assert said.code == 0
+    said = invoke("submit", "--plan", "--json", "--user-managed", "train.py")
+    assert said.json["warnings"] == expected

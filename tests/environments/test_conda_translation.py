@@ -52,6 +52,6 @@ def test_the_variable_and_the_attribute(source: Path, monkeypatch: pytest.Monkey
 
 
 def test_every_name_is_written_as_the_index_compares_it() -> None:
-    names = conda_translation._names()
+    names = conda_translation.names_on_index()
     assert len(names) > 150
     assert all(text == text.lower() and "_" not in text for text in names)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,38 @@ def test_a_malformed_conda_package_is_refused_on_submit(project: Path, experimen
     estimator = Estimator(str(project), entry_script="train.py", conda_packages=["tool >>1"])
     with pytest.raises(TrainingException, match="conda package 'tool >>1' cannot be read"):
         estimator.submit_to(experiment)
+
+
+_UNDEFINED = "train.py:2: undefined name 'nothing'"
+_ABSENT = (
+    "train.py:1: 'no_such' (of the package no-such) may be missing: no requirement looks like it"
+)
+_FLAGS: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({"_show_lint_warnings": True, "_show_package_warnings": True}, []),
+    ({"_disable_validation": False}, []),
+    ({"_disable_validation": False, "_show_lint_warnings": True}, [_UNDEFINED]),
+    ({"_disable_validation": False, "_show_package_warnings": True}, [_ABSENT]),
+    (
+        {
+            "_disable_validation": False,
+            "_show_lint_warnings": True,
+            "_show_package_warnings": True,
+        },
+        [_UNDEFINED, _ABSENT],
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "expected"), _FLAGS)
+@pytest.mark.usefixtures("target")
+def test_the_flags_of_validation_act(
+    project: Path, experiment: Any, flags: dict[str, Any], expected: list[str]
+) -> None:
+    (project / "train.py").write_text("import no_such\nprint(nothing)\n")
+    packages = ["a-package-that-is-not-built"]
+    estimator = Estimator(str(project), entry_script="train.py", pip_packages=packages, **flags)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.submit_to(experiment)
+    assert [str(warning.message) for warning in caught] == expected

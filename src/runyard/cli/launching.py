@@ -20,7 +20,8 @@ def show_plan(request: Request, as_json: bool) -> None:
     from runyard.cli import plan_view
     from runyard.history.experiment import checked_name
 
-    planned = _plan(request.config(), checked_name(request.experiment_name))
+    name = checked_name(request.experiment_name)
+    planned = _plan(request.config(), name, script_checks=("lint", "packages"))
     path = opening.planned().directory.path
     if as_json:
         output.to_json(plan_view.as_json(planned, path))
@@ -28,10 +29,12 @@ def show_plan(request: Request, as_json: bool) -> None:
         plan_view.show(planned, path)
 
 
-def _plan(config: ScriptRunConfig, experiment: str) -> Plan:
+def _plan(config: ScriptRunConfig, experiment: str, *, script_checks: tuple[str, ...] = ()) -> Plan:
     from runyard.config import planning
 
-    return planning.plan(config, opening.planned(), experiment=experiment)
+    return planning.plan(
+        config, opening.planned(), experiment=experiment, script_checks=script_checks
+    )
 
 
 def start(request: Request) -> RunDirectory:

@@ -33,6 +33,7 @@ def as_json(planned: Plan, workspace: str) -> dict[str, Any]:
             "warnings": list(snapshot.warnings),
         },
         "notices": list(planned.notices),
+        "warnings": list(planned.warnings),
     }
 
 
@@ -75,6 +76,8 @@ def show(planned: Plan, workspace: str) -> None:
     )
     for warning in snapshot.warnings:
         output.warning(warning)
+    for warning in planned.warnings:
+        output.warning(output.one_line(warning))
     for notice in planned.notices:
         output.notice(f"note: {notice}")
     output.notice("Nothing was done. The same without --plan starts the run.")

@@ -19,6 +19,8 @@ from runyard.history.snapshots import SnapshotStore
 from runyard.history.targets import TARGET_NOT_FOUND, load_target
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from runyard.computes.protocol import ComputeTarget
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -37,6 +39,7 @@ class Plan:
     what of the source folder is copied. ``environment_ready``: no build is needed. ``secrets``:
     variables handed to the runner in memory, never shown. ``run_configuration``: the
     configuration in the form of SDK v1, secrets masked. ``notices``: sentences to read once.
+    ``warnings``: what the checks that were asked for found in the script.
     """
 
     experiment: str
@@ -46,11 +49,19 @@ class Plan:
     secrets: dict[str, str] = field(repr=False)
     run_configuration: dict[str, Any]
     notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def plan(config: ScriptRunConfig, workspace: Workspace, *, experiment: str) -> Plan:
-    """Check a configuration and say what submitting it will do. Changes and starts nothing.
+def plan(
+    config: ScriptRunConfig,
+    workspace: Workspace,
+    *,
+    experiment: str,
+    script_checks: Collection[str] = (),
+) -> Plan:
+    """Check a configuration and say what submitting it will do. Changes nothing, starts no run.
 
+    ``script_checks``: of 'lint' and 'packages', the checks of the script that only warn.
     Raises UserErrorException (source folder, arguments, variables, limit),
     ExperimentExecutionException (script, nothing to run, no target; spec 9.2),
     RunConfigurationException (parts that are not built yet, unknown target),
@@ -78,7 +89,16 @@ def plan(config: ScriptRunConfig, workspace: Workspace, *, experiment: str) -> P
         secrets=secret,
         run_configuration=_run_configuration(config, spec),
         notices=(*environment.notices, *snapshot.warnings, *_without_effect(run_config)),
+        warnings=_warnings(spec, script_checks),
     )
+
+
+def _warnings(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
+    if not wanted:
+        return ()
+    from runyard.config import script_checks
+
+    return script_checks.warnings_of(spec, wanted)
 
 
 def find_target(name: str) -> ComputeTarget:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,13 @@ def submit(
     tags: Mapping[str, Any] | None = None,
     run_id: str | None = None,
     parent: Run | None = None,
+    script_checks: Collection[str] = (),
 ) -> Run:
     """Plan, store the source, write the run directory and have the target start a runner.
 
     ``tags``: text by name; other values become text, None becomes ''. ``run_id``: a name for the
     run, unused so far; None makes one (spec 9.1). ``parent``: the run this one is a child of.
+    ``script_checks``: those of ``planning.plan``; what they find becomes Python warnings.
     Returns as soon as the runner is started. Raises what ``planning.plan`` raises and
     UserErrorException for a run id that is taken or cannot be used; nothing is left behind then.
     Raises ExperimentExecutionException when the workspace cannot be written to, or when the
@@ -48,7 +51,11 @@ def submit(
     """
     texts = _tag_texts(tags)
     workspace = experiment.workspace
-    planned = planning.plan(config, workspace, experiment=experiment.name)
+    planned = planning.plan(
+        config, workspace, experiment=experiment.name, script_checks=script_checks
+    )
+    for warning in planned.warnings:
+        warnings.warn(warning, UserWarning, stacklevel=4)
     for notice in planned.notices:
         _log.info("%s", notice)
     with writing(workspace.directory):

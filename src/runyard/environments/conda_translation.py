@@ -48,7 +48,7 @@ def to_pip(packages: Sequence[str], environment: str) -> list[str]:
     Raises UserErrorException listing every package that has no known name on the index, or a
     version that pip cannot express.
     """
-    names = _names() if packages else {}
+    names = names_on_index() if packages else {}
     lines = [(package, _line(package, names)) for package in packages]
     unknown = [package for package, line in lines if line is None]
     if unknown:
@@ -83,7 +83,7 @@ def _line(package: str, names: dict[str, str]) -> str | None:
     return f"{name}=={match['version'].rstrip('.')}{'' if exact else '.*'}"
 
 
-def _names() -> dict[str, str]:
+def names_on_index() -> dict[str, str]:
     """Name on the index by conda name; a line with one word is a name that both share."""
     found = {}
     for line in _NAMES.read_text(encoding="utf-8").splitlines():

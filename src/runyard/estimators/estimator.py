@@ -71,7 +71,10 @@ class Estimator:
     ``use_docker`` (True): a container is used when an image is named, which is not built yet.
 
     The other parameters of SDK v1 are accepted at their defaults and raise TrainingException
-    otherwise: none is ignored. ``_disable_validation`` and the two after it have no effect.
+    otherwise: none is ignored. With ``_disable_validation=False`` (True) submitting looks at the
+    script and warns, and never fails: ``_show_lint_warnings`` (False) of undefined names and of
+    syntax that the environment's Python does not have, ``_show_package_warnings`` (False) of
+    imports that the environment lacks.
 
     Entry script and source folder are looked up on submit. Raises TrainingException, or
     UserErrorException where spec 2.4 says so; TypeError for an unknown keyword. No list, dict or
@@ -125,6 +128,8 @@ class Estimator:
         self._script_params = dict(arguments.checked_params(script_params or {}))
         self._run_config = self._configured(given)
         self._arguments = list(self._run_config.arguments)
+        shown = {"lint": _show_lint_warnings, "packages": _show_package_warnings}
+        self._script_checks = [] if _disable_validation else [k for k, on in shown.items() if on]
 
     def _configured(self, given: Mapping[str, Any]) -> RunConfiguration:
         """The run configuration of the checked parameters."""
@@ -201,9 +206,18 @@ class Estimator:
         constructor; the estimator stays as it was. Any other raises TrainingException, and so
         does everything that makes ``ScriptRunConfig.submit_to`` fail, with the same text.
         """
+        from runyard.config import submission
+
         try:
             config = self._overridden(overrides)
-            return config.submit_to(experiment, tags=tags, run_id=run_id, parent=parent)
+            return submission.submit(
+                config,
+                experiment,
+                tags=tags,
+                run_id=run_id,
+                parent=parent,
+                script_checks=self._script_checks,
+            )
         except TrainingException:
             raise
         except RunyardError as error:
