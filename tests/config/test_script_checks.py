@@ -35,13 +35,17 @@ def _environment(*requirements: str, python: str = "3.10.1", **more: Any) -> Env
 
 
 def _spec(source: Path, environment: EnvironmentSpec, **more: Any) -> JobSpec:
-    values: dict[str, Any] = {"script": "train.py", "command": None, **more}
+    values: dict[str, Any] = {
+        "script": "train.py",
+        "command": None,
+        "environment_variables": {},
+        **more,
+    }
     return JobSpec(
         source_directory=str(source),
         arguments=(),
         target="local",
         environment=environment,
-        environment_variables={},
         secret_variables=(),
         max_run_duration_s=None,
         node_count=1,
@@ -265,6 +269,15 @@ def test_a_user_managed_interpreter_is_asked(tmp_path: Path) -> None:
     assert _missing(source, environment) == [
         "train.py:1: 'no_such_module' (of the package no-such-module) is not in the environment"
     ]
+
+
+def test_the_path_of_the_run_counts(tmp_path: Path) -> None:
+    _write(tmp_path / "far", {"distant.py": ""})
+    environment = _environment(kind="user_managed", interpreter=sys.executable, key="")
+    source = _write(tmp_path / "src", {"train.py": "import distant"})
+    for path, count in (("../far", 0), (str(tmp_path / "far"), 0), ("", 1)):
+        spec = _spec(source, environment, environment_variables={"PYTHONPATH": path})
+        assert len(script_checks.warnings_of(spec, ["packages"])) == count
 
 
 @pytest.mark.integration

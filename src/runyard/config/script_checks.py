@@ -45,7 +45,7 @@ def warnings_of(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
         if LINT in wanted:
             found += _shortened(script_lint.findings(source, python))
         if PACKAGES in wanted:
-            found += _shortened(missing_packages(source, spec.environment, python))
+            found += _shortened(missing_packages(source, spec, python))
     if PACKAGES in wanted:
         found += _shortened(_conflicts(spec.environment))
     return tuple(found)
@@ -86,10 +86,9 @@ def version_of(environment: EnvironmentSpec) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else sys.version_info[:2]
 
 
-def missing_packages(
-    source: Source, environment: EnvironmentSpec, python: tuple[int, int]
-) -> list[str]:
+def missing_packages(source: Source, spec: JobSpec, python: tuple[int, int]) -> list[str]:
     """One sentence for each module that is imported and is in no package of the environment."""
+    environment = spec.environment
     outside: dict[str, External] = {}
     for external in source.externals:
         top = external.module.partition(".")[0]
@@ -101,7 +100,7 @@ def missing_packages(
     marker = cache.built(environment.key)
     if marker is not None or environment.kind == "user_managed":
         interpreter = str(marker["python"]) if marker else environment.interpreter
-        lacking = _not_found(interpreter, list(outside))
+        lacking = _not_found(interpreter, list(outside), spec)
         if lacking is None and marker is not None:
             locked = {package_name(line) for line in marker.get("lock") or ()}
             lacking = [name for name in outside if not import_packages.may_provide(name, locked)]
@@ -150,7 +149,7 @@ def _text(external: External, name: str, what: str, python: tuple[int, int]) -> 
     return f"{external.file}:{external.line}: {why}"
 
 
-def _not_found(interpreter: str, modules: list[str]) -> list[str] | None:
+def _not_found(interpreter: str, modules: list[str], spec: JobSpec) -> list[str] | None:
     """The modules that the interpreter does not find; None when it does not say.
 
     They are looked for, not imported, save for what the environment itself imports at its start.
@@ -163,7 +162,9 @@ def _not_found(interpreter: str, modules: list[str]) -> list[str] | None:
             [interpreter, "-B", "-c", _LOOK, json.dumps(modules)],
             capture_output=True,
             timeout=10,
-            cwd="/",
+            # A relative PYTHONPATH of the run leads into the source.
+            cwd=spec.source_directory,
+            env={**os.environ, **spec.environment_variables},
             check=True,
         )
         answer = json.loads(done.stdout.splitlines()[-1])
@@ -195,7 +196,7 @@ def found(name):
         # Finding a namespace in a namespace looks the outer one up.
         sys.modules.setdefault(part, types.ModuleType(part)).__path__ = where
     return True
-sys.path[:1] = []
+sys.path[:] = [path for path in sys.path if path]
 print(json.dumps([name for name in json.loads(sys.argv[1]) if not found(name)]))
 """
 
