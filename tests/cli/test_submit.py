@@ -23,7 +23,8 @@ def _spec(project: Path, invoke: Invoke, *words: object) -> dict[str, object]:
 
 
 def test_submit_prints_the_id_and_what_to_type_next(project: Path, invoke: Invoke) -> None:
-    _script(project)
+    # Other commands are named once it has ended.
+    _script(project, "import time; time.sleep(60)")
     said = invoke("submit", "--user-managed", "train.py")
     run_id = said.out.strip()
     assert run_id.startswith("project_")
@@ -31,6 +32,7 @@ def test_submit_prints_the_id_and_what_to_type_next(project: Path, invoke: Invok
     assert f"runyard cancel {run_id}" in said.err
     assert f"made the workspace 'project' in {project}/.runyard" in said.err
     assert said.code == 0
+    invoke("cancel", run_id)
 
 
 def test_options_behind_the_script_belong_to_it(project: Path, invoke: Invoke) -> None:
