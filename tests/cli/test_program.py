@@ -151,12 +151,16 @@ def test_completion_scripts(invoke: Invoke, shell: str) -> None:
     assert said.code == 0
 
 
-def _completed(history: History, line: str) -> list[str]:
+def _answer(line: str) -> list[str]:
     env = {**os.environ, "_RUNYARD_COMPLETE": "bash_complete", "COMP_WORDS": line}
     env["COMP_CWORD"] = str(len(line.split(" ")) - 1)
     done = processes.run(env=env)
     assert done.stderr == ""
-    return [item.partition(",")[2] for item in done.stdout.splitlines() if item]
+    return done.stdout.splitlines()
+
+
+def _completed(history: History, line: str) -> list[str]:
+    return [item.partition(",")[2] for item in _answer(line) if item]
 
 
 def test_completion_knows_commands_and_run_ids(history: History) -> None:
@@ -168,6 +172,40 @@ def test_completion_knows_commands_and_run_ids(history: History) -> None:
         history.exits.id,
     }
     assert _completed(history, "runyard -w /nowhere show x") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("submit exa", "file"),
+        ("submit -f --requirements con", "file"),
+        ("submit -r con", "file"),
+        ("submit train.py --data exa", "file"),
+        ("submit train.py --da", "file"),
+        ("submit --source exa", "dir"),
+        ("-w exa", "dir"),
+        ("submit -w exa", "dir"),
+        ("download last -o exa", "dir"),
+        ("init --path exa", "dir"),
+        ("env build exa", "file"),
+    ],
+)
+def test_files_and_folders_are_left_to_the_shell(history: History, line: str, kind: str) -> None:
+    assert _answer(f"runyard {line}") == [f"{kind},{line.rsplit(maxsplit=1)[-1]}"]
+
+
+def test_completion_knows_what_is_in_the_workspace(history: History, invoke: Invoke) -> None:
+    assert _completed(history, "runyard metrics @3 ac") == ["accuracy"]
+    assert _completed(history, "runyard download @3 outputs/m") == ["outputs/model.bin"]
+    assert _completed(history, "runyard runs -e ot") == ["other"]
+    assert _completed(history, "runyard submit -e ma") == ["main"]
+    assert _completed(history, "runyard runs --status ") == ["Completed", "Failed"]
+    assert _completed(history, "runyard runs --status f") == ["Failed"]
+    assert _completed(history, "runyard submit --target l") == ["local"]
+    assert _completed(history, "runyard logs --log en") == ["environment"]
+    assert "user_logs/std_log.txt" in _completed(history, "runyard logs last --log us")
+    assert _completed(history, "runyard models x") == []
+    assert _completed(history, "runyard metrics nosuch a") == []
 
 
 def test_main_exits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runyard.cli import facts, output, table
+from runyard.cli import completing, facts, output, table
 from runyard.cli.formats import number
 from runyard.cli.nearest import did_you_mean
 from runyard.cli.run_names import RUN
@@ -29,7 +29,7 @@ _SUMMARY = (
 
 @click.command("metrics", cls=Command)
 @click.argument("run", type=RUN)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.metrics)
 @json_option
 def command(run: str, name: str | None, as_json: bool) -> None:
     """Show the metrics of a run.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli import formats, opening, output, table
+from runyard.cli import completing, formats, opening, output, table
 from runyard.cli.ending import STATUS_COLOURS
 from runyard.cli.settings import Command, json_option
 from runyard.cli.summary import time_text
@@ -34,11 +34,18 @@ _COLUMNS = (
 
 
 @click.command("runs", cls=Command)
-@click.option("--experiment", "-e", metavar="NAME", help="Only runs of this experiment.")
+@click.option(
+    "--experiment",
+    "-e",
+    metavar="NAME",
+    shell_complete=completing.experiments,
+    help="Only runs of this experiment.",
+)
 @click.option(
     "--status",
     type=click.Choice(_STATUSES, case_sensitive=False),
     metavar="STATUS",
+    shell_complete=completing.statuses,
     help="Only runs with this status: Running, Completed, Failed, Canceled, …",
 )
 @click.option(
