@@ -1,7 +1,8 @@
 """The model registry: ``models/<name>/<version>/`` with model.json and the files.
 
-Versions count from 1 and are never given twice, also when the latest was removed. A version appears whole: it is staged beside and renamed into place, so
-two registrations at once get two versions and a killed one leaves nothing that looks registered.
+Versions count from 1 and are never given twice, also when the latest was removed. A version
+appears whole: it is staged beside and renamed into place, so two registrations at once get two
+versions and a killed one leaves nothing that looks registered.
 """
 
 import os
