@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import re
@@ -249,7 +248,7 @@ def test_on_a_terminal_tables_fit_and_have_colours(history: History, no_color: s
     ours, theirs = os.openpty()
     with processes.start("runs", stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
         os.close(theirs)
-        said = _read_all(ours)
+        said = processes.read_all(ours)
         assert process.wait(30) == 0
     plain = re.sub(r"\x1b\[\d*m", "", said)
     lines = plain.split("\r\n")
@@ -257,12 +256,3 @@ def test_on_a_terminal_tables_fit_and_have_colours(history: History, no_color: s
     assert max(map(len, lines)) <= 70
     assert lines[1].startswith(f"{history.raises.id}  Failed")
     assert (said == plain) == bool(no_color)
-
-
-def _read_all(fd: int) -> str:
-    found = b""
-    with contextlib.suppress(OSError):  # EIO: the other end is closed
-        while chunk := os.read(fd, 4096):
-            found += chunk
-    os.close(fd)
-    return found.decode()

@@ -241,3 +241,10 @@ def test_outputs_of_the_plan_are_those_of_the_run(project: Path, invoke: Invoke)
     run_id = invoke("submit", "--user-managed", "--json", "train.py", "1").json["run_id"]
     record = json.loads(Path(run_directory(project, run_id).run_json).read_text())
     assert record["spec"] == planned["spec"]
+
+
+def test_a_variable_with_white_space_in_its_name_is_refused(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").touch()
+    said = invoke("submit", "--env", "A B=1", "train.py")
+    assert said.code == 2
+    assert "--env 'A B=1': the name of a variable has no white space" in said.err

@@ -88,7 +88,7 @@ def _fitting(run: RunDirectory, name: str, known: list[str]) -> list[str]:
         return below
     hint = did_you_mean(name, known)
     raise UserErrorException(
-        f"run {run.id} has no file {name!r}; {hint}To see all: runyard files {run.id}"
+        f"run {run.id} has no file {name!r}{hint} To see all: runyard files {run.id}"
     )
 
 

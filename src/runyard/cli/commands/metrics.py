@@ -19,7 +19,7 @@ from runyard.record import metrics
 from runyard.record.layout import RunDirectory
 
 _SUMMARY = (
-    Column("metric"),
+    Column("metric", shrink=True, least=16, most=60),
     Column("latest", shrink=True),
     Column("values", right=True, drop=1),
     Column("least", right=True, drop=3),
@@ -65,7 +65,7 @@ def _unknown(run: RunDirectory, name: str, found: Mapping[str, Any]) -> str:
     if not found:
         return f"run {run.id} has no metric {name!r}; it has logged none"
     hint = did_you_mean(name, found)
-    return f"run {run.id} has no metric {name!r}; {hint}Logged were: {', '.join(found)}"
+    return f"run {run.id} has no metric {name!r}{hint} Logged were: {', '.join(found)}"
 
 
 def _row(run: RunDirectory, name: str, value: Any) -> list[str]:
@@ -114,4 +114,4 @@ def _show_columns(columns: Mapping[str, Any]) -> None:
         [number(v[i]) if i < len(v) else "" for v in lists]
         for i in range(max(map(len, lists), default=0))
     ]
-    table.show([Column(title, shrink=True) for title in columns], rows)
+    table.show([Column(title, shrink=True, verbatim=True) for title in columns], rows)

@@ -17,6 +17,8 @@ from runyard.record import files
 _FILES_SHOWN = 8
 _LOG_LINES = 10
 
+_ORIGIN = "runyard.rerun_of"  # config.resubmission.ORIGIN, whose import takes long
+
 Rows = list[tuple[str, object]]
 
 
@@ -65,6 +67,7 @@ def _identity(found: Facts) -> Rows:
         ("name", output.one_line(found.notes.display_name or "")),
         ("experiment", found.run.experiment),
         ("parent", found.record.get("parent")),
+        ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
         ("error", "\n".join(problem)),
         ("log ends", "\n".join(_last_log_lines(found)) if problem else ""),
