@@ -248,3 +248,12 @@ def test_a_variable_with_white_space_in_its_name_is_refused(project: Path, invok
     said = invoke("submit", "--env", "A B=1", "train.py")
     assert said.code == 2
     assert "--env 'A B=1': the name of a variable has no white space" in said.err
+
+
+def test_a_missing_python_is_told_in_words_of_the_command(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").touch()
+    said = invoke("submit", "--python", "3.5", "train.py")
+    assert said.code == 2
+    assert "Ask for one of these with --python, or install it" in said.err
+    assert "uv python install 3.5 (if uv has it)\n" in said.err
+    assert "CondaDependencies" not in said.err

@@ -70,16 +70,17 @@ def _identity(found: Facts) -> Rows:
         ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
         ("error", "\n".join(problem)),
-        ("log ends", "\n".join(_last_log_lines(found)) if problem else ""),
+        ("log ends", "\n".join(_last_log_lines(found, problem)) if problem else ""),
     ]
 
 
-def _last_log_lines(found: Facts) -> list[str]:
-    from runyard.history import failure
-
-    run = found.run
-    lines = failure.last_lines(run.std_log if found.state.started else run.environment_log)
-    return [output.one_line(line) for line in lines[-_LOG_LINES:]]
+def _last_log_lines(found: Facts, told: list[str]) -> list[str]:
+    """Without those that say again what was told."""
+    again = [line.removeprefix("hint: ") for line in told]
+    lines = ending.log_lines(found)
+    if not found.state.started:
+        lines = [line for line in lines if not any(text and text in line for text in again)]
+    return lines[-_LOG_LINES:]
 
 
 def _times(found: Facts) -> Rows:
