@@ -256,3 +256,12 @@ def test_on_a_terminal_tables_fit_and_have_colours(history: History, no_color: s
     assert max(map(len, lines)) <= 70
     assert lines[1].startswith(f"{history.raises.id}  Failed")
     assert (said == plain) == bool(no_color)
+
+
+def test_pythonpath_is_enough_for_an_import(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("from azureml.core import Run; print(Run.__module__)")
+    folder = invoke("pythonpath").out.strip()
+    command = [sys.executable, "-S", "train.py"]
+    env = {**os.environ, "PYTHONPATH": folder}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.stdout == "runyard.job.run\n", done.stderr

@@ -257,3 +257,11 @@ def test_a_missing_python_is_told_in_words_of_the_command(project: Path, invoke:
     assert "Ask for one of these with --python, or install it" in said.err
     assert "uv python install 3.5 (if uv has it)\n" in said.err
     assert "CondaDependencies" not in said.err
+
+
+def test_a_literal_dollar_can_be_kept(project: Path, invoke: Invoke) -> None:
+    (project / "show.py").write_text("import sys; print(sys.argv[1:])")
+    submit = ("submit", "-f", "--user-managed")
+    said = invoke(*submit, "--env", "TEXT=$HOME", "--env", "HOME=/h", "show.py", "$HOME", "$TEXT")
+    assert said.out == "['/h', '$HOME']\n"
+    assert invoke(*submit, "--command", "python show.py '$HOME'").out == "['$HOME']\n"

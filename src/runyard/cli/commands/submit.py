@@ -102,8 +102,9 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     runyard submit job.yml
 
     $NAME and ${NAME} in the arguments of a script are its variables, filled in when it starts, as
-    SDK v1 did, also where the shell left them alone in '$HOME'. To keep them as they are, use
-    --command, or put them into a variable: --env 'TEXT=$HOME' and '$TEXT'.
+    SDK v1 did, also where the shell left them alone in '$HOME'. To keep them as they are, put
+    them into a variable (--env 'TEXT=$HOME' and '$TEXT'), or quote them for bash within a --command
+    of one word.
 
     A YAML spec has the keys experiment, source_directory, script, arguments (list or mapping),
     command, pip_packages, pip_requirements_file, python, user_managed, environment_variables,
