@@ -92,7 +92,7 @@ def newer_format(found: object) -> str:
     """The text about files of a format that this release does not know."""
     return (
         f"made by a newer runyard (format {found}; this one reads up to {FORMAT}): "
-        "pip install -U runyard"
+        "upgrade runyard"
     )
 
 
