@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -27,6 +28,16 @@ def start(*words: object, **options: Any) -> subprocess.Popen[bytes]:
     command = [*COMMAND, *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, **{**pipes, **options})
+
+
+def read_all(fd: int) -> str:
+    """What comes out of a pseudo-terminal until its other end is closed."""
+    found = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while chunk := os.read(fd, 4096):
+            found += chunk
+    os.close(fd)
+    return found.decode()
 
 
 def wait_for(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:

@@ -52,12 +52,12 @@ def test_nan_is_the_same_as_nan() -> None:
 
 
 def test_images_are_compared_by_content(history: History, invoke: Invoke) -> None:
-    for run, content in ((history.good, b"same"), (history.exits, b"same")):
+    for run, name in ((history.good, "plot_1.png"), (history.exits, "plot.png")):
         os.makedirs(run.files, exist_ok=True)
-        Path(run.files, "plot.png").write_bytes(content)
-        metrics.MetricWriter(run).other("image", "plot", "plot.png", None)
+        Path(run.files, name).write_bytes(b"same")
+        metrics.MetricWriter(run).other("image", "plot", name, None)
     assert "plot" not in invoke("diff", "@3", "@2", "--json").json["metrics"]
     Path(history.exits.files, "plot.png").write_bytes(b"other")
     change = invoke("diff", "@3", "@2", "--json").json["metrics"]["plot"]
-    assert change["first"].startswith("file plot.png, sha256 ")
+    assert change["first"].startswith("file plot_1.png, sha256 ")
     assert change["first"] != change["second"]

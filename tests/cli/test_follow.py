@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -141,7 +142,9 @@ def test_a_requirement_that_cannot_be_resolved_ends_with_78(project: Path) -> No
     done = processes.run("submit", "-f", "--pip", "no-such-package-xyz==1", "train.py", env=env)
     assert done.returncode == 78
     assert "Failed (environment_failed)" in done.stderr
-    assert "no-such-package-xyz" in done.stderr.partition("Failed (environment_failed)")[2]
+    # The log above has ended with the error, so it is not told again.
+    assert "was not built: " in done.stderr
+    assert "no-such-package-xyz" not in done.stderr.partition("Failed (environment_failed)")[2]
     assert "Building environment" in done.stderr
     assert done.stdout == ""
     logs = processes.run("logs", "last")
@@ -149,6 +152,19 @@ def test_a_requirement_that_cannot_be_resolved_ends_with_78(project: Path) -> No
     shown = processes.run("show", "last").stdout
     assert "Failed (environment_failed)" in shown
     assert "log ends" in shown
+    assert "was not built" not in shown
+
+
+def test_the_end_begins_a_line_of_its_own(project: Path) -> None:
+    (project / "train.py").write_text("print('100%', end='')")
+    ours, theirs = os.openpty()
+    words = ("submit", "-f", "--user-managed", "train.py")
+    with processes.start(*words, stdout=theirs, stderr=theirs, stdin=theirs) as process:
+        os.close(theirs)
+        said = processes.read_all(ours)
+        assert process.wait(30) == 0
+    assert "100%\r\nrun train" in re.sub(r"\r\nrun \w+: ", "\r\nrun train: ", said)
+    assert processes.run("logs", "last").stdout == "100%"
 
 
 def test_an_environment_that_is_built_shows_its_log(project: Path) -> None:

@@ -30,7 +30,7 @@ def test_all_values_of_one(history: History, invoke: Invoke) -> None:
     assert rows == [["STEP", "VALUE"], ["0", "3.0"], ["1", "nan"], ["2", "1.0"]]
     assert invoke("metrics", history.good.id, "accuracy").out == "0.5\n"
     rows = [line.split() for line in invoke("metrics", history.good.id, "table").out.splitlines()]
-    assert rows == [["A", "B"], ["1", "0.5"], ["2", "0.25"]]
+    assert rows == [["a", "b"], ["1", "0.5"], ["2", "0.25"]]
 
 
 def test_an_unknown_metric_lists_those_there_are(history: History, invoke: Invoke) -> None:

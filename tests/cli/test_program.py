@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import re
@@ -151,12 +150,16 @@ def test_completion_scripts(invoke: Invoke, shell: str) -> None:
     assert said.code == 0
 
 
-def _completed(history: History, line: str) -> list[str]:
+def _answer(line: str) -> list[str]:
     env = {**os.environ, "_RUNYARD_COMPLETE": "bash_complete", "COMP_WORDS": line}
     env["COMP_CWORD"] = str(len(line.split(" ")) - 1)
     done = processes.run(env=env)
     assert done.stderr == ""
-    return [item.partition(",")[2] for item in done.stdout.splitlines() if item]
+    return done.stdout.splitlines()
+
+
+def _completed(history: History, line: str) -> list[str]:
+    return [item.partition(",")[2] for item in _answer(line) if item]
 
 
 def test_completion_knows_commands_and_run_ids(history: History) -> None:
@@ -168,6 +171,40 @@ def test_completion_knows_commands_and_run_ids(history: History) -> None:
         history.exits.id,
     }
     assert _completed(history, "runyard -w /nowhere show x") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("submit exa", "file"),
+        ("submit -f --requirements con", "file"),
+        ("submit -r con", "file"),
+        ("submit train.py --data exa", "file"),
+        ("submit train.py --da", "file"),
+        ("submit --source exa", "dir"),
+        ("-w exa", "dir"),
+        ("submit -w exa", "dir"),
+        ("download last -o exa", "dir"),
+        ("init --path exa", "dir"),
+        ("env build exa", "file"),
+    ],
+)
+def test_files_and_folders_are_left_to_the_shell(history: History, line: str, kind: str) -> None:
+    assert _answer(f"runyard {line}") == [f"{kind},{line.rsplit(maxsplit=1)[-1]}"]
+
+
+def test_completion_knows_what_is_in_the_workspace(history: History, invoke: Invoke) -> None:
+    assert _completed(history, "runyard metrics @3 ac") == ["accuracy"]
+    assert _completed(history, "runyard download @3 outputs/m") == ["outputs/model.bin"]
+    assert _completed(history, "runyard runs -e ot") == ["other"]
+    assert _completed(history, "runyard submit -e ma") == ["main"]
+    assert _completed(history, "runyard runs --status ") == ["Completed", "Failed"]
+    assert _completed(history, "runyard runs --status f") == ["Failed"]
+    assert _completed(history, "runyard submit --target l") == ["local"]
+    assert _completed(history, "runyard logs --log en") == ["environment"]
+    assert "user_logs/std_log.txt" in _completed(history, "runyard logs last --log us")
+    assert _completed(history, "runyard models x") == []
+    assert _completed(history, "runyard metrics nosuch a") == []
 
 
 def test_main_exits(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +248,7 @@ def test_on_a_terminal_tables_fit_and_have_colours(history: History, no_color: s
     ours, theirs = os.openpty()
     with processes.start("runs", stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
         os.close(theirs)
-        said = _read_all(ours)
+        said = processes.read_all(ours)
         assert process.wait(30) == 0
     plain = re.sub(r"\x1b\[\d*m", "", said)
     lines = plain.split("\r\n")
@@ -221,10 +258,10 @@ def test_on_a_terminal_tables_fit_and_have_colours(history: History, no_color: s
     assert (said == plain) == bool(no_color)
 
 
-def _read_all(fd: int) -> str:
-    found = b""
-    with contextlib.suppress(OSError):  # EIO: the other end is closed
-        while chunk := os.read(fd, 4096):
-            found += chunk
-    os.close(fd)
-    return found.decode()
+def test_pythonpath_is_enough_for_an_import(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("from azureml.core import Run; print(Run.__module__)")
+    folder = invoke("pythonpath").out.strip()
+    command = [sys.executable, "-S", "train.py"]
+    env = {**os.environ, "PYTHONPATH": folder}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.stdout == "runyard.job.run\n", done.stderr

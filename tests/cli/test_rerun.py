@@ -21,6 +21,9 @@ def test_a_rerun_takes_the_snapshot_not_the_folder(history: History, invoke: Inv
     same = ("snapshot", "arguments", "script", "tags", "display_name", "experiment", "target")
     assert {key: new[key] for key in same} == {key: old[key] for key in same}
     assert new["properties"]["runyard.rerun_of"] == old["run_id"]
+    assert ["rerun", "of", old["run_id"]] in [
+        line.split() for line in invoke("show", "last").out.splitlines()
+    ]
     assert invoke("diff", "@1", history.good.id, "--json").json["source"]["changed"] == []
 
 

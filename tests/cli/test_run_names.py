@@ -44,7 +44,7 @@ def test_an_unknown_name(history: History, invoke: Invoke, command: str) -> None
 
 def test_a_misspelt_id_is_recognised(history: History, invoke: Invoke) -> None:
     name = history.raises.id[:-1] + "_"
-    assert f"did you mean {history.raises.id}?" in invoke("show", name).err
+    assert f"did you mean {history.raises.id!r}? To see all" in invoke("show", name).err
 
 
 @pytest.mark.parametrize(

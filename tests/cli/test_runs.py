@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from runyard import Experiment, Workspace
 from tests.cli.fixtures import History, Invoke
 
 
@@ -40,7 +41,8 @@ def test_runs_lists_the_newest_first(history: History, invoke: Invoke) -> None:
         (("--tag", "stage=first"), []),
         (("--tag", "mark", "--tag", "stage"), []),
         (("-n", 2), ["raises", "exits"]),
-        (("-n", 1, "--all"), ["raises", "exits", "good"]),
+        (("-n", 1, "--all"), ["raises"]),
+        (("--all",), ["raises", "exits", "good"]),
     ],
 )
 def test_runs_can_be_filtered(
@@ -104,3 +106,28 @@ def test_reindex_counts_the_runs(history: History, invoke: Invoke) -> None:
     (history.folder / ".runyard/index.db").unlink(missing_ok=True)
     assert invoke("reindex").out == f"3 runs indexed in {history.folder}/.runyard/index.db\n"
     assert invoke("reindex", "--json").json["runs"] == 3
+
+
+def test_an_empty_experiment_is_refused(history: History, invoke: Invoke) -> None:
+    assert invoke("runs", "-e", "").code == 2
+    said = invoke("submit", "--user-managed", "-e", "", "train.py")
+    assert said.code == 2
+    assert "experiment name '' is not valid" in said.err
+
+
+def test_a_column_without_a_reason_is_left_out(history: History, invoke: Invoke) -> None:
+    assert "REASON" not in invoke("runs", "--status", "completed").out
+
+
+def test_children_stand_below_their_parent(project: Path, invoke: Invoke) -> None:
+    workspace = Workspace.create("tree")
+    run = Experiment(workspace, "tree").start_logging(snapshot_directory=None)
+    child = run.child_run("first")
+    below = child.child_run("second")
+    for ended in (below, child, run):
+        ended.complete()
+    lines = invoke("runs", "--all").out.splitlines()
+    starts = [f"{run.id} ", f"  {child.id} ", f"    {below.id} "]
+    assert [line[: len(start)] for line, start in zip(lines[1:], starts, strict=True)] == starts
+    assert f"child of {child.id}" in invoke("runs", "--all", "-n", 1).out
+    assert len(invoke("runs").out.splitlines()) == 2

@@ -78,7 +78,7 @@ def test_a_spec_with_a_command(project: Path, invoke: Invoke) -> None:
             "scripts: train.py",
             "job.yml: unknown key 'scripts'; did you mean 'script'? Allowed are: experiment, ",
         ),
-        ("zzz: 1", "job.yml: unknown key 'zzz'; Allowed are: experiment, source_directory, "),
+        ("zzz: 1", "job.yml: unknown key 'zzz'. Allowed are: experiment, source_directory, "),
         ("script: [a]", "job.yml: script is ['a']; give text"),
         ("arguments: 5", "job.yml: arguments is 5; give a list or a mapping"),
         ("max_run_duration_seconds: true", "max_run_duration_seconds is True; give a number"),

@@ -258,3 +258,27 @@ def test_a_plan_warns_of_what_the_script_lacks(project: Path, invoke: Invoke) ->
     assert said.code == 0
     said = invoke("submit", "--plan", "--json", "--user-managed", "train.py")
     assert said.json["warnings"] == expected
+
+
+def test_a_variable_with_white_space_in_its_name_is_refused(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").touch()
+    said = invoke("submit", "--env", "A B=1", "train.py")
+    assert said.code == 2
+    assert "--env 'A B=1': the name of a variable has no white space" in said.err
+
+
+def test_a_missing_python_is_told_in_words_of_the_command(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").touch()
+    said = invoke("submit", "--python", "3.5", "train.py")
+    assert said.code == 2
+    assert "Ask for one of these with --python, or install it" in said.err
+    assert "uv python install 3.5 (if uv has it)\n" in said.err
+    assert "CondaDependencies" not in said.err
+
+
+def test_a_literal_dollar_can_be_kept(project: Path, invoke: Invoke) -> None:
+    (project / "show.py").write_text("import sys; print(sys.argv[1:])")
+    submit = ("submit", "-f", "--user-managed")
+    said = invoke(*submit, "--env", "TEXT=$HOME", "--env", "HOME=/h", "show.py", "$HOME", "$TEXT")
+    assert said.out == "['/h', '$HOME']\n"
+    assert invoke(*submit, "--command", "python show.py '$HOME'").out == "['$HOME']\n"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runyard.cli import formats
-from runyard.cli.table import Column, cut, layout, text_width
+from runyard.cli.table import Column, cut, layout, text_width, wrapped
 
 COLUMNS = (
     Column("run"),
@@ -82,3 +82,25 @@ def test_numbers(value: float, text: str) -> None:
 )
 def test_sizes(n_bytes: float, text: str) -> None:
     assert formats.size(n_bytes) == text
+
+
+def test_long_lines_are_broken_where_they_can_be() -> None:
+    path = "/home/someone/projects/digits/.runyard/runs/digits/run"
+    parts = wrapped(path, 24)
+    assert "".join(parts) == path
+    assert all(len(part) <= 24 for part in parts)
+    assert all(part.endswith("/") for part in parts[:-1])
+    assert wrapped("x" * 50, 20) == ["x" * 20, "x" * 20, "x" * 10]
+    assert wrapped(path, None) == [path]
+    assert wrapped("", 30) == [""]
+
+
+def test_a_very_long_cell_widens_no_other_line() -> None:
+    columns = (Column("name", most=10), Column("x"))
+    rows = [["n" * 40, "1"], ["short", "2"]]
+    assert layout(columns, rows, None)[1:] == ["n" * 40 + "  1", "short       2"]
+    assert layout(columns, rows, 80)[1] == "n" * 9 + "…  1"
+
+
+def test_titles_of_the_user_are_left_as_they_are() -> None:
+    assert layout([Column("aUc", verbatim=True)], [["1"]], None)[0] == "aUc"

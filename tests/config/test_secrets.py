@@ -27,6 +27,9 @@ from runyard.config import secrets
         "ConnectionString",
         "BLOB_SAS",
         "SAS_URL",
+        "PGPASS",
+        "SMTP_PASS",
+        "DB_PWD",
     ],
 )
 def test_secret_names(name: str) -> None:
@@ -35,7 +38,17 @@ def test_secret_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["PATH", "OMP_NUM_THREADS", "KEYBOARD", "MONKEY", "SASL_MECHANISM", "TOKENIZERS_PARALLELISM"],
+    [
+        "PATH",
+        "PWD",
+        "OLDPWD",
+        "COMPASS",
+        "OMP_NUM_THREADS",
+        "KEYBOARD",
+        "MONKEY",
+        "SASL_MECHANISM",
+        "TOKENIZERS_PARALLELISM",
+    ],
 )
 def test_ordinary_names(name: str) -> None:
     assert not secrets.is_secret(name)

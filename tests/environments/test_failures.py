@@ -124,3 +124,14 @@ def test_errors_of_the_operating_system(number: int, type_: str) -> None:
     assert failure.type == type_
     assert "/cache" in failure.message
     assert "RUNYARD_CACHE_DIR" in failure.hint
+
+
+def test_the_reason_ends_with_a_whole_sentence() -> None:
+    output = """error: No solution found when resolving dependencies
+  cause: Because top==2.32.0 depends on base>=2.5 and you require base==2.0, we can conclude that
+         your requirements and top==2.32.0 are incompatible.
+         And because you require top==2.32.0, we can conclude that your requirements are
+         unsatisfiable.
+"""
+    failure = failures.of_output(output, 1, ["top==2.32.0", "base==2.0"], "/cache")
+    assert failure.message.endswith("your requirements and top==2.32.0 are incompatible.")

@@ -163,6 +163,15 @@ def test_delete_serialize_and_run(workspace: Workspace, weights: Path) -> None:
         Model.deserialize(workspace, payload)
 
 
+def test_a_version_number_is_never_given_twice(workspace: Workspace, weights: Path) -> None:
+    for expected in (1, 2):
+        model = Model.register(workspace, str(weights), "net")
+        assert model.version == expected
+    model.delete()
+    assert Model.register(workspace, str(weights), "net").version == 3
+    assert [found.version for found in Model.list(workspace)] == [3, 1]
+
+
 def test_models_are_not_deployed() -> None:
     with pytest.raises(WebserviceException, match=r"runyard does not deploy models"):
         Model.deploy("ws", "service", [])

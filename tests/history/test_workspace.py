@@ -280,7 +280,7 @@ def test_a_workspace_of_a_newer_format_is_refused_with_a_clear_error(project: Pa
         Workspace.get("my-ws")
     assert caught.value.message == (
         f"the workspace {project / '.runyard'} was made by a newer runyard (format 7; this one "
-        "reads up to 1): pip install -U runyard"
+        "reads up to 1): upgrade runyard"
     )
 
 

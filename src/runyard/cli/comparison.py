@@ -150,7 +150,21 @@ def _comparable(run: RunDirectory, value: Any) -> Any:
         content = Path(files.path_of(run, name)).read_bytes()
     except OSError:
         return f"file {name}, which is not there"
-    return f"file {name}, sha256 {hashlib.sha256(content).hexdigest()[:12]}…"
+    return _File(name, hashlib.sha256(content).hexdigest())
+
+
+class _File(str):
+    """A file as it is shown; `changes` goes by its content alone, whatever it is called."""
+
+    _digest: str
+
+    def __new__(cls, name: str, digest: str) -> _File:
+        made = super().__new__(cls, f"file {name}, sha256 {digest[:12]}…")
+        made._digest = digest
+        return made
+
+    def __repr__(self) -> str:
+        return f"file with sha256 {self._digest}"
 
 
 def text_diff(first: Facts, second: Facts) -> list[str]:

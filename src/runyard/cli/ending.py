@@ -27,14 +27,31 @@ def coloured(status: str) -> str:
     return click.style(status, fg=STATUS_COLOURS.get(status))
 
 
-def tell_end(found: Facts) -> None:
-    """Say on stderr how a run ended, and what can be done now."""
+def tell_end(found: Facts, log_shown: bool = False) -> None:
+    """Say on stderr how a run ended, and what can be done now.
+
+    ``log_shown``: the log of a build that failed, which ends with its error, stands right above.
+    """
     spent = found.seconds(time.time())
     after = "" if spent is None else f" after {formats.duration(spent)}"
     reason = f" ({reason_text(found)})" if found.status is Status.FAILED else ""
     output.notice(f"run {found.run.id}: {coloured(found.status.value)}{reason}{after}")
-    for line in [*error_lines(found), *next_commands(found)]:
+    told = [] if log_shown and _is_environment(found) else error_lines(found)
+    for line in [*told, *next_commands(found)]:
         output.notice(f"  {line}")
+
+
+def _is_environment(found: Facts) -> bool:
+    return found.state.reason is Reason.ENVIRONMENT_FAILED and bool(log_lines(found))
+
+
+def log_lines(found: Facts) -> list[str]:
+    """The last lines of the log the cause is in."""
+    from runyard.history import failure
+
+    run = found.run
+    lines = failure.last_lines(run.std_log if found.state.started else run.environment_log)
+    return [output.one_line(line) for line in lines]
 
 
 def reason_text(found: Facts) -> str:

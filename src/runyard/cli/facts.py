@@ -118,7 +118,7 @@ def _record(run: RunDirectory) -> dict[str, Any]:
     if record.get("format", FORMAT) > FORMAT:
         raise UserErrorException(
             f"run {run.id} was made by a newer runyard (format {record['format']}; this one reads "
-            f"up to {FORMAT}): pip install -U runyard"
+            f"up to {FORMAT}); upgrade runyard"
         )
     return record
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def _report(error: BaseException, debug: bool) -> int | None:
     if debug:
         _print_traceback(error)
     if isinstance(error, RunyardError):
-        output.error(error.message or type(error).__name__)
+        output.error(_in_words_of_commands(error.message) or type(error).__name__)
         return WRONG_USE
     if isinstance(error, OSError):
         output.error(_os_error_text(error))
@@ -62,6 +63,12 @@ def _report(error: BaseException, debug: bool) -> int | None:
     output.error(f"{type(error).__name__}: {error}")
     _ask_to_report(debug)
     return DEFECT
+
+
+def _in_words_of_commands(message: str) -> str:
+    """Advice that is given in terms of the Python API, for those who typed a command."""
+    text = message.replace(" (CondaDependencies.set_python_version)", " with --python")
+    return re.sub(r"(uv python install \S+)$", r"\1 (if uv has it)", text, flags=re.MULTILINE)
 
 
 def _os_error_text(error: OSError) -> str:

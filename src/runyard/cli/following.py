@@ -67,6 +67,7 @@ class Follower:
                 last = done()
                 pause_s = _SHORTEST_PAUSE_S if copy(stream, err) else pause_s * 1.5
                 if last:
+                    _end_line(stream, err)
                     return
                 self._sleep(min(pause_s, _LONGEST_PAUSE_S))
                 self._look_for_runner()
@@ -98,6 +99,14 @@ def copy(stream: LogStream, err: bool = False) -> bool:
     if found:
         target.flush()
     return found
+
+
+def _end_line(stream: LogStream, err: bool) -> None:
+    """On a terminal the next line is not glued to a log without a newline at its end."""
+    if stream.in_line and output.is_terminal(err):
+        target = _target(err)
+        target.write(b"\n")
+        target.flush()
 
 
 def _target(err: bool) -> BinaryIO:

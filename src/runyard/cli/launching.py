@@ -70,7 +70,7 @@ def after_start(ctx: click.Context, run: RunDirectory, follow: bool, as_json: bo
     else:
         from runyard.cli import ending
 
-        ending.tell_end(found)
+        ending.tell_end(found, log_shown=True)
     ctx.exit(1 if found.exit_code is None else found.exit_code)
 
 

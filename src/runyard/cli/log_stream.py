@@ -19,12 +19,15 @@ class LogStream:
         self.path = path
         self._last_lines = last_lines
         self._fd = -1
+        self.in_line = False
+        """Whether what was read last ended within a line."""
 
     def chunks(self) -> Iterator[bytes]:
         """What was written since the last call."""
         if self._fd < 0 and not self._open():
             return
         while chunk := os.read(self._fd, _CHUNK_BYTES):
+            self.in_line = not chunk.endswith(b"\n")
             yield chunk
 
     def _open(self) -> bool:

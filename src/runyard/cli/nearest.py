@@ -14,6 +14,6 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``did you mean 'NAME'? `` with a blank behind it, or nothing."""
+    """How a sentence goes on and ends: ``; did you mean 'NAME'?``, or only its full stop."""
     found = nearest(name, known)
-    return f"did you mean {found!r}? " if found else ""
+    return f"; did you mean {found!r}?" if found else "."

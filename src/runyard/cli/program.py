@@ -29,6 +29,7 @@ COMMANDS = {
     "env": "List, build, lock and remove environments.",
     "doctor": "Check this machine and the workspace.",
     "reindex": "Build the workspace's index anew.",
+    "pythonpath": "Print the folder that lets any Python import Run.",
     "completion": "Print the script for shell completion.",
 }
 """Kept here so that ``runyard --help`` imports no command; a test compares them."""

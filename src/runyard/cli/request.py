@@ -42,7 +42,9 @@ class Request:
     @property
     def experiment_name(self) -> str:
         """The experiment: as given, else the source folder's name made valid."""
-        return self.experiment or valid_name(os.path.basename(self.source_directory))
+        if self.experiment is not None:
+            return self.experiment
+        return valid_name(os.path.basename(self.source_directory))
 
     def config(self) -> ScriptRunConfig:
         """The configuration to submit. Raises what its constructor raises."""
@@ -133,6 +135,10 @@ def variables(given: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for text in given:
         name, equals, value = _pair(text, "--env")
+        if any(character.isspace() for character in name):
+            raise UserErrorException(
+                f"--env {text!r}: the name of a variable has no white space; give --env NAME=VALUE"
+            )
         if not equals and name not in os.environ:
             raise UserErrorException(
                 f"--env {name!r} takes its value from this shell, where it is not set; "

@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from runyard.cli import formats
-from runyard.cli.nearest import nearest
+from runyard.cli.nearest import did_you_mean
 from runyard.errors import UserErrorException
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
@@ -104,9 +104,8 @@ def _by_part(workspace: Workspace, part: str) -> RunDirectory:
 
 
 def _unknown(part: str, entries: Sequence[Entry]) -> str:
-    near = nearest(part, (entry.id for entry in entries))
-    hint = f"; did you mean {near}?" if near else ""
-    return f"there is no run {part!r}{hint}. To see all runs: runyard runs --all"
+    hint = did_you_mean(part, (entry.id for entry in entries))
+    return f"there is no run {part!r}{hint} To see all runs: runyard runs --all"
 
 
 def _candidates(found: Sequence[Entry]) -> str:

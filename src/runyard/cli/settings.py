@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from runyard.cli import completing
+
 
 @dataclass
 class Settings:
@@ -44,6 +46,7 @@ def common_options(environment: bool = False) -> list[click.Parameter]:
         click.Option(
             ["--workspace", "-w"],
             metavar="DIR",
+            shell_complete=completing.folders,
             envvar="RUNYARD_WORKSPACE" if environment else None,
             expose_value=False,
             callback=_remember,

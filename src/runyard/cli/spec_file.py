@@ -83,7 +83,7 @@ def _check(path: str, key: object, value: Any) -> None:
     if key not in _TYPES:
         hint = did_you_mean(str(key), _TYPES)
         raise UserErrorException(
-            f"{path}: unknown key {str(key)!r}; {hint}Allowed are: {', '.join(_TYPES)}"
+            f"{path}: unknown key {str(key)!r}{hint} Allowed are: {', '.join(_TYPES)}"
         )
     allowed = _TYPES[str(key)]
     wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)

@@ -12,12 +12,16 @@ from runyard.cli import output
 
 _GAP = "  "
 _MORE = "…"
+_LEAST_ROOM = 20
 
 
 @dataclass(frozen=True)
 class Column:
     """``shrink``: may be cut down to ``least`` characters; ``drop``: left out in this order (1
-    first) when cutting is not enough, 0 stays; ``right``: numbers; ``colours``: by the text."""
+    first) when cutting is not enough, 0 stays; ``right``: numbers; ``colours``: by the text;
+    ``most``: what is longer does not make the column wider, and is cut on a terminal;
+    ``verbatim``: the title is the user's word; ``optional``: left out where every cell is empty.
+    """
 
     title: str
     shrink: bool = False
@@ -25,6 +29,9 @@ class Column:
     drop: int = 0
     right: bool = False
     colours: Mapping[str, str] | None = None
+    most: int | None = None
+    verbatim: bool = False
+    optional: bool = False
 
 
 def show(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> None:
@@ -49,16 +56,21 @@ def layout(
 ) -> list[str]:
     """The lines of a table; ``width`` None: as wide as it gets, without colours."""
     cells = [[output.one_line(value) for value in row] for row in rows]
-    kept = list(range(len(columns)))
-    widths = [_natural(columns[i], [row[i] for row in cells]) for i in kept]
+    widths = [_natural(c, [row[i] for row in cells]) for i, c in enumerate(columns)]
+    kept = [i for i, c in enumerate(columns) if not c.optional or any(row[i] for row in cells)]
     if width is not None:
         kept = _fit(columns, kept, widths, width)
-    head = _line(columns, kept, widths, [c.title.upper() for c in columns], False)
+    head = _line(columns, kept, widths, [_title(c) for c in columns], width is not None)
     return [head, *(_line(columns, kept, widths, row, width is not None) for row in cells)]
 
 
+def _title(column: Column) -> str:
+    return output.one_line(column.title) if column.verbatim else column.title.upper()
+
+
 def _natural(column: Column, cells: list[str]) -> int:
-    return max([text_width(column.title), *map(text_width, cells)])
+    width = max([text_width(_title(column)), *map(text_width, cells)])
+    return width if column.most is None else min(width, column.most)
 
 
 def _fit(columns: Sequence[Column], kept: list[int], widths: list[int], width: int) -> list[int]:
@@ -90,13 +102,13 @@ def _cut(columns: Sequence[Column], soft: list[int], widths: list[int], over: in
 
 
 def _line(
-    columns: Sequence[Column], kept: list[int], widths: list[int], cells: list[str], colour: bool
+    columns: Sequence[Column], kept: list[int], widths: list[int], cells: list[str], narrow: bool
 ) -> str:
     parts = []
     for i in kept:
-        cell = cut(cells[i], widths[i])
+        cell = cut(cells[i], widths[i]) if narrow else cells[i]
         fill = " " * (widths[i] - text_width(cell))
-        shown = _coloured(columns[i], cell) if colour else cell
+        shown = _coloured(columns[i], cell) if narrow else cell
         parts.append(fill + shown if columns[i].right else shown + fill)
     return _GAP.join(parts).rstrip()
 
@@ -135,8 +147,25 @@ def _character_width(character: str) -> int:
 def show_pairs(pairs: Sequence[tuple[str, object]]) -> None:
     """Print names and values, one pair a line; lines of a value stand below each other."""
     width = max((len(name) for name, _ in pairs), default=0)
+    room = _terminal_width() - width - len(_GAP) if output.is_terminal() else None
     for name, value in pairs:
         label = name
         for line in str(value).split("\n"):
-            output.text(f"{label:<{width}}{_GAP}{line}".rstrip())
-            label = ""
+            for part in wrapped(line, room):
+                output.text(f"{label:<{width}}{_GAP}{part}".rstrip())
+                label = ""
+
+
+def wrapped(line: str, width: int | None) -> list[str]:
+    """The line in parts no wider than that, broken behind blanks and slashes where it can be."""
+    if width is None or width < _LEAST_ROOM or "\x1b" in line:
+        return [line]
+    parts = []
+    while text_width(line) > width:
+        end = width
+        while text_width(line[:end]) > width:
+            end -= 1
+        end = max(line.rfind(mark, 0, end) + 1 for mark in " /") or end
+        parts.append(line[:end])
+        line = line[end:]
+    return [*parts, line]

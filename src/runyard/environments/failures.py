@@ -93,8 +93,10 @@ def _network(text: str, requirements: Sequence[str]) -> BuildFailure:
 def _unresolvable(text: str, requirements: Sequence[str]) -> BuildFailure:
     match = _BECAUSE.search(text)
     reason = re.sub(r"\s+", " ", match["reason"] if match else text).strip()
+    # uv's last sentence, or the end of its only one, says again that there is no solution.
     reason = re.sub(
-        r",? ?(?:and |so |)?we can conclude that your requirements are unsatisfiable\.?$",
+        r"(?<=\.) And because [^.]*(?:\.\d[^.]*)*unsatisfiable\.$"
+        r"|,? ?(?:and |so |)?we can conclude that your requirements are unsatisfiable\.?$",
         "",
         reason,
     )

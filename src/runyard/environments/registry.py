@@ -168,7 +168,7 @@ def _record(path: str) -> dict[str, Any] | None:
         if record["format"] > FORMAT:
             raise UserErrorException(
                 f"{path} was written by a newer runyard (format {record['format']}; this one "
-                f"reads up to {FORMAT}): pip install -U runyard"
+                f"reads up to {FORMAT}): upgrade runyard"
             )
         int(record["number"])
         str(record["version"]), str(record["digest"]), record["definition"]

@@ -10,8 +10,9 @@ HIDDEN = "***"
 
 # TOKENIZERS_PARALLELISM is in half of all training scripts and hides nothing.
 _SECRET = re.compile(
-    r"TOKEN(?!I[ZS])|SECRET|PASSWORD|PASSWD|CREDENTIAL|CONNECTION_?STRING"
-    r"|(PRIVATE|API|ACCESS|ACCOUNT)_?KEY|_KEY$|(^|_)SAS(_|$)",
+    r"TOKEN(?!I[ZS])|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|CONNECTION_?STRING"
+    r"|(PRIVATE|API|ACCESS|ACCOUNT)_?KEY|_KEY$|(^|_)SAS(_|$)"
+    r"|(^|_|PG)PASS$|_PWD$",
     re.IGNORECASE,
 )
 

@@ -91,8 +91,7 @@ def _read(run: RunDirectory, stamp: int) -> Entry:
 def newer_format(found: object) -> str:
     """The text about files of a format that this release does not know."""
     return (
-        f"made by a newer runyard (format {found}; this one reads up to {FORMAT}): "
-        "pip install -U runyard"
+        f"made by a newer runyard (format {found}; this one reads up to {FORMAT}): upgrade runyard"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +13,7 @@ from runyard.job import model as job_model
 from runyard.job.interactive import user_name
 from runyard.job.model import workspace_directory
 from runyard.job.values import texts
-from runyard.record import creation, models
+from runyard.record import models
 from runyard.record.layout import WorkspaceDirectory
 
 if TYPE_CHECKING:
@@ -212,9 +211,7 @@ class Model(job_model.Model):
 
     def delete(self) -> None:
         """Remove this version and its files; there is no way back."""
-        doomed = os.path.join(os.path.dirname(self._folder), ".deleted-" + creation.random_hex(8))
-        os.rename(self._folder, doomed)
-        shutil.rmtree(doomed)
+        models.remove(self.workspace.directory, self.name, self.version)
 
     def serialize(self) -> dict[str, Any]:
         """What is known of it, as plain values."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from runyard.record.events import State
     from runyard.record.notes import Notes
 
-_ERROR_KEYS = ("type", "location", "traceback", "log_tail")
+_ERROR_KEYS = ("type", "package", "location", "traceback", "log_tail")
 _DETAIL_KEYS = ("exit_code", "signal", "rank", "node")
 
 

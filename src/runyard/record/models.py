@@ -1,7 +1,8 @@
 """The model registry: ``models/<name>/<version>/`` with model.json and the files.
 
-Versions count from 1. A version appears whole: it is staged beside and renamed into place, so
-two registrations at once get two versions and a killed one leaves nothing that looks registered.
+Versions count from 1 and are never given twice, also when the latest was removed. A version
+appears whole: it is staged beside and renamed into place, so two registrations at once get two
+versions and a killed one leaves nothing that looks registered.
 """
 
 import os
@@ -17,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
+_REMOVED = ".removed.json"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}\Z")
 
 
@@ -51,7 +53,7 @@ def _copy(source: str, target: str) -> None:
 
 
 def _publish(folder: str, staging: str, record: "Dict[str, Any]") -> "Dict[str, Any]":
-    version = max(versions_in(folder), default=0) + 1
+    version = max([*versions_in(folder), _highest_removed(folder)]) + 1
     while True:
         record = dict(record, version=version)
         jsonl.write_once(os.path.join(staging, "model.json"), record)
@@ -62,6 +64,23 @@ def _publish(folder: str, staging: str, record: "Dict[str, Any]") -> "Dict[str, 
             if not os.path.isdir(os.path.join(folder, str(version))):
                 raise
             version += 1
+
+
+def remove(workspace: WorkspaceDirectory, name: str, version: int) -> None:
+    """Remove a version and its files; its number is not used again. There is no way back."""
+    folder = os.path.join(workspace.models, name)
+    highest = max(version, _highest_removed(folder))
+    jsonl.write_once(os.path.join(folder, _REMOVED), {"version": highest})
+    doomed = os.path.join(folder, ".deleted-" + creation.random_hex(8))
+    os.rename(os.path.join(folder, str(version)), doomed)
+    shutil.rmtree(doomed)
+
+
+def _highest_removed(folder: str) -> int:
+    try:
+        return int(jsonl.read_json(os.path.join(folder, _REMOVED))["version"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return 0
 
 
 def versions_in(folder: str) -> "List[int]":

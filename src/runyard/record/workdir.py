@@ -86,7 +86,7 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
     if manifest.get("format") != MANIFEST_FORMAT:
         raise _problem(
             "Snapshot manifest {} has format {!r}; this release of runyard reads format {}. "
-            "Upgrade: pip install -U runyard.",
+            "Upgrade runyard.",
             manifest_path,
             manifest.get("format"),
             MANIFEST_FORMAT,

@@ -20,7 +20,8 @@ _ENABLE = {
 def command(ctx: click.Context, /, shell: str) -> None:
     """Print the script for shell completion.
 
-    It completes commands, options and the ids of runs.
+    It completes commands, options, files, and the names of runs, experiments, metrics, logs and
+    models.
 
     \b
     eval "$(runyard completion bash)"       in ~/.bashrc

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from runyard.cli import facts, output
+from runyard.cli import completing, facts, output
 from runyard.cli.nearest import did_you_mean
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
@@ -19,8 +19,15 @@ from runyard.record.layout import RunDirectory
 
 @click.command("download", cls=Command)
 @click.argument("run", type=RUN)
-@click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--output", "-o", "folder", metavar="DIR", help="Default: a folder named as the run.")
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completing.run_files)
+@click.option(
+    "--output",
+    "-o",
+    "folder",
+    metavar="DIR",
+    shell_complete=completing.folders,
+    help="Default: a folder named as the run.",
+)
 @click.option("--prefix", metavar="P", help="Files whose names begin so, such as outputs/.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @json_option
@@ -81,7 +88,7 @@ def _fitting(run: RunDirectory, name: str, known: list[str]) -> list[str]:
         return below
     hint = did_you_mean(name, known)
     raise UserErrorException(
-        f"run {run.id} has no file {name!r}; {hint}To see all: runyard files {run.id}"
+        f"run {run.id} has no file {name!r}{hint} To see all: runyard files {run.id}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runyard.cli import completing
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, common_options, json_option
 
@@ -61,7 +62,7 @@ def lock_command(run: str, as_json: bool) -> None:
 
 
 @command.command("build", cls=Command)
-@click.argument("file", required=False)
+@click.argument("file", required=False, shell_complete=completing.files)
 @click.option("--pip", "pip", metavar="PKG", multiple=True, help="A pip requirement; repeatable.")
 @click.option("--python", metavar="VERSION", help="Such as 3.8. Default: that of runyard itself.")
 @click.option("--name", metavar="TEXT", help="Name of the environment. Default: that of FILE.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runyard.cli import output, settings
+from runyard.cli import completing, output, settings
 from runyard.cli.settings import Command, json_option
 from runyard.history import workspace_folder as folder
 from runyard.history.workspace import Workspace
@@ -14,7 +14,12 @@ from runyard.history.workspace import Workspace
 
 @click.command("init", cls=Command)
 @click.argument("name", required=False)
-@click.option("--path", metavar="DIR", help="Where to make it. Default: the current directory.")
+@click.option(
+    "--path",
+    metavar="DIR",
+    shell_complete=completing.folders,
+    help="Where to make it. Default: the current directory.",
+)
 @json_option
 def command(name: str | None, path: str | None, as_json: bool) -> None:
     """Make a workspace, the folder that keeps runs and models.

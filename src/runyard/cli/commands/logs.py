@@ -6,7 +6,7 @@ import os
 
 import click
 
-from runyard.cli import facts, output
+from runyard.cli import completing, facts, output
 from runyard.cli.facts import Facts
 from runyard.cli.failures import INTERRUPTED
 from runyard.cli.following import Follower, copy
@@ -17,13 +17,21 @@ from runyard.errors import UserErrorException
 from runyard.record import files
 from runyard.record.layout import RunDirectory
 
-_FOLDERS = ("user_logs/", "system_logs/", "logs/")
+FOLDERS = ("user_logs/", "system_logs/", "logs/")
+NAMES = ("std_log", "environment", "runner")
+"""Short names that every run has."""
 
 
 @click.command("logs", cls=Command)
 @click.argument("run", type=RUN)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run has ended.")
-@click.option("--log", "name", metavar="NAME", help="Another log: environment, runner, logs/….")
+@click.option(
+    "--log",
+    "name",
+    metavar="NAME",
+    shell_complete=completing.logs,
+    help="Another log: environment, runner, logs/….",
+)
 @click.option("-n", "lines", type=click.IntRange(min=0), metavar="N", help="Only the last N lines.")
 def command(run: str, follow: bool, name: str | None, lines: int | None) -> None:
     """Print the log of a run, or follow it.
@@ -71,10 +79,10 @@ def _locate(run: RunDirectory, name: str) -> str:
 
     Raises UserErrorException listing the logs of the run.
     """
-    known = {"std_log": run.std_log, "environment": run.environment_log, "runner": run.runner_log}
+    known = dict(zip(NAMES, (run.std_log, run.environment_log, run.runner_log), strict=True))
     if name in known:
         return known[name]
-    logs = [log for log in files.names(run) if log.startswith(_FOLDERS)]
+    logs = [log for log in files.names(run) if log.startswith(FOLDERS)]
     fitting = [log for log in logs if log == name]
     fitting = fitting or [log for log in logs if name in (_base(log), _stem(log))]
     if len(fitting) == 1:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runyard.cli import facts, output, table
+from runyard.cli import completing, facts, output, table
 from runyard.cli.formats import number
 from runyard.cli.nearest import did_you_mean
 from runyard.cli.run_names import RUN
@@ -19,7 +19,7 @@ from runyard.record import metrics
 from runyard.record.layout import RunDirectory
 
 _SUMMARY = (
-    Column("metric"),
+    Column("metric", shrink=True, least=16, most=60),
     Column("latest", shrink=True),
     Column("values", right=True, drop=1),
     Column("least", right=True, drop=3),
@@ -29,7 +29,7 @@ _SUMMARY = (
 
 @click.command("metrics", cls=Command)
 @click.argument("run", type=RUN)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.metrics)
 @json_option
 def command(run: str, name: str | None, as_json: bool) -> None:
     """Show the metrics of a run.
@@ -65,7 +65,7 @@ def _unknown(run: RunDirectory, name: str, found: Mapping[str, Any]) -> str:
     if not found:
         return f"run {run.id} has no metric {name!r}; it has logged none"
     hint = did_you_mean(name, found)
-    return f"run {run.id} has no metric {name!r}; {hint}Logged were: {', '.join(found)}"
+    return f"run {run.id} has no metric {name!r}{hint} Logged were: {', '.join(found)}"
 
 
 def _row(run: RunDirectory, name: str, value: Any) -> list[str]:
@@ -114,4 +114,4 @@ def _show_columns(columns: Mapping[str, Any]) -> None:
         [number(v[i]) if i < len(v) else "" for v in lists]
         for i in range(max(map(len, lists), default=0))
     ]
-    table.show([Column(title, shrink=True) for title in columns], rows)
+    table.show([Column(title, shrink=True, verbatim=True) for title in columns], rows)

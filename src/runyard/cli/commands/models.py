@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli import formats, opening, output, table
+from runyard.cli import completing, formats, opening, output, table
 from runyard.cli.settings import Command, json_option
 from runyard.cli.summary import time_text
 from runyard.cli.table import Column
@@ -28,7 +28,7 @@ _COLUMNS = (
 
 
 @click.command("models", cls=Command)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.models)
 @json_option
 def command(name: str | None, as_json: bool) -> None:
     """List registered models.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli import formats, opening, output, table
+from runyard.cli import completing, formats, opening, output, table
 from runyard.cli.ending import STATUS_COLOURS
 from runyard.cli.settings import Command, json_option
 from runyard.cli.summary import time_text
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from runyard.history.workspace import Workspace
 
 
+_SHOWN = 20
 _STATUSES = [*(status.value for status in Status), "Damaged"]
 _COLUMNS = (
     Column("run"),
     Column("status", colours=STATUS_COLOURS),
-    Column("reason", shrink=True, drop=3),
+    Column("reason", shrink=True, drop=3, optional=True),
     Column("created", drop=5),
     Column("duration", right=True, drop=2),
     Column("experiment", shrink=True, drop=4),
@@ -34,11 +35,18 @@ _COLUMNS = (
 
 
 @click.command("runs", cls=Command)
-@click.option("--experiment", "-e", metavar="NAME", help="Only runs of this experiment.")
+@click.option(
+    "--experiment",
+    "-e",
+    metavar="NAME",
+    shell_complete=completing.experiments,
+    help="Only runs of this experiment.",
+)
 @click.option(
     "--status",
     type=click.Choice(_STATUSES, case_sensitive=False),
     metavar="STATUS",
+    shell_complete=completing.statuses,
     help="Only runs with this status: Running, Completed, Failed, Canceled, …",
 )
 @click.option(
@@ -49,17 +57,15 @@ _COLUMNS = (
     "limit",
     type=click.IntRange(min=1),
     metavar="N",
-    default=20,
-    show_default=True,
-    help="At most so many.",
+    help=f"At most so many. Default: {_SHOWN}.",
 )
-@click.option("--all", "everything", is_flag=True, help="All runs, child runs too.")
+@click.option("--all", "everything", is_flag=True, help="Child runs too, and all without -n.")
 @json_option
 def command(  # noqa: PLR0917
     experiment: str | None,
     status: str | None,
     tag: tuple[str, ...],
-    limit: int,
+    limit: int | None,
     everything: bool,
     as_json: bool,
 ) -> None:
@@ -71,8 +77,10 @@ def command(  # noqa: PLR0917
     runyard runs --tag stage=final --all --json
     """
     workspace = opening.existing()
-    at_most = None if everything else limit
-    entries = _select(workspace, experiment, status, tag, at_most)
+    if experiment == "":
+        raise click.UsageError("-e '' names no experiment; runyard runs lists those of all")
+    at_most = None if everything and limit is None else limit or _SHOWN
+    entries = _select(workspace, experiment, status, tag, at_most, everything)
     now = time.time()
     if as_json:
         output.to_json([_object(workspace, entry, now) for entry in entries])
@@ -80,29 +88,46 @@ def command(  # noqa: PLR0917
     if not entries:
         output.notice(_nothing(workspace, experiment))
         return
-    table.show(_COLUMNS, [_row(entry, now) for entry in entries])
+    table.show(_COLUMNS, [_row(entry, depth, now) for entry, depth in _below_parents(entries)])
     if len(entries) == at_most:
-        output.notice(f"the newest {at_most}; -n N for more, --all for all")
+        more = "--all without -n" if everything else "--all"
+        output.notice(f"the newest {at_most}; -n N for more, {more} for all")
 
 
-def _select(
+def _select(  # noqa: PLR0917
     workspace: Workspace,
     experiment: str | None,
     status: str | None,
     tags: tuple[str, ...],
     limit: int | None,
+    children: bool,
 ) -> list[Entry]:
-    """The runs that match, newest first; without a limit runs of runs too."""
+    """The runs that match, newest first; ``children``: runs of runs too."""
     names = [text for text in tags if "=" not in text]
     query = Query(
         experiment=experiment,
         status=status,
         tags=dict(text.split("=", 1) for text in tags if "=" in text) or None,
-        include_children=limit is None,
+        include_children=children,
         limit=None if names else limit,
     )
     entries = workspace.select(query)
     return [*islice((e for e in entries if all(has_all(e.tags, name) for name in names)), limit)]
+
+
+def _below_parents(entries: list[Entry]) -> list[tuple[Entry, int]]:
+    """Children behind their parents, each with its depth; 0 where the parent is not listed."""
+    listed = {entry.id for entry in entries}
+    below: dict[str | None, list[Entry]] = {}
+    for entry in entries:
+        below.setdefault(entry.parent if entry.parent in listed else None, []).append(entry)
+    found: list[tuple[Entry, int]] = []
+    waiting = [(entry, 0) for entry in reversed(below.get(None, []))]
+    while waiting:
+        entry, depth = waiting.pop()
+        found.append((entry, depth))
+        waiting += [(child, depth + 1) for child in reversed(below.pop(entry.id, []))]
+    return found
 
 
 def _object(workspace: Workspace, entry: Entry, now: float) -> dict[str, Any]:
@@ -125,17 +150,19 @@ def _object(workspace: Workspace, entry: Entry, now: float) -> dict[str, Any]:
     }
 
 
-def _row(entry: Entry, now: float) -> list[str]:
+def _row(entry: Entry, depth: int, now: float) -> list[str]:
     seconds = _seconds(entry, now)
     tags = [f"{key}={value}" if value else key for key, value in entry.tags.items()]
+    # Of a child without its parent above it, the name of the parent says that it is one.
+    orphan = [f"child of {entry.parent}"] if entry.parent and not depth else []
     return [
-        entry.id,
+        "  " * depth + entry.id,
         entry.status,
         "" if entry.reason in (None, "completed", "cancelled") else str(entry.reason),
         formats.age(now - entry.created),
         "" if seconds is None else formats.duration(seconds),
         entry.experiment,
-        "  ".join([*([entry.display_name] if entry.display_name else []), *tags]),
+        "  ".join([*orphan, *([entry.display_name] if entry.display_name else []), *tags]),
     ]
 
 

@@ -17,6 +17,8 @@ from runyard.record import files
 _FILES_SHOWN = 8
 _LOG_LINES = 10
 
+_ORIGIN = "runyard.rerun_of"  # config.resubmission.ORIGIN, whose import takes long
+
 Rows = list[tuple[str, object]]
 
 
@@ -65,18 +67,20 @@ def _identity(found: Facts) -> Rows:
         ("name", output.one_line(found.notes.display_name or "")),
         ("experiment", found.run.experiment),
         ("parent", found.record.get("parent")),
+        ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
         ("error", "\n".join(problem)),
-        ("log ends", "\n".join(_last_log_lines(found)) if problem else ""),
+        ("log ends", "\n".join(_last_log_lines(found, problem)) if problem else ""),
     ]
 
 
-def _last_log_lines(found: Facts) -> list[str]:
-    from runyard.history import failure
-
-    run = found.run
-    lines = failure.last_lines(run.std_log if found.state.started else run.environment_log)
-    return [output.one_line(line) for line in lines[-_LOG_LINES:]]
+def _last_log_lines(found: Facts, told: list[str]) -> list[str]:
+    """Without those that say again what was told."""
+    again = [line.removeprefix("hint: ") for line in told]
+    lines = ending.log_lines(found)
+    if not found.state.started:
+        lines = [line for line in lines if not any(text and text in line for text in again)]
+    return lines[-_LOG_LINES:]
 
 
 def _times(found: Facts) -> Rows:

@@ -7,25 +7,55 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from runyard.cli import completing
 from runyard.cli.settings import Command, json_option
 
 if TYPE_CHECKING:
     from runyard.cli.request import Request
 
 
-@click.command("submit", cls=Command, context_settings={"allow_interspersed_args": False})
-@click.argument("words", nargs=-1, metavar="SCRIPT [ARGS]...", type=click.UNPROCESSED)
-@click.option("--experiment", "-e", metavar="NAME", help="Default: the source folder's name.")
+class _Submit(Command):
+    """Behind SCRIPT the words are those of the script, files at best."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if ctx.params.get("words"):
+            return [CompletionItem(incomplete, type="file")]
+        return super().shell_complete(ctx, incomplete)
+
+
+@click.command("submit", cls=_Submit, context_settings={"allow_interspersed_args": False})
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="SCRIPT [ARGS]...",
+    type=click.UNPROCESSED,
+    shell_complete=completing.files,
+)
+@click.option(
+    "--experiment",
+    "-e",
+    metavar="NAME",
+    shell_complete=completing.experiments,
+    help="Default: the source folder's name.",
+)
 @click.option(
     "--source",
     "-s",
     metavar="DIR",
+    shell_complete=completing.folders,
     help="The folder that is copied for the run. Default: the current directory if SCRIPT lies "
     "in it or below, else the folder of SCRIPT.",
 )
 @click.option("--pip", "pip", metavar="PKG", multiple=True, help="A pip requirement; repeatable.")
-@click.option("--requirements", "-r", metavar="FILE", help="A pip requirements file.")
+@click.option(
+    "--requirements",
+    "-r",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="A pip requirements file.",
+)
 @click.option("--python", metavar="VERSION", help="Such as 3.8. Default: that of runyard itself.")
 @click.option(
     "--user-managed",
@@ -43,7 +73,12 @@ if TYPE_CHECKING:
 @click.option("--tag", metavar="KEY[=VALUE]", multiple=True, help="A tag of the run; repeatable.")
 @click.option("--name", "display_name", metavar="TEXT", help="A name to show for the run.")
 @click.option("--max-seconds", type=float, metavar="N", help="End the run after so long.")
-@click.option("--target", metavar="NAME", help="The compute target. Default: local.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=completing.targets,
+    help="The compute target. Default: local.",
+)
 @click.option("--command", "is_command", is_flag=True, help="SCRIPT and ARGS are a command.")
 @click.option(
     "--follow",
@@ -65,6 +100,11 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     runyard submit --user-managed --env WANDB_API_KEY train.py
     runyard submit --command 'python prepare.py && python train.py'
     runyard submit job.yml
+
+    $NAME and ${NAME} in the arguments of a script are its variables, filled in when it starts, as
+    SDK v1 did, also where the shell left them alone in '$HOME'. To keep them as they are, put
+    them into a variable (--env 'TEXT=$HOME' and '$TEXT'), or quote them for bash within a --command
+    of one word.
 
     A YAML spec has the keys experiment, source_directory, script, arguments (list or mapping),
     command, pip_packages, pip_requirements_file, python, user_managed, environment_variables,
