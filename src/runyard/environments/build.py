@@ -52,6 +52,8 @@ class Build:
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
         self._python_version = spec.python_version
+        # A run of an older runyard that is run again has none.
+        self._tools: tuple[str, ...] = tuple(getattr(spec, "tools", ()))
         self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
@@ -173,7 +175,8 @@ class Build:
             return
         # Only these options are lines of a file for uv: the others are settings of ours.
         nested = [line for line in spec.options if line.startswith(("--requirement", "--constr"))]
-        arguments = ["-r", self._write("requirements.txt", [*nested, *spec.requirements])]
+        lines = [*nested, *spec.requirements, *self._tools]
+        arguments = ["-r", self._write("requirements.txt", lines)]
         if spec.constraints:
             arguments += ["-c", self._write("constraints.txt", spec.constraints)]
         command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
@@ -215,7 +218,11 @@ class Build:
         else:
             self.say(f"  Python {spec.python_version} ({spec.interpreter})")
         self.say(f"  packages: {', '.join(spec.requirements) or 'none'}")
-        for name, lines in (("options", spec.options), ("constraints", spec.constraints)):
+        for name, lines in (
+            ("with", self._tools),
+            ("options", spec.options),
+            ("constraints", spec.constraints),
+        ):
             if lines:
                 self.say(f"  {name}: {', '.join(lines)}")
         self._say_notices()
