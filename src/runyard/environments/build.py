@@ -52,8 +52,9 @@ class Build:
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
         self._python_version = spec.python_version
-        # A run of an older runyard that is run again has none.
+        # A run of an older runyard that is run again has neither.
         self._tools: tuple[str, ...] = tuple(getattr(spec, "tools", ()))
+        self._source_builds: tuple[dict[str, Any], ...] = tuple(getattr(spec, "source_builds", ()))
         self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
@@ -179,6 +180,11 @@ class Build:
         arguments = ["-r", self._write("requirements.txt", lines)]
         if spec.constraints:
             arguments += ["-c", self._write("constraints.txt", spec.constraints)]
+        if self._source_builds:
+            from runyard.environments import uv_config
+
+            self._write(uv_config.NAME, [uv_config.text(self._source_builds, os.environ)], "")
+            arguments += uv_config.arguments(self._prefix, os.environ)
         command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
         with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
             self._finish(uv)
@@ -201,8 +207,8 @@ class Build:
 
         return failures.of_output(ended.output, ended.exit_code, requirements, self._prefix)
 
-    def _write(self, name: str, lines: list[str] | tuple[str, ...]) -> str:
-        path = os.path.join(self._prefix, f"runyard-{name}")
+    def _write(self, name: str, lines: list[str] | tuple[str, ...], start: str = "runyard-") -> str:
+        path = os.path.join(self._prefix, f"{start}{name}")
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         return path

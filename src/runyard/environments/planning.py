@@ -11,6 +11,7 @@ from runyard.environments import (
     interpreters,
     pip_settings,
     requirement_lines,
+    source_builds,
     venv_tools,
 )
 from runyard.environments.conda_planning import CondaPart
@@ -57,6 +58,7 @@ def _venv(
     tools = venv_tools.wanted(
         wanted.requirements, wanted.constraints, settings, interpreter.version
     )
+    builds = source_builds.matching((*wanted.requirements, *wanted.constraints))
     return EnvironmentSpec(
         name=environment.name,
         kind="venv",
@@ -66,11 +68,13 @@ def _venv(
         requirements=tuple(wanted.requirements),
         constraints=tuple(wanted.constraints),
         tools=tools,
+        source_builds=tuple(builds),
         options=tuple(wanted.options),
-        key=_key([*_interpreter_identity(interpreter), *tools], wanted, settings),
+        key=_key([*_interpreter_identity(interpreter), *tools, *builds], wanted, settings),
         notices=(
             *_venv_notices(environment, asked, interpreter),
             *conda_translation.notices(conda_packages, translated),
+            *source_builds.notices(builds),
             *wanted.notices,
         ),
     )
