@@ -95,7 +95,7 @@ class Bare:
         install = ["pip", "install", "--python", f"{prefix}/bin/python", *self._flags]
         uv = uv_program.find_uv()
         started = time.perf_counter()
-        for command in (venv, [*install, *self._spec.requirements]):
+        for command in (venv, [*install, *self._spec.requirements, *self._spec.tools]):
             subprocess.run([uv, *command], env=self._environ, check=True, capture_output=True)
         return time.perf_counter() - started
 

@@ -1,9 +1,11 @@
 """Tiny packages made in milliseconds, so that the real uv runs without any network."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -37,6 +39,18 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         wheel.writestr('{name}-1.0.dist-info/RECORD', '')
     return name
 build_editable = build_wheel
+"""
+_SOURCE_BACKEND = """
+import os, zipfile
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    name = '{name}-{version}-py3-none-any.whl'
+    with zipfile.ZipFile(os.path.join(wheel_directory, name), 'w') as wheel:
+        wheel.writestr('{name}.py', 'version = ' + repr({needs}))
+        wheel.writestr('{name}-{version}.dist-info/METADATA',
+            'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')
+        wheel.writestr('{name}-{version}.dist-info/WHEEL', {wheel!r})
+        wheel.writestr('{name}-{version}.dist-info/RECORD', '')
+    return name
 """
 _GATED_PROJECT = """
 [build-system]
@@ -80,6 +94,20 @@ class Wheelhouse:
             for member, data in {**files, f"{info}/RECORD": record.encode()}.items():
                 wheel.writestr(member, data)
         return path
+
+    def add_source(self, name: str, version: str, needs: str) -> None:
+        """Write a source package whose module says what ``needs``, an expression, was then."""
+        backend = _SOURCE_BACKEND.format(name=name, version=version, needs=needs, wheel=_WHEEL)
+        project = _GATED_PROJECT.format(name=name).replace('"1.0"', f'"{version}"')
+        with tarfile.open(self.folder / f"{name}-{version}.tar.gz", "w:gz") as archive:
+            for member, text in {
+                "pyproject.toml": project,
+                "backend.py": backend,
+                "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            }.items():
+                info = tarfile.TarInfo(f"{name}-{version}/{member}")
+                info.size = len(text)
+                archive.addfile(info, io.BytesIO(text.encode()))
 
     def environ(self, cache: Path) -> dict[str, str]:
         """Return variables under which uv sees only this folder, through pip's settings."""

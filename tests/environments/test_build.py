@@ -257,3 +257,13 @@ def test_the_log_is_written_while_uv_works(
     assert worker.process.poll() is None
     (tmp_path / "go").touch()
     assert worker.result()["lock"] == ["base==1.0"]
+
+
+def test_the_tools_of_the_plan_are_installed_with_the_packages(
+    plan: Plan, wheelhouse: Wheelhouse, tmp_path: Path
+) -> None:
+    for name, version in (("base", "1.0"), ("setuptools", "81.0"), ("setuptools", "82.0")):
+        wheelhouse.add(name, version)
+    worker = Worker(plan("base"), tmp_path / "run")
+    assert worker.result()["lock"] == ["base==1.0", "setuptools==81.0"]
+    assert "  with: setuptools<82\n" in worker.log

@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runyard.environments import Environment, EnvironmentSpec, resolve
+from runyard.environments import Environment, EnvironmentSpec, resolve, venv_tools
 from runyard.environments.container_sections import DockerBuildContext
+from runyard.environments.pip_settings import PipSettings
 from runyard.errors import RunConfigurationException, UserErrorException
 from tests.environments.conftest import Plan
+from tests.wheelhouse import Wheelhouse
 
 
 def test_the_usual_plan(plan: Plan) -> None:
@@ -160,3 +162,35 @@ def test_an_environment_without_requirements_loads_no_parser(source: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_pip_setuptools_and_wheel_come_along(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    hermetic = plan("numpy")
+    assert hermetic.tools == ()
+    monkeypatch.delenv("PIP_NO_INDEX")
+    assert plan().tools == ()
+    assert plan("numpy").tools == ("pip", "setuptools<82", "wheel")
+    assert plan("numpy").key != hermetic.key
+    assert plan("numpy", "Setuptools>=82", "pip==24").tools == ("wheel",)
+    assert plan("numpy", "--require-hashes").tools == ()
+
+
+def test_a_constraint_on_setuptools_takes_the_place_of_ours(
+    plan: Plan, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    (source / "limits.txt").write_text("setuptools==82.0.0\n")
+    assert plan("numpy", "-c limits.txt").tools == ("pip", "setuptools", "wheel")
+
+
+def test_without_an_index_the_tools_are_those_of_the_folder(
+    plan: Plan, wheelhouse: Wheelhouse
+) -> None:
+    wheelhouse.add("setuptools", "59.6.0")
+    assert plan("numpy").tools == ("setuptools<82",)
+    assert plan("numpy", str(wheelhouse.add("setuptools", "58.0.0"))).tools == ()
+
+
+@pytest.mark.parametrize(("python", "limit"), [("3.8", "setuptools"), ("3.9", "setuptools<82")])
+def test_only_pythons_that_setuptools_82_runs_under_need_the_limit(python: str, limit: str) -> None:
+    assert limit in venv_tools.wanted(["numpy"], [], PipSettings(), f"{python}.18")

@@ -132,7 +132,7 @@ def test_a_run_that_is_not_there(experiment: Experiment) -> None:
     ("content", "said"),
     [
         ('{"x"', "cannot be read: .*run.json is not valid JSON"),
-        ('{"format": 99}', "was made by a newer runyard .format 99; .*pip install"),
+        ('{"format": 99}', "was made by a newer runyard .format 99; .*upgrade"),
     ],
 )
 def test_a_run_json_that_cannot_be_read_is_named(

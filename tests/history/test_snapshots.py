@@ -250,5 +250,5 @@ def test_unknown_snapshots_are_refused(store: SnapshotStore, snapshot_id: str, t
 def test_a_manifest_of_a_newer_format_is_refused(source: Path, store: SnapshotStore) -> None:
     taken = store.take(source)
     store.manifest_path(taken.id).write_text('{"format": 2}')
-    with pytest.raises(SnapshotException, match=r"format 2; .*reads format 1\. Upgrade: pip"):
+    with pytest.raises(SnapshotException, match=r"format 2; .*reads format 1\. Upgrade runyard"):
         store.entries(taken.id)

@@ -60,14 +60,15 @@ def _of_file(path: Path) -> Environment:
     return Environment.from_pip_requirements(path.stem, path)
 
 
-def build(environment: Environment, file: str | None, as_json: bool) -> int:
+def build(environment: Environment, file: str | None, as_json: bool, refresh: bool) -> int:
     """Build it and return the exit code; the log goes to stdout, or beside JSON to stderr.
 
-    Raises what ``environments.resolve`` raises.
+    ``refresh``: build it anew where it is built. Raises what ``environments.resolve`` raises,
+    and UserErrorException where a run uses what is to be refreshed.
     """
     folder = Path(file).absolute().parent if file else Path.cwd()
     spec = resolve(environment, source_directory=folder)
-    with _signals_restored():
+    with _signals_restored(), _refreshed(spec.key if refresh else ""):
         if as_json:
             with contextlib.redirect_stdout(sys.stderr):
                 result = build_environment(spec)
@@ -75,6 +76,20 @@ def build(environment: Environment, file: str | None, as_json: bool) -> int:
         else:
             result = build_environment(spec)
     return 0 if result["ok"] else FAILED
+
+
+@contextlib.contextmanager
+def _refreshed(key: str) -> Iterator[None]:
+    if not key:
+        yield
+        return
+    from runyard.cli import environment_prune
+    from runyard.environments import pruning
+
+    with pruning.aside(key, environment_prune.wanted()) as why:
+        if why is not None:
+            raise UserErrorException(f"the environment {key} cannot be refreshed now: {why}")
+        yield
 
 
 @contextlib.contextmanager

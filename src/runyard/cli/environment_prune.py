@@ -30,7 +30,7 @@ def prune(
         now=time.time(),
         older_than_s=None if older_than_days is None else older_than_days * _DAY_S,
         max_bytes=None if max_size_gb is None else max_size_gb * _GB,
-        wanted=_wanted(),
+        wanted=wanted(),
         dry_run=dry_run,
     )
     if as_json:
@@ -63,7 +63,7 @@ def _plain(decision: Decision) -> dict[str, object]:
     }
 
 
-def _wanted() -> frozenset[str]:
+def wanted() -> frozenset[str]:
     """Keys of the runs of this workspace, if there is one, that have not ended."""
     directory = opening.named() or opening.search_here(make=False)
     if directory is None:

@@ -52,6 +52,9 @@ class Build:
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
         self._python_version = spec.python_version
+        # A run of an older runyard that is run again has neither.
+        self._tools: tuple[str, ...] = tuple(getattr(spec, "tools", ()))
+        self._source_builds: tuple[dict[str, Any], ...] = tuple(getattr(spec, "source_builds", ()))
         self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
@@ -171,14 +174,51 @@ class Build:
         spec = self._spec
         if not spec.requirements:
             return
-        # Only these options are lines of a file for uv: the others are settings of ours.
-        nested = [line for line in spec.options if line.startswith(("--requirement", "--constr"))]
-        arguments = ["-r", self._write("requirements.txt", [*nested, *spec.requirements])]
+        lines = [*self._nested(), *spec.requirements, *self._tools]
+        arguments = ["-r", self._write("requirements.txt", lines)]
         if spec.constraints:
             arguments += ["-c", self._write("constraints.txt", spec.constraints)]
+        if self._source_builds:
+            from runyard.environments import uv_config
+
+            self._write(uv_config.NAME, [uv_config.text(self._source_builds, os.environ)], "")
+            arguments += uv_config.arguments(self._prefix, os.environ)
         command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
         with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
+            ended = uv.finish(self.say)
+        if ended.exit_code == 0:
+            return
+        from runyard.environments import pip_build
+
+        refused = pip_build.refused(ended.output)
+        if refused is None or spec.kind != "venv":
+            raise self._uv_failure(ended, spec.requirements)
+        self.say(f"uv cannot read the metadata of {refused}: {pip_build.PIP} installs the packages")
+        self._install_with_pip(settings)
+
+    def _install_with_pip(self, settings: BuildSettings) -> None:
+        """Install what uv's call would have."""
+        from runyard.environments import pip_build
+
+        tools = [pip_build.PIP, *(tool for tool in self._tools if tool != "pip")]
+        command = ["pip", "install", "--python", self._python, *tools, *settings.arguments]
+        with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
             self._finish(uv)
+        lines = [*self._nested(), *self._spec.requirements]
+        command = ["-m", "pip", "install", "-r", self._write("requirements.txt", lines)]
+        if self._spec.constraints:
+            command += ["-c", self._write("constraints.txt", self._spec.constraints)]
+        variables = pip_build.variables(settings.variables, self._source_builds)
+        command += settings.arguments
+        with uv_program.Uv(command, variables, settings.before_exec, self._python) as pip:
+            ended = pip.finish(self.say)
+        if ended.exit_code != 0:
+            raise pip_build.failure(ended.output, ended.exit_code, self._prefix)
+
+    def _nested(self) -> list[str]:
+        # Only these options are lines of a file for uv: the others are settings of ours.
+        options = self._spec.options
+        return [line for line in options if line.startswith(("--requirement", "--constr"))]
 
     def _finish(self, uv: uv_program.Uv) -> None:
         ended = uv.finish(self.say)
@@ -198,8 +238,8 @@ class Build:
 
         return failures.of_output(ended.output, ended.exit_code, requirements, self._prefix)
 
-    def _write(self, name: str, lines: list[str] | tuple[str, ...]) -> str:
-        path = os.path.join(self._prefix, f"runyard-{name}")
+    def _write(self, name: str, lines: list[str] | tuple[str, ...], start: str = "runyard-") -> str:
+        path = os.path.join(self._prefix, f"{start}{name}")
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         return path
@@ -215,7 +255,11 @@ class Build:
         else:
             self.say(f"  Python {spec.python_version} ({spec.interpreter})")
         self.say(f"  packages: {', '.join(spec.requirements) or 'none'}")
-        for name, lines in (("options", spec.options), ("constraints", spec.constraints)):
+        for name, lines in (
+            ("with", self._tools),
+            ("options", spec.options),
+            ("constraints", spec.constraints),
+        ):
             if lines:
                 self.say(f"  {name}: {', '.join(lines)}")
         self._say_notices()

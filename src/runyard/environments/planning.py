@@ -11,6 +11,8 @@ from runyard.environments import (
     interpreters,
     pip_settings,
     requirement_lines,
+    source_builds,
+    venv_tools,
 )
 from runyard.environments.conda_planning import CondaPart
 from runyard.environments.environment import Environment
@@ -53,6 +55,10 @@ def _venv(
     interpreter = interpreters.find(asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
+    tools = venv_tools.wanted(
+        wanted.requirements, wanted.constraints, settings, interpreter.version
+    )
+    builds = source_builds.matching((*wanted.requirements, *wanted.constraints))
     return EnvironmentSpec(
         name=environment.name,
         kind="venv",
@@ -61,11 +67,14 @@ def _venv(
         python_version=interpreter.version,
         requirements=tuple(wanted.requirements),
         constraints=tuple(wanted.constraints),
+        tools=tools,
+        source_builds=tuple(builds),
         options=tuple(wanted.options),
-        key=_key(_interpreter_identity(interpreter), wanted, settings),
+        key=_key([*_interpreter_identity(interpreter), *tools, *builds], wanted, settings),
         notices=(
             *_venv_notices(environment, asked, interpreter),
             *conda_translation.notices(conda_packages, translated),
+            *source_builds.notices(builds),
             *wanted.notices,
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,7 +18,10 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ``channels``: conda channels by name or URL, the preferred one first; ``conda_packages``: one
     each as conda writes it, ``python`` among them; both empty but for conda.
     ``requirements``: pip's, one line each. ``constraints``: lines that limit versions and install
-    nothing. ``options``: long options of requirements files, credentials removed.
+    nothing. ``tools``: requirements of ours, installed together with the user's.
+    ``source_builds``: what pinned packages need to be built from source: ``package``,
+    ``variables`` and ``requirements`` of each.
+    ``options``: long options of requirements files, credentials removed.
     ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed.
     ``notices``: sentences the user should read once.
     """
@@ -32,6 +35,8 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     conda_packages: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    source_builds: tuple[dict[str, Any], ...] = ()
     options: tuple[str, ...] = ()
     key: str = ""
     notices: tuple[str, ...] = ()

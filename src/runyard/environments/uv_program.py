@@ -77,8 +77,9 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 class Uv:
     """One uv at work; to be used in a ``with`` block.
 
-    ``arguments``: without the program's name. ``before_exec``: see ``death_with_parent``. When
-    the block is left by an exception, uv is ended with everything it started.
+    ``arguments``: without the program's name. ``before_exec``: see ``death_with_parent``.
+    ``program``: another one than uv, that works for it. When the block is left by an exception,
+    uv is ended with everything it started.
     """
 
     def __init__(
@@ -86,9 +87,10 @@ class Uv:
         arguments: Iterable[str],
         variables: Mapping[str, str],
         before_exec: Callable[[], None] | None = None,
+        program: str | None = None,
     ) -> None:
         self._process = subprocess.Popen(
-            [find_uv(), *arguments],
+            [program or find_uv(), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,7 +161,7 @@ def death_with_parent() -> Callable[[], None] | None:
 
 
 def end_others(prefix: str) -> None:
-    """End every uv that still works on the environment at ``prefix``, and wait until it is gone.
+    """End every uv, or pip, that still works on the environment at ``prefix``; wait for the end.
 
     For whoever holds its build lock. The kernel kills uv with its builder, but frees the lock of
     that builder a moment before.
@@ -172,7 +174,7 @@ def end_others(prefix: str) -> None:
         process
         for process in psutil.process_iter(["cmdline"])
         if {prefix, python} & set(process.info["cmdline"] or ())
-        and os.path.basename(process.info["cmdline"][0]).startswith("uv")
+        and os.path.basename(process.info["cmdline"][0]).startswith(("uv", "python"))
     ]
     for process in others:
         try:

@@ -66,6 +66,7 @@ def lock_command(run: str, as_json: bool) -> None:
 @click.option("--pip", "pip", metavar="PKG", multiple=True, help="A pip requirement; repeatable.")
 @click.option("--python", metavar="VERSION", help="Such as 3.8. Default: that of runyard itself.")
 @click.option("--name", metavar="TEXT", help="Name of the environment. Default: that of FILE.")
+@click.option("--refresh", is_flag=True, help="Resolve unpinned packages again, build anew.")
 @json_option
 @click.pass_context
 def build_command(  # noqa: PLR0917
@@ -74,6 +75,7 @@ def build_command(  # noqa: PLR0917
     pip: tuple[str, ...],
     python: str | None,
     name: str | None,
+    refresh: bool,
     as_json: bool,
 ) -> None:
     """Build an environment before a run needs it, showing the log.
@@ -88,7 +90,7 @@ def build_command(  # noqa: PLR0917
     from runyard.cli import environment_build
 
     environment = environment_build.described(file, pip, python, name)
-    ctx.exit(environment_build.build(environment, file, as_json))
+    ctx.exit(environment_build.build(environment, file, as_json, refresh))
 
 
 @command.command("prune", cls=Command)
