@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
-from runyard.record import notes
 from runyard.record.states import Reason
-from runyard.runner import logtail, said
+from runyard.runner import said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
         return ended_by_runner(outcome)
     if outcome.code == 0:
         return _ended_well(run)
+    from runyard.runner import logtail  # not on the way to the script's first line
+
     tail = logtail.read(run.std_log)
     found = logtail.last_traceback(tail, run.work)
     error: dict[str, Any] = {"log_tail": logtail.last_lines(tail), **(found or {})}
@@ -46,6 +47,8 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
 
 def _ended_well(run: RunDirectory) -> End:
     """Exit code 0, unless the script said by ``run.fail()`` that it failed: then that counts."""
+    from runyard.record import notes
+
     told = [note["value"] for note in notes.merged(run.notes) if note.get("kind") == "error"]
     if told:
         return End(Reason.SCRIPT_EXCEPTION, dict(told[-1]), exit_code=0)
