@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-REQUIRED = frozenset(filter(None, os.environ.get("RUNYARD_REQUIRE", "").split(",")))
+from tests.requirements import missing
 
 
 def _pyenv_folders() -> list[Path]:
@@ -68,10 +68,8 @@ def tool() -> Callable[[str], str]:
 
     def path_of(name: str) -> str:
         path = find_tool(name)
-        if path is None and name in REQUIRED:
-            pytest.fail(f"{name} is not here, and RUNYARD_REQUIRE says it must be")
         if path is None:
-            pytest.skip(f"{name} is not here")
+            missing(name, f"{name} is not here")
         return path
 
     return path_of

@@ -15,6 +15,7 @@ import pytest
 
 from runyard.environments import cache
 from tests.environments.conftest import Plan
+from tests.requirements import small_disk as small_file_system
 from tests.wheelhouse import GatedProject, Wheelhouse, Worker
 
 pytestmark = pytest.mark.integration
@@ -141,13 +142,8 @@ def test_a_stopped_waiter_leaves_the_builder_alone(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("a small file system can only be mounted by root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_file_system(tmp_path / "disk", "4m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_named_and_freed_again(

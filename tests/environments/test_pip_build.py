@@ -12,6 +12,7 @@ import pytest
 
 from runyard.environments import cache, pip_build
 from tests.environments.conftest import Plan
+from tests.requirements import missing
 from tests.wheelhouse import Wheelhouse, Worker
 
 
@@ -24,7 +25,7 @@ def old_pip(wheelhouse: Wheelhouse) -> None:
         for path in glob.glob(f"{folder}/lib/python3.*/ensurepip/_bundled/pip-2[23]*.whl")
     ]
     if not found:
-        pytest.skip("no Python here carries a pip below 24.1")
+        missing("old-pip", "no Python here carries a pip below 24.1")
     shutil.copy(found[0], wheelhouse.folder)
 
 
@@ -87,7 +88,7 @@ def test_pandas_0_23_4_under_python_3_6(
         monkeypatch.delenv(name)
     worker = Worker(plan("pandas==0.23.4", "numpy==1.19.5", python="3.6"), tmp_path / "run")
     if worker.process.wait(300) != 0 and "cannot be reached" in worker.log:
-        pytest.skip("no package index can be reached")
+        missing("index", "no package index can be reached")
     result = worker.result()
     assert {"pandas==0.23.4", "pip==21.3.1"} <= set(result["lock"])
     code = "import pandas, pkg_resources; print(pandas.__version__)"

@@ -10,6 +10,7 @@ import pytest
 from runyard.environments import pip_settings
 from runyard.environments.pip_settings import PipSettings
 from runyard.errors import UserErrorException
+from tests.requirements import missing
 
 
 def _home(tmp_path: Path, **files: str) -> dict[str, str]:
@@ -74,7 +75,7 @@ def test_what_pip_itself_says(tmp_path: Path, tool: object) -> None:
         if done.returncode == 0:
             break
     else:
-        pytest.skip("no pip beside this interpreter")
+        missing("pip", "no pip is beside this interpreter")
     assert "global.find-links='\\n/usr\\n/etc\\n/gone'" in done.stdout
     assert "install.pre='true'" in done.stdout
     settings = pip_settings.read(environ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from runyard.record import creation, owner
@@ -57,3 +58,12 @@ def age(run: RunDirectory, seconds: float = 60.0) -> None:
     """Make the last change of a run so old that no later one can share its stamp."""
     then = time.time() - seconds
     os.utime(run.path, (then, then))
+
+
+def nested_source(folder: Path) -> Path:
+    """A source folder with modules at several depths."""
+    root = folder / "source"
+    for name in ("a/b/one.py", "a/two.py", "three.py", "c/four.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"NAME = '{name}'\n")
+    return root

@@ -12,6 +12,7 @@ import pytest
 from runyard.errors import SnapshotException
 from runyard.history.blobs import BlobStore
 from runyard.history.snapshots import SnapshotStore
+from tests.history.helpers import nested_source
 
 
 def later_ns() -> int:
@@ -21,11 +22,7 @@ def later_ns() -> int:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    root = tmp_path / "source"
-    for name in ("a/b/one.py", "a/two.py", "three.py", "c/four.py"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"NAME = '{name}'\n")
-    return root
+    return nested_source(tmp_path)
 
 
 @pytest.fixture

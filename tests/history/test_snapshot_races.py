@@ -15,20 +15,12 @@ from runyard.history import blobs
 from runyard.history.blobs import BlobStore
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.source_tree import SourceTree
+from tests.history.helpers import nested_source
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    root = tmp_path / "source"
-    for name in ("a/b/one.py", "a/two.py", "three.py", "c/four.py"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"NAME = '{name}'\n")
-    return root
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> SnapshotStore:
-    return SnapshotStore(tmp_path / "ws")
+    return nested_source(tmp_path)
 
 
 class Meddler:

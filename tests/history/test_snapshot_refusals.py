@@ -16,20 +16,6 @@ from runyard.history.blobs import BlobStore
 from runyard.history.snapshots import SnapshotStore
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    root = tmp_path / "source"
-    (root / "pkg").mkdir(parents=True)
-    (root / "train.py").write_text("print('hello')\n")
-    (root / "pkg/a.py").write_text("A = 1\n")
-    return root
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> SnapshotStore:
-    return SnapshotStore(tmp_path / "ws")
-
-
 def kinds(store: SnapshotStore, snapshot_id: str) -> dict[str, str]:
     return {entry.path: entry.kind for entry in store.entries(snapshot_id)}
 

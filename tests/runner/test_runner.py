@@ -20,6 +20,7 @@ from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
+from tests.requirements import missing
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_a_script_that_says_it_failed_has_failed(workspace: WorkspaceDirectory) 
 def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirectory) -> None:
     group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
     if not os.access(group.parent, os.W_OK):
-        pytest.skip("needs a writable memory cgroup (version 1)")
+        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
     group.mkdir()
     try:
         (group / "memory.limit_in_bytes").write_text(str(64 << 20))

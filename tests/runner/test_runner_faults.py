@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from runyard.record import events
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
+from tests.requirements import small_disk
 
 SLEEPER = "import time; print('ready', flush=True); time.sleep(600)"
 
@@ -42,13 +42,8 @@ def start_ready(run: RunDirectory) -> dict[str, Any]:
 @pytest.fixture
 def small_workspace(tmp_path: Path) -> Iterator[WorkspaceDirectory]:
     """A workspace on a file system of 2 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("a small file system can only be mounted by root")
-    yield runs.workspace(folder)
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "2m") as folder:
+        yield runs.workspace(folder)
 
 
 FILLING = """
