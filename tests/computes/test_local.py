@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from runyard.computes.channels import open_channel
 from runyard.computes.local import LocalTarget
+from runyard.computes.local_channel import LocalChannel
 from runyard.computes.protocol import ComputeTarget
 from runyard.history.targets import TargetState
 from runyard.testing import ComputeTargetConformance, runs
@@ -29,3 +31,10 @@ def test_another_machines_runs_are_unknown_here(tmp_path: Path) -> None:
     run = runs.make_run(runs.workspace(tmp_path))
     handle = {"run": run.path, "host": "elsewhere", "pid": 1}
     assert LocalTarget().poll([handle]) == [TargetState.UNKNOWN]
+
+
+def test_a_target_without_a_channel_of_its_own_runs_where_its_runner_is() -> None:
+    for name in ("local", "a-plug-in"):
+        channel = open_channel(name)
+        assert isinstance(channel, LocalChannel)
+        assert channel.nodes == ("localhost",)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from runyard import launchers
 from runyard.launchers.single import SingleLauncher
 
 
@@ -25,3 +26,9 @@ def test_planning_changes_nothing() -> None:
     spec = {"script": "a.py", "arguments": ["$X"]}
     SingleLauncher().plan(spec, ["node"], "/e/python")
     assert spec == {"script": "a.py", "arguments": ["$X"]}
+
+
+def test_launchers_are_found_by_the_name_in_a_spec() -> None:
+    assert isinstance(launchers.load("single"), SingleLauncher)
+    with pytest.raises(LookupError, match="no launcher named 'mpi'; known here: single"):
+        launchers.load("mpi")

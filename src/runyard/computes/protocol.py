@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from runyard.history import targets
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
 
 Handle = dict[str, Any]
@@ -41,9 +42,9 @@ class NodeChannel(Protocol):
 
     def start(
         self, node: int, argv: Sequence[str], env: Mapping[str, str], cwd: str, log_fd: int
-    ) -> Any:
+    ) -> subprocess.Popen[bytes]:
         """Start a command on node ``node`` with stdout and stderr in order to ``log_fd``.
 
-        Returns a ``subprocess.Popen``. Raises OSError when it cannot be started.
+        Raises OSError when it cannot be started.
         """
         ...

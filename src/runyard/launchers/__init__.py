@@ -1,1 +1,24 @@
 """How the processes of a run start on its nodes. Plans only; the runner carries them out."""
+
+from __future__ import annotations
+
+import importlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runyard.launchers.plan import Launcher
+
+_PLACES = {"single": "runyard.launchers.single:SingleLauncher"}
+
+
+def load(name: str) -> Launcher:
+    """The launcher that a JobSpec names. Raises LookupError listing the known ones.
+
+    By name and on demand: the runner imports only the one it needs before the script starts.
+    """
+    place = _PLACES.get(name)
+    if place is None:
+        raise LookupError(f"no launcher named {name!r}; known here: {', '.join(sorted(_PLACES))}")
+    module, _, attribute = place.partition(":")
+    launcher: Launcher = getattr(importlib.import_module(module), attribute)()
+    return launcher

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from runyard.computes.local_channel import LocalChannel
+from runyard import launchers
+from runyard.computes.channels import open_channel
 from runyard.job import context
-from runyard.launchers.single import SingleLauncher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start the run's process. Raises OSError when that is not possible."""
     spec = record["spec"]
-    channel = LocalChannel()
-    plan = SingleLauncher().plan(spec, channel.nodes, prefix["python"])
+    channel = open_channel(spec["target"])
+    plan = launchers.load(spec["launcher"]).plan(spec, channel.nodes, prefix["python"])
     process = plan.processes[0]
     env = {**variables(run, record, prefix, os.environ), **process.env}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        return channel.start(process.node, expand(process.argv, env), env, run.work, log)
+        argv = expand(process.argv, env)
+        return channel.start(process.node, argv, env, run.work, log)
     finally:
         os.close(log)
 
