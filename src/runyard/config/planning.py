@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, secrets, unsupported
+from runyard.config import arguments, checks, commands, containers, secrets, unsupported
 from runyard.config.jobspec import JobSpec
 from runyard.environments import cache, plain
 from runyard.environments.planning import resolve
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from runyard.environments.spec import EnvironmentSpec
     from runyard.history.snapshots import SnapshotPlan
     from runyard.history.workspace import Workspace
-
-NO_CONTAINER = "use_docker is True but no image is named: no container is used"
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,10 @@ def plan(
     unsupported.refuse(run_config)
     described = unsupported.with_conda_file(run_config.environment, source)
     environment = resolve(described, source_directory=source)
-    plain, secret = secrets.split(_variables(run_config))
+    variables = _variables(run_config)
+    if environment.image is not None:
+        containers.check_variables(variables)
+    plain, secret = secrets.split(variables)
     spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
@@ -88,7 +89,12 @@ def plan(
         environment_ready=_is_ready(environment),
         secrets=secret,
         run_configuration=_run_configuration(config, spec),
-        notices=(*environment.notices, *snapshot.warnings, *_without_effect(run_config)),
+        notices=(
+            *environment.notices,
+            *snapshot.warnings,
+            *containers.without_effect(run_config, environment),
+            *_without_effect(run_config),
+        ),
         warnings=_warnings(spec, script_checks),
     )
 
@@ -155,6 +161,7 @@ def _spec(
         max_run_duration_s=checks.duration_s(run_config.max_run_duration_seconds),
         node_count=checks.node_count(run_config.node_count),
         launcher=checks.launcher(run_config.framework, run_config.communicator),
+        container=containers.spec(run_config, environment),
         framework=run_config.framework or "Python",
         communicator=run_config.communicator or "None",
     )
@@ -183,8 +190,6 @@ def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]
 def _without_effect(run_config: RunConfiguration) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
-    if run_config.docker.use_docker:
-        notices.append(NO_CONTAINER)
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:
