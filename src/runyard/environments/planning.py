@@ -25,6 +25,7 @@ from runyard.environments.interpreters import Interpreter
 from runyard.environments.pip_settings import PipSettings
 from runyard.environments.requirement_lines import LocalPath, Requirements
 from runyard.environments.spec import EnvironmentSpec, ImageSpec
+from runyard.errors import UserErrorException
 
 # Part of every key: raise it when the same plan is built differently than before.
 _BUILD_FORMAT = 1
@@ -32,21 +33,52 @@ _KEY_DIGITS = 32
 
 
 def resolve(
-    environment: Environment, *, source_directory: Path, use_docker: bool = False
+    environment: Environment,
+    *,
+    source_directory: Path,
+    use_docker: bool = False,
+    refresh: bool = False,
 ) -> EnvironmentSpec:
     """Return the plan of an environment; looks at files and interpreters, changes nothing.
 
     Conda packages beyond Python and pip make it a conda environment; else it is a venv.
     ``source_directory``: what relative paths in requirements are relative to. ``use_docker``: a
-    container is asked for, so that a default image of SDK v1 counts as well. Raises
+    container is asked for, so that a default image of SDK v1 counts as well. ``refresh``: resolve
+    what is not pinned again, in a build beside the one there is. Raises
     RunConfigurationException for what cannot be built yet, UserErrorException for a requirement
-    that cannot be read, a Python that is not there or an interpreter that does not start.
+    that cannot be read, a Python that is not there, an interpreter that does not start, or a
+    refresh of what is not built.
     """
     source_directory = source_directory.absolute()
     image = image_planning.of(environment, source_directory, use_docker)
     spec = _resolved(environment, source_directory, image)
     notices = image_planning.notices(environment, image, use_docker)
-    return msgspec.structs.replace(spec, notices=(*notices, *spec.notices)) if notices else spec
+    if notices:
+        spec = msgspec.structs.replace(spec, notices=(*notices, *spec.notices))
+    if refresh:
+        return refreshed(spec)
+    return msgspec.structs.replace(spec, key=cache.current(spec.key)) if spec.key else spec
+
+
+def refreshed(spec: EnvironmentSpec) -> EnvironmentSpec:
+    """The plan of a new build, which takes the place of the one there is when it is ready.
+
+    Beside it, so that runs that use the present one, and reruns of them, keep it. Raises
+    UserErrorException for an interpreter of this machine, which is not built.
+    """
+    if not spec.key:
+        raise UserErrorException(
+            f"environment {spec.name!r} cannot be refreshed: runyard installs no packages into an "
+            f"environment of kind {spec.kind!r}; leave --refresh out"
+        )
+    image = spec.image
+    if image is not None and image.prefix_key:
+        image = msgspec.structs.replace(image, prefix_key=_new_key())
+    return msgspec.structs.replace(spec, key=_new_key(), refreshes=spec.key, image=image)
+
+
+def _new_key() -> str:
+    return os.urandom(_KEY_DIGITS // 2).hex()
 
 
 def _resolved(
@@ -145,11 +177,11 @@ def _conda(
 ) -> EnvironmentSpec:
     part = CondaPart(environment.python.conda_dependencies, source_directory)
     wanted, settings = _wanted(environment, source_directory, [])
+    key = _key(part.identity(), wanted, settings)
+    part.check(cache.current(key))
     if image is not None:
         wanted = image_planning.as_copies(wanted)
-    key = prefix_key = _key(part.identity(), wanted, settings)
-    part.check(prefix_key)
-    if image is not None:
+        prefix_key = _key(part.identity(), wanted, settings)
         image = msgspec.structs.replace(image, prefix_key=prefix_key)
         # Its place is written into the files of a conda environment.
         identity = [*image_planning.identity(image), "conda", cache.prefix(prefix_key)]

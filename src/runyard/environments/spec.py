@@ -43,7 +43,9 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ``variables`` and ``requirements`` of each.
     ``options``: long options of requirements files, credentials removed.
     ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed on this
-    machine. ``notices``: sentences the user should read once.
+    machine. ``refreshes``: the key of the environment whose place this one takes once it is built,
+    resolved anew; '' for none, ``key`` is then that of the content.
+    ``notices``: sentences the user should read once.
     ``image``: None on this machine itself. In an image the kinds mean: 'user_managed', its own
     interpreter at ``interpreter``; 'venv', packages in a layer on top, with the image's own Python
     where ``python`` fits it or is None, and ``interpreter`` and an unknown ``python_version`` '';
@@ -63,5 +65,6 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     source_builds: tuple[dict[str, Any], ...] = ()
     options: tuple[str, ...] = ()
     key: str = ""
+    refreshes: str = ""
     notices: tuple[str, ...] = ()
     image: ImageSpec | None = None
