@@ -58,10 +58,12 @@ def plan(
     *,
     experiment: str,
     script_checks: Collection[str] = (),
+    refresh: bool = False,
 ) -> Plan:
     """Check a configuration and say what submitting it will do. Changes nothing, starts no run.
 
     ``script_checks``: of 'lint' and 'packages', the checks of the script that only warn.
+    ``refresh``: as for ``environments.resolve``.
     Raises UserErrorException (source folder, arguments, variables, limit),
     ExperimentExecutionException (script, nothing to run, no target; spec 9.2),
     RunConfigurationException (parts that are not built yet, unknown target),
@@ -73,7 +75,7 @@ def plan(
     target = find_target(run_config.target)
     unsupported.refuse(run_config)
     described = unsupported.with_conda_file(run_config.environment, source)
-    environment = resolve(described, source_directory=source)
+    environment = resolve(described, source_directory=source, refresh=refresh)
     plain, secret = secrets.split(_variables(run_config))
     spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)

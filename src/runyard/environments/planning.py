@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from runyard.environments import (
+    cache,
     conda_planning,
     conda_translation,
     interpreters,
@@ -20,21 +23,47 @@ from runyard.environments.interpreters import Interpreter
 from runyard.environments.pip_settings import PipSettings
 from runyard.environments.requirement_lines import LocalPath, Requirements
 from runyard.environments.spec import EnvironmentSpec
-from runyard.errors import RunConfigurationException
+from runyard.errors import RunConfigurationException, UserErrorException
 
 # Part of every key: raise it when the same plan is built differently than before.
 _BUILD_FORMAT = 1
 _KEY_DIGITS = 32
+_REFRESHED = ("venv", "conda")
 
 
-def resolve(environment: Environment, *, source_directory: Path) -> EnvironmentSpec:
+def resolve(
+    environment: Environment, *, source_directory: Path, refresh: bool = False
+) -> EnvironmentSpec:
     """Return the plan of an environment; looks at files and interpreters, changes nothing.
 
     Conda packages beyond Python and pip make it a conda environment; else it is a venv.
-    ``source_directory``: what relative paths in requirements are relative to. Raises
+    ``source_directory``: what relative paths in requirements are relative to. ``refresh``: resolve
+    what is not pinned again, in a build beside the one there is. Raises
     RunConfigurationException for what cannot be built yet, UserErrorException for a requirement
-    that cannot be read, a Python that is not there or an interpreter that does not start.
+    that cannot be read, a Python that is not there, an interpreter that does not start, or a
+    refresh of what is not built.
     """
+    spec = _resolved(environment, source_directory)
+    if refresh:
+        return refreshed(spec)
+    return msgspec.structs.replace(spec, key=cache.current(spec.key)) if spec.key else spec
+
+
+def refreshed(spec: EnvironmentSpec) -> EnvironmentSpec:
+    """The plan of a new build, which takes the place of the one there is when it is ready.
+
+    Beside it, so that runs that use the present one, and reruns of them, keep it. Raises
+    UserErrorException for an environment that is not built from packages.
+    """
+    if spec.kind not in _REFRESHED:
+        raise UserErrorException(
+            f"environment {spec.name!r} cannot be refreshed: runyard installs no packages into an "
+            f"environment of kind {spec.kind!r}; leave --refresh out"
+        )
+    return msgspec.structs.replace(spec, key=os.urandom(_KEY_DIGITS // 2).hex(), refreshes=spec.key)
+
+
+def _resolved(environment: Environment, source_directory: Path) -> EnvironmentSpec:
     _refuse_unbuilt(environment)
     if environment.python.user_managed_dependencies:
         return _user_managed(environment, source_directory)
@@ -84,7 +113,7 @@ def _conda(environment: Environment, source_directory: Path) -> EnvironmentSpec:
     part = CondaPart(environment.python.conda_dependencies, source_directory)
     wanted, settings = _wanted(environment, source_directory, [])
     key = _key(part.identity(), wanted, settings)
-    part.check(key)
+    part.check(cache.current(key))
     return EnvironmentSpec(
         name=environment.name,
         kind="conda",

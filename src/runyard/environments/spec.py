@@ -23,6 +23,8 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ``variables`` and ``requirements`` of each.
     ``options``: long options of requirements files, credentials removed.
     ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed.
+    ``refreshes``: the key of the environment whose place this one takes once it is built, packages
+    resolved anew; '' for none, ``key`` is then that of the content.
     ``notices``: sentences the user should read once.
     """
 
@@ -39,4 +41,5 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     source_builds: tuple[dict[str, Any], ...] = ()
     options: tuple[str, ...] = ()
     key: str = ""
+    refreshes: str = ""
     notices: tuple[str, ...] = ()
