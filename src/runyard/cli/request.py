@@ -24,6 +24,7 @@ class Request:
     interpreter of runyard. ``user_managed``: use that interpreter with its packages. ``image``:
     of the container to use; its own Python is used unless packages or a version are asked for.
     ``shm_size``, ``docker_arguments``: as of ``DockerConfiguration``.
+    ``refresh``: resolve unpinned packages again.
     """
 
     source_directory: str
@@ -43,6 +44,7 @@ class Request:
     display_name: str | None = None
     max_run_duration_seconds: float | None = None
     target: str | None = None
+    refresh: bool = False
 
     @property
     def experiment_name(self) -> str:
@@ -98,6 +100,7 @@ class Request:
             "pip packages": self.pip_packages,
             "a requirements file": self.pip_requirements_file,
             "a Python version": self.python,
+            "--refresh": self.refresh,
         }
         return [name for name, value in given.items() if value]
 

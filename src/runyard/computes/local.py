@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runyard import settings
 from runyard.computes import processes
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
 
-_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
 
 _log = logging.getLogger(__name__)
 
@@ -107,8 +108,13 @@ def _remove_container(run: RunDirectory) -> None:
 
 
 def _places() -> dict[str, str]:
-    """Settings that are paths, made absolute: the runner has another current folder."""
+    """Settings that are paths, made absolute: the runner has another current folder.
+
+    That of the cache even from the settings file: reading it would cost the runner 5 ms.
+    """
     given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
+    cache_dir = settings.get("cache_dir")
+    given["RUNYARD_CACHE_DIR"] = cache_dir.value if cache_dir else ""
     return {
         name: os.path.abspath(value)
         for name, value in given.items()

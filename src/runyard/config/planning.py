@@ -56,10 +56,12 @@ def plan(
     *,
     experiment: str,
     script_checks: Collection[str] = (),
+    refresh: bool = False,
 ) -> Plan:
     """Check a configuration and say what submitting it will do. Changes nothing, starts no run.
 
     ``script_checks``: of 'lint' and 'packages', the checks of the script that only warn.
+    ``refresh``: as for ``environments.resolve``.
     Raises UserErrorException (source folder, arguments, variables, limit),
     ExperimentExecutionException (script, nothing to run, no target; spec 9.2),
     RunConfigurationException (parts that are not built yet, unknown target),
@@ -71,7 +73,10 @@ def plan(
     target = find_target(run_config.target)
     unsupported.refuse(run_config)
     described = unsupported.with_conda_file(run_config.environment, source)
-    environment = resolve(described, source_directory=source)
+    use_docker = run_config.docker.use_docker
+    environment = resolve(
+        described, source_directory=source, use_docker=use_docker, refresh=refresh
+    )
     variables = _variables(run_config)
     if environment.image is not None:
         containers.check_variables(variables)
@@ -176,7 +181,8 @@ def check_target(target: ComputeTarget, spec: JobSpec) -> None:
 
 
 def _is_ready(environment: EnvironmentSpec) -> bool:
-    return environment.kind == "user_managed" or cache.built(environment.key) is not None
+    in_place = environment.kind == "user_managed" and environment.image is None
+    return in_place or cache.built(environment.key) is not None
 
 
 def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]:
@@ -187,7 +193,7 @@ def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]
     return shown
 
 
-def _without_effect(run_config: RunConfiguration) -> list[str]:
+def _without_effect(run_config: RunConfiguration, environment: EnvironmentSpec) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
     if not run_config.history.output_collection:
