@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runyard import _version
-from runyard.config import planning, start, submission
+from runyard.config import containers, planning, start, submission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.environments.environment import Environment
 from runyard.errors import (

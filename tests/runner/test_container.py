@@ -45,7 +45,10 @@ def test_variables_arrive_as_they_are(tmp_path: Path, shell: list[str], value: s
     code = "import os; open('value', 'wb').write(os.environb[b'VALUE'])"
     argv = [*shell, FIRST, str(tmp_path / "log"), str(tmp_path), "python3", "-c", code]
     done = subprocess.run(
-        argv, input=given.encode(errors="surrogateescape"), env={"PATH": "/usr/bin:/bin"}, check=False
+        argv,
+        input=given.encode(errors="surrogateescape"),
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
     )
     assert done.returncode == 0, log(tmp_path)
     assert (tmp_path / "value").read_bytes() == value.encode(errors="surrogateescape")

@@ -22,6 +22,7 @@ _SHM_SIZE = DockerConfiguration().shm_size
 _SIZE = re.compile(r"\d+[bkmg]?", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+
 def spec(run_config: RunConfiguration, environment: EnvironmentSpec) -> ContainerSpec | None:
     """How the run's container is to be started; None where no image is named (spec 5).
 

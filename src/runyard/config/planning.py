@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from runyard.config import arguments, checks, commands, containers, secrets, unsupported
 from runyard.config.jobspec import JobSpec
-from runyard.environments import cache, plain
+from runyard.environments import cache, image_planning, plain
 from runyard.environments.planning import resolve
 from runyard.errors import (
     ComputeTargetException,
@@ -92,7 +92,7 @@ def plan(
         spec=spec,
         snapshot=snapshot,
         environment_ready=_is_ready(environment),
-        secrets=secret,
+        secrets={**secret, **image_planning.secrets(described)},
         run_configuration=_run_configuration(config, spec),
         notices=(
             *environment.notices,
@@ -193,7 +193,7 @@ def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]
     return shown
 
 
-def _without_effect(run_config: RunConfiguration, environment: EnvironmentSpec) -> list[str]:
+def _without_effect(run_config: RunConfiguration) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
     if not run_config.history.output_collection:

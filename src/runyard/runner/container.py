@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.computes.protocol import NodeChannel
-    from runyard.containers.engine import ContainerState, Engine
+    from runyard.containers.details import ContainerState
+    from runyard.containers.engine import Engine
     from runyard.launchers.plan import Process
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Outcome

@@ -118,9 +118,10 @@ def error_detail(error: BaseException) -> dict[str, Any]:
     import traceback
 
     text = traceback.format_exception(type(error), error, error.__traceback__)
-    detail = {"type": type(error).__name__, "message": str(error), "traceback": "".join(text)}
-    hint = getattr(error, "hint", "")
-    return {**detail, "message": error.message, "hint": hint} if hint else detail
+    # Errors of ours keep apart what failed and what to do about it.
+    message, hint = getattr(error, "message", str(error)), getattr(error, "hint", "")
+    detail = {"type": type(error).__name__, "message": message, "traceback": "".join(text)}
+    return {**detail, "hint": hint} if hint else detail
 
 
 def write(log: EventLog, end: End) -> None:

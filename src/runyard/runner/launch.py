@@ -24,9 +24,7 @@ _NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER_
 """Of the submitter's own Python; they would lead the script to the wrong packages."""
 
 
-def start(
-    run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]
-) -> Watched:
+def start(run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]) -> Watched:
     """Start the run's process, here or in a container.
 
     Raises OSError, or a RunyardError, when that is not possible.

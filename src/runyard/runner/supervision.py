@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         def judge(self, outcome: Outcome) -> None:
             """Say how it ended, when nothing of it runs any more."""
 
+
 _LOOK_EVERY_S = 0.25
 """How often requests are looked for while nothing else happens; bounds the delay of a cancel."""
 
