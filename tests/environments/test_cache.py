@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.environments import cache, pruning
-
-KEY = "a" * 32
+from runyard.environments import cache
 
 
 def _mark(name: str, /, **changes: object) -> Path:
@@ -85,36 +83,3 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         cache.write_json(str(tmp_path / "gone" / "file.json"), {})
     assert os.listdir(tmp_path / "folder") == ["file.json"]
-
-
-@pytest.fixture
-def built_once() -> Path:
-    prefix = Path(cache.prefix(KEY))
-    prefix.mkdir(parents=True)
-    marker = {"format": cache.MARKER_FORMAT, "key": KEY, "python": sys.executable}
-    cache.write_json(str(prefix / cache.MARKER_NAME), marker)
-    return prefix
-
-
-def test_a_build_put_aside_goes_when_there_is_a_new_one(built_once: Path) -> None:
-    with pruning.aside(KEY) as why:
-        assert why is None
-        assert not built_once.exists()
-        built_once.mkdir()
-    assert list(built_once.iterdir()) == []
-    assert sorted(path.name[0] for path in built_once.parent.iterdir() if path.is_dir()) == ["a"]
-
-
-def test_a_build_put_aside_comes_back_when_there_is_none(built_once: Path) -> None:
-    with pruning.aside(KEY):
-        pass
-    assert cache.built(KEY) is not None
-
-
-def test_a_build_in_use_is_not_put_aside(built_once: Path) -> None:
-    with pruning.aside(KEY, [KEY]) as why:
-        assert why == "a run that has not ended uses it"
-    assert cache.used(KEY) is not None
-    with pruning.aside(KEY) as why:
-        assert why == "a run uses it"
-        assert built_once.exists()

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runyard.cli import output
 from runyard.environments.build import build as build_environment
@@ -15,9 +14,6 @@ from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
 from runyard.environments.planning import resolve
 from runyard.errors import UserErrorException
-
-if TYPE_CHECKING:
-    pass
 
 FAILED = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -63,12 +59,11 @@ def _of_file(path: Path) -> Environment:
 def build(environment: Environment, file: str | None, as_json: bool, refresh: bool) -> int:
     """Build it and return the exit code; the log goes to stdout, or beside JSON to stderr.
 
-    ``refresh``: build it anew where it is built. Raises what ``environments.resolve`` raises,
-    and UserErrorException where a run uses what is to be refreshed.
+    ``refresh``: resolve again what is not pinned. Raises what ``environments.resolve`` raises.
     """
     folder = Path(file).absolute().parent if file else Path.cwd()
-    spec = resolve(environment, source_directory=folder)
-    with _signals_restored(), _refreshed(spec.key if refresh else ""):
+    spec = resolve(environment, source_directory=folder, refresh=refresh)
+    with _signals_restored():
         if as_json:
             with contextlib.redirect_stdout(sys.stderr):
                 result = build_environment(spec)
@@ -76,20 +71,6 @@ def build(environment: Environment, file: str | None, as_json: bool, refresh: bo
         else:
             result = build_environment(spec)
     return 0 if result["ok"] else FAILED
-
-
-@contextlib.contextmanager
-def _refreshed(key: str) -> Iterator[None]:
-    if not key:
-        yield
-        return
-    from runyard.cli import environment_prune
-    from runyard.environments import pruning
-
-    with pruning.aside(key, environment_prune.wanted()) as why:
-        if why is not None:
-            raise UserErrorException(f"the environment {key} cannot be refreshed now: {why}")
-        yield
 
 
 @contextlib.contextmanager

@@ -21,7 +21,9 @@ def show_plan(request: Request, as_json: bool) -> None:
     from runyard.history.experiment import checked_name
 
     name = checked_name(request.experiment_name)
-    planned = _plan(request.config(), name, script_checks=("lint", "packages"))
+    planned = _plan(
+        request.config(), name, script_checks=("lint", "packages"), refresh=request.refresh
+    )
     path = opening.planned().directory.path
     if as_json:
         output.to_json(plan_view.as_json(planned, path))
@@ -29,11 +31,21 @@ def show_plan(request: Request, as_json: bool) -> None:
         plan_view.show(planned, path)
 
 
-def _plan(config: ScriptRunConfig, experiment: str, *, script_checks: tuple[str, ...] = ()) -> Plan:
+def _plan(
+    config: ScriptRunConfig,
+    experiment: str,
+    *,
+    script_checks: tuple[str, ...] = (),
+    refresh: bool = False,
+) -> Plan:
     from runyard.config import planning
 
     return planning.plan(
-        config, opening.planned(), experiment=experiment, script_checks=script_checks
+        config,
+        opening.planned(),
+        experiment=experiment,
+        script_checks=script_checks,
+        refresh=refresh,
     )
 
 
@@ -48,7 +60,7 @@ def start(request: Request) -> RunDirectory:
         _plan(config, name)
     workspace = opening.existing_or_made()
     experiment = Experiment(workspace, name, _create_in_cloud=False)
-    run = experiment.submit(config, tags=dict(request.tags) or None)
+    run = experiment.submit(config, tags=dict(request.tags) or None, refresh=request.refresh)
     if request.display_name is not None:
         run.display_name = request.display_name
     return workspace.directory.run(experiment.name, run.id)

@@ -22,6 +22,7 @@ class Request:
 
     ``experiment`` None: named after the source folder. ``python``: a version, None for the
     interpreter of runyard. ``user_managed``: use that interpreter with its packages.
+    ``refresh``: resolve unpinned packages again.
     """
 
     source_directory: str
@@ -38,6 +39,7 @@ class Request:
     display_name: str | None = None
     max_run_duration_seconds: float | None = None
     target: str | None = None
+    refresh: bool = False
 
     @property
     def experiment_name(self) -> str:
@@ -87,6 +89,7 @@ class Request:
             "pip packages": self.pip_packages,
             "a requirements file": self.pip_requirements_file,
             "a Python version": self.python,
+            "--refresh": self.refresh,
         }
         others = [name for name, value in given.items() if value]
         if self.user_managed and others:

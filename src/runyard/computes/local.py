@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runyard import settings
 from runyard.computes import processes
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
 
-_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
 
 _started: list[subprocess.Popen[bytes]] = []
 """Runners started by this process and not yet collected; without that they stay as zombies."""
@@ -77,8 +78,13 @@ class LocalTarget:
 
 
 def _places() -> dict[str, str]:
-    """Settings that are paths, made absolute: the runner has another current folder."""
+    """Settings that are paths, made absolute: the runner has another current folder.
+
+    That of the cache even from the settings file: reading it would cost the runner 5 ms.
+    """
     given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
+    cache_dir = settings.get("cache_dir")
+    given["RUNYARD_CACHE_DIR"] = cache_dir.value if cache_dir else ""
     return {
         name: os.path.abspath(value)
         for name, value in given.items()

@@ -16,6 +16,7 @@ from runyard import _version
 from runyard.config import planning, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
+from runyard.environments import planning as resolution
 from runyard.errors import UserErrorException
 from runyard.job.interactive import user_name
 from runyard.record import jsonl, notes
@@ -25,16 +26,22 @@ ORIGIN = "runyard.rerun_of"
 """Property of the new run: the id of the old one."""
 
 
-def resubmit(old: RunDirectory, variables: Mapping[str, str]) -> RunDirectory:
+def resubmit(
+    old: RunDirectory, variables: Mapping[str, str], *, refresh: bool = False
+) -> RunDirectory:
     """Start the run again; returns the new run, whose runner is started.
 
     ``variables`` are set for the script beside those the run had. Values of secret variables are
     not kept with a run: they come from ``variables``, else from this process's environment.
+    ``refresh``: resolve unpinned packages again, in a new build of the environment.
     Raises UserErrorException when the run cannot be started again, ComputeTargetException and
     ExperimentExecutionException as ``submission.submit`` does.
     """
     record = jsonl.read_json(old.run_json)
     spec, hidden = _spec(old, record, variables)
+    if refresh:
+        environment = resolution.refreshed(spec.environment)
+        spec = msgspec.structs.replace(spec, environment=environment)
     planning.check_target(planning.find_target(spec.target), spec)
     return start(old.workspace, old.experiment, _record(old, record, spec), hidden)
 
@@ -63,6 +70,8 @@ def _spec(
         spec,
         environment_variables={**spec.environment_variables, **plain},
         secret_variables=tuple(sorted(hidden)),
+        # A newer build may have taken the place by now.
+        environment=msgspec.structs.replace(spec.environment, refreshes=""),
     )
     return spec, hidden
 
@@ -70,8 +79,9 @@ def _spec(
 def _check_kept(old: RunDirectory, snapshot: str, spec: JobSpec) -> None:
     """What the run needs must still be there."""
     interpreter = spec.environment.interpreter
-    # In a conda environment Python is one of the packages: none has to be here.
-    if spec.environment.kind != "conda" and not os.access(interpreter, os.X_OK):
+    # In a conda environment, and in an image, none has to be here.
+    elsewhere = spec.environment.kind == "conda" or spec.environment.image is not None
+    if not elsewhere and not os.access(interpreter, os.X_OK):
         raise UserErrorException(
             f"the interpreter of run {old.id} is no longer there: {interpreter}; submit the "
             "script again with --python, see: runyard doctor"

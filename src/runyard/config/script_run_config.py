@@ -141,18 +141,22 @@ class ScriptRunConfig:
         tags: Mapping[str, str] | None = None,
         run_id: str | None = None,
         parent: Run | None = None,
+        refresh: bool = False,
         **overrides: Any,
     ) -> Run:
         """Start a run in an experiment; ``Experiment.submit`` calls this (spec 4).
 
-        ``run_id``: a name for the run, unused so far; None makes one. Raises TypeError for
+        ``run_id``: a name for the run, unused so far; None makes one. ``refresh``: resolve unpinned
+        packages again, in a new build of the environment. Raises TypeError for
         ``overrides``, of which a ScriptRunConfig has none, and what ``planning.plan`` and
         ``submission.submit`` raise.
         """
         _refuse_overrides(overrides)
         from runyard.config import submission
 
-        return submission.submit(self, experiment, tags=tags, run_id=run_id, parent=parent)
+        return submission.submit(
+            self, experiment, tags=tags, run_id=run_id, parent=parent, refresh=refresh
+        )
 
 
 def _refuse_unbuilt(distributed: object, resume_from: object, docker: object) -> None:

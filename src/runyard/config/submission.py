@@ -38,12 +38,14 @@ def submit(
     run_id: str | None = None,
     parent: Run | None = None,
     script_checks: Collection[str] = (),
+    refresh: bool = False,
 ) -> Run:
     """Plan, store the source, write the run directory and have the target start a runner.
 
     ``tags``: text by name; other values become text, None becomes ''. ``run_id``: a name for the
     run, unused so far; None makes one (spec 9.1). ``parent``: the run this one is a child of.
     ``script_checks``: those of ``planning.plan``; what they find becomes Python warnings.
+    ``refresh``: resolve unpinned packages again, in a new build of the environment.
     Returns as soon as the runner is started. Raises what ``planning.plan`` raises and
     UserErrorException for a run id that is taken or cannot be used; nothing is left behind then.
     Raises ExperimentExecutionException when the workspace cannot be written to, or when the
@@ -52,7 +54,11 @@ def submit(
     texts = _tag_texts(tags)
     workspace = experiment.workspace
     planned = planning.plan(
-        config, workspace, experiment=experiment.name, script_checks=script_checks
+        config,
+        workspace,
+        experiment=experiment.name,
+        script_checks=script_checks,
+        refresh=refresh,
     )
     for warning in planned.warnings:
         warnings.warn(warning, UserWarning, stacklevel=4)

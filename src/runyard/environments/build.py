@@ -52,9 +52,10 @@ class Build:
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
         self._python_version = spec.python_version
-        # A run of an older runyard that is run again has neither.
+        # A run of an older runyard that is run again has none of these.
         self._tools: tuple[str, ...] = tuple(getattr(spec, "tools", ()))
         self._source_builds: tuple[dict[str, Any], ...] = tuple(getattr(spec, "source_builds", ()))
+        self._refreshes: str = getattr(spec, "refreshes", "")
         self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
@@ -63,6 +64,8 @@ class Build:
         stopped_by_signals()
         started = time.monotonic()
         try:
+            if getattr(self._spec, "image", None) is not None:
+                raise BuildFailure("failed", "images cannot be built yet in this version")
             result = self._user_managed() if self._spec.kind == "user_managed" else self._cached()
         except BuildFailure as failure:
             return self._failed(failure)
@@ -119,6 +122,8 @@ class Build:
         lock = [redact(line, self._secrets) for line in lines]
         seconds = round(time.monotonic() - started, 3)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
+        if self._refreshes:
+            cache.set_current(self._refreshes, self._spec.key)
         self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._prefix}")
         return self._result(self._prefix, self._python, self._python_version, lock, reused=False)
 
@@ -176,6 +181,9 @@ class Build:
             return
         lines = [*self._nested(), *spec.requirements, *self._tools]
         arguments = ["-r", self._write("requirements.txt", lines)]
+        if self._refreshes:
+            # Else uv believes for minutes what the index said last.
+            arguments.append("--refresh")
         if spec.constraints:
             arguments += ["-c", self._write("constraints.txt", spec.constraints)]
         if self._source_builds:
@@ -263,6 +271,8 @@ class Build:
         ):
             if lines:
                 self.say(f"  {name}: {', '.join(lines)}")
+        if self._refreshes:
+            self.say(f"  refreshed: packages are resolved again, {self._refreshes} stays as it is")
         self._say_notices()
 
     def _say_notices(self) -> None:

@@ -15,16 +15,25 @@ if TYPE_CHECKING:  # Importing typing would be a third of the time.
 
 MARKER_FORMAT = 1
 MARKER_NAME = "runyard.json"
+_CURRENT = ".current"
+# A build may be refreshed, and the refreshed one again; the bound ends a circle made by hand.
+_REFRESHES = 1000
 
 
 def cache_dir() -> str:
     """Absolute path of runyard's cache folder; it may not exist yet.
 
-    ``$RUNYARD_CACHE_DIR``, else ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``.
+    ``$RUNYARD_CACHE_DIR``, else ``cache_dir`` of the settings file, else
+    ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``.
     """
     own = os.environ.get("RUNYARD_CACHE_DIR")
     if own:
         return os.path.abspath(os.path.expanduser(own))
+    from runyard import settings
+
+    configured = settings.get("cache_dir")
+    if configured:
+        return configured.value
     return os.path.join(xdg_cache_home(), "runyard")
 
 
@@ -81,6 +90,26 @@ def used(key: str) -> dict[str, Any] | None:
 def use_lock(key: str) -> str:
     """The file that is locked by whoever uses the environment of ``key``."""
     return f"{prefix(key)}.use"
+
+
+def current(key: str) -> str:
+    """The key of the build that stands for ``key``: its own, or that of its last refresh."""
+    for _ in range(_REFRESHES):
+        try:
+            with open(f"{prefix(key)}{_CURRENT}", encoding="ascii") as file:
+                key = file.read().strip() or key
+        except (OSError, ValueError):
+            break
+    return key
+
+
+def set_current(key: str, built_key: str) -> None:
+    """Make the build of ``built_key`` the one that stands for ``key``. Raises OSError."""
+    path = f"{prefix(key)}{_CURRENT}"
+    partial = f"{path}.{os.getpid()}.partial"
+    with open(partial, "w", encoding="ascii") as file:
+        file.write(built_key)
+    os.replace(partial, path)
 
 
 def build_lock(key: str) -> str:

@@ -53,39 +53,6 @@ def prune(
     return decisions
 
 
-@contextlib.contextmanager
-def aside(key: str, wanted: Collection[str] = ()) -> Iterator[str | None]:
-    """Put a built environment aside while the block builds it anew.
-
-    Yields why that cannot be done, or None. Afterwards the old build is removed, or comes back
-    where there is no new one. ``wanted``: as for ``prune``.
-    """
-    place = os.path.join(inventory.folder(), f"{_OURS}{key}-{os.getpid()}")
-    why = _moved(key, place, wanted)
-    try:
-        yield why
-    finally:
-        if os.path.lexists(place):
-            if os.path.lexists(cache.prefix(key)):
-                shutil.rmtree(place)
-            else:
-                os.rename(place, cache.prefix(key))
-
-
-def _moved(key: str, place: str, wanted: Collection[str]) -> str | None:
-    if cache.built(key) is None:
-        return None
-    if key in wanted:
-        return "a run that has not ended uses it"
-    with _alone(cache.build_lock(key)) as nobody_builds, _alone(cache.use_lock(key)) as nobody_uses:
-        if not nobody_builds:
-            return "it is being built"
-        if not nobody_uses:
-            return "a run uses it"
-        os.rename(cache.prefix(key), place)
-    return None
-
-
 def _reason(
     item: Cached, now: float, older_than_s: float | None, total: int, max_bytes: float | None
 ) -> str | None:

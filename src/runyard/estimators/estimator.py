@@ -198,13 +198,15 @@ class Estimator:
         tags: Mapping[str, str] | None = None,
         run_id: str | None = None,
         parent: Run | None = None,
+        refresh: bool = False,
         **overrides: Any,
     ) -> Run:
         """Start a run in an experiment; ``Experiment.submit`` calls this (spec 2.9).
 
         ``overrides``: ``script_params`` for this run, merged by key into those of the
-        constructor; the estimator stays as it was. Any other raises TrainingException, and so
-        does everything that makes ``ScriptRunConfig.submit_to`` fail, with the same text.
+        constructor; the estimator stays as it was. ``refresh``: as for a ScriptRunConfig. Any
+        other raises TrainingException, and so does everything that makes
+        ``ScriptRunConfig.submit_to`` fail, with the same text.
         """
         from runyard.config import submission
 
@@ -217,6 +219,7 @@ class Estimator:
                 run_id=run_id,
                 parent=parent,
                 script_checks=self._script_checks,
+                refresh=refresh,
             )
         except TrainingException:
             raise

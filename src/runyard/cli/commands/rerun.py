@@ -19,11 +19,18 @@ from runyard.config.resubmission import resubmit
     help="A variable for the script; secret values are not kept with a run and come from here or "
     "from this shell; repeatable.",
 )
+@click.option("--refresh", is_flag=True, help="Resolve unpinned packages again, build anew.")
 @click.option("--follow", "-f", is_flag=True, help="Show the log until the run ends.")
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context, /, run: str, env: tuple[str, ...], follow: bool, as_json: bool
+def command(  # noqa: PLR0917
+    ctx: click.Context,
+    /,
+    run: str,
+    env: tuple[str, ...],
+    refresh: bool,
+    follow: bool,
+    as_json: bool,
 ) -> None:
     """Start a run again from its own snapshot.
 
@@ -35,5 +42,5 @@ def command(
     runyard rerun --follow digits_1767225600_1a2b3c4d
     """
     old = facts.named(run)
-    new = resubmit(old.run, request.variables(env))
+    new = resubmit(old.run, request.variables(env), refresh=refresh)
     launching.after_start(ctx, new, follow, as_json)

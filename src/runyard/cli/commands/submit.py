@@ -64,6 +64,7 @@ class _Submit(Command):
     is_flag=True,
     help="Use the Python that runs runyard, with the packages it has; build nothing.",
 )
+@click.option("--refresh", is_flag=True, help="Resolve unpinned packages again, build anew.")
 @click.option(
     "--env",
     metavar="NAME=VALUE",
@@ -163,6 +164,7 @@ def _with(request: Request, options: dict[str, Any]) -> Request:
     return dataclasses.replace(
         request,
         pip_packages=(*request.pip_packages, *options["pip"]),
+        refresh=options["refresh"],
         user_managed=request.user_managed or options["user_managed"],
         environment_variables={**request.environment_variables, **variables(options["env"])},
         tags={**request.tags, **tags(options["tag"])},

@@ -1,0 +1,117 @@
+"""The command line of an engine as a process: its output, line by line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from runyard.containers import words
+from runyard.containers.errors import EngineError
+
+Say = Callable[[str], object]
+
+_END_S = 10.0
+_KEPT_LINES = 200
+
+
+def ask(
+    argv: Sequence[str], *, input: str | None = None, timeout_s: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """Run a short command to its end; raises EngineError when it does not start or not end."""
+    name = os.path.basename(argv[0])
+    try:
+        return subprocess.run(
+            argv,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            input=input or "",
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineError(
+            "engine",
+            f"{name} did not answer within {timeout_s:g} s to: {name} {' '.join(argv[1:3])}",
+            f"See whether it works at all: {name} info",
+        ) from None
+    except OSError as failure:
+        raise not_started(argv[0], failure) from failure
+
+
+def not_started(program: str, failure: OSError) -> EngineError:
+    """The error for an engine's program that the system does not start."""
+    return EngineError(
+        "engine",
+        f"{program} cannot be started: {failure.strerror or failure}",
+        "Install docker or podman, or name the one to use with RUNYARD_CONTAINER_ENGINE",
+    )
+
+
+def follow(
+    argv: Sequence[str],
+    say: Say,
+    *,
+    variables: Mapping[str, str] | None = None,
+    input: str | None = None,
+) -> tuple[int, str]:
+    """Run a command, hand every line of its output to ``say``; return exit code and last lines.
+
+    ``variables`` are added to the environment of the client. It is ended when ``say`` raises, or
+    a signal handler does.
+    """
+    environment = {**os.environ, **(variables or {})}
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+            errors="replace",
+        )
+    except OSError as failure:
+        raise not_started(argv[0], failure) from failure
+    try:
+        _hand_over(process, input)
+        kept = _pass_on(process, say)
+        return process.wait(), "\n".join(kept)
+    finally:
+        _end(process)
+
+
+def _hand_over(process: subprocess.Popen[str], text: str | None) -> None:
+    if text is None:
+        return
+    assert process.stdin is not None
+    try:
+        process.stdin.write(text)
+        process.stdin.close()
+    except BrokenPipeError:  # it ended without reading: its words say why
+        pass
+
+
+def _pass_on(process: subprocess.Popen[str], say: Say) -> deque[str]:
+    assert process.stdout is not None
+    kept: deque[str] = deque(maxlen=_KEPT_LINES)
+    for line in process.stdout:
+        text = words.plain(line).rstrip()
+        if text or not line.strip():  # an empty line is said, a warning that is left out is not
+            kept.append(text)
+            say(text)
+    return kept
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
