@@ -85,6 +85,36 @@ def test_what_is_asked_for_is_refused(
         plan(config, workspace, experiment="exp")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("base_image", "base:1"), ("base_dockerfile", "FROM base:1")]
+)
+def test_a_run_in_an_image_is_refused(
+    project: Path, workspace: Any, target: FakeTarget, name: str, value: str
+) -> None:
+    config = ScriptRunConfig(project, "train.py")
+    setattr(config.run_config.environment.docker, name, value)
+    with pytest.raises(RunConfigurationException) as raised:
+        plan(config, workspace, experiment="exp")
+    assert f"docker.{name} is {value!r}, but runs in containers are not built" in str(raised.value)
+
+
+def test_a_file_of_sdk_v1_that_names_its_default_image_is_run(
+    project: Path, workspace: Any, target: FakeTarget
+) -> None:
+    (project / "old.runconfig").write_text(
+        "script: train.py\nenvironment:\n  docker:\n"
+        "    baseImage: mcr.microsoft.com/azureml/base:1\n"
+    )
+    config = ScriptRunConfig(project, "train.py")
+    config.run_config = RunConfiguration.load(project / "old.runconfig")
+    planned = plan(config, workspace, experiment="exp")
+    assert planned.spec.environment.image is None
+    assert "docker.base_image 'mcr.microsoft.com/azureml/base:1' is not used" in planned.notices[0]
+    config.run_config.docker.use_docker = True
+    with pytest.raises(RunConfigurationException, match="runs in containers are not built yet"):
+        plan(config, workspace, experiment="exp")
+
+
 def test_every_section_kept_as_data_is_looked_at() -> None:
     looked_at = {*unsupported._OF_RUN, "docker", "environment"}
     meant = {

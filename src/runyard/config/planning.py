@@ -75,7 +75,11 @@ def plan(
     target = find_target(run_config.target)
     unsupported.refuse(run_config)
     described = unsupported.with_conda_file(run_config.environment, source)
-    environment = resolve(described, source_directory=source, refresh=refresh)
+    use_docker = run_config.docker.use_docker
+    environment = resolve(
+        described, source_directory=source, use_docker=use_docker, refresh=refresh
+    )
+    unsupported.refuse_image(environment)
     plain, secret = secrets.split(_variables(run_config))
     spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
@@ -90,7 +94,11 @@ def plan(
         environment_ready=_is_ready(environment),
         secrets=secret,
         run_configuration=_run_configuration(config, spec),
-        notices=(*environment.notices, *snapshot.warnings, *_without_effect(run_config)),
+        notices=(
+            *environment.notices,
+            *snapshot.warnings,
+            *_without_effect(run_config, environment),
+        ),
         warnings=_warnings(spec, script_checks),
     )
 
@@ -171,7 +179,8 @@ def check_target(target: ComputeTarget, spec: JobSpec) -> None:
 
 
 def _is_ready(environment: EnvironmentSpec) -> bool:
-    return environment.kind == "user_managed" or cache.built(environment.key) is not None
+    in_place = environment.kind == "user_managed" and environment.image is None
+    return in_place or cache.built(environment.key) is not None
 
 
 def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]:
@@ -182,10 +191,10 @@ def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]
     return shown
 
 
-def _without_effect(run_config: RunConfiguration) -> list[str]:
+def _without_effect(run_config: RunConfiguration, environment: EnvironmentSpec) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
-    if run_config.docker.use_docker:
+    if run_config.docker.use_docker and environment.image is None:
         notices.append(NO_CONTAINER)
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
