@@ -26,7 +26,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
         node = loader.get_single_node()
-        content = {} if node is None else loader.construct_document(node)  # type: ignore[no-untyped-call]
+        content = {} if node is None else loader.construct_document(node)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise not_yaml(str(path), error) from error
     checked = _Checked(path)
