@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -244,8 +245,8 @@ def test_downloads_are_said_and_a_second_environment_needs_no_network(
     with channel.served() as address:
         one = Worker(conda_plan("hello", "tool", channels=(address,)), tmp_path / "one")
         assert one.result()["ok"]
-    assert "Downloading 3 packages, " in one.log
-    assert "Downloaded 3 of 3: " in one.log
+    assert re.search(r"^Downloading 3 packages, [\d.]+ K?B: python \(", one.log, re.MULTILINE)
+    assert re.search(r"^Downloaded 3 of 3: .* \([\d.]+ K?B\)$", one.log, re.MULTILINE), one.log
     two = Worker(conda_plan("hello", channels=(address,)), tmp_path / "two")
     assert two.result()["ok"]
     assert "Downloading" not in two.log

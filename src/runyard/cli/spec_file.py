@@ -73,7 +73,9 @@ def _load(path: str) -> dict[str, Any]:
             "YAML spec, or of a script"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserErrorException(f"{path} is not valid YAML: {error}", error) from error
+        from runyard.environments.conda_file import not_yaml
+
+        raise not_yaml(path, error) from error
     if not isinstance(content, dict):
         raise UserErrorException(
             f"{path} holds no mapping; write lines such as 'script: train.py'. Keys are: "

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from runyard.environments import build_failure, cache, uv_program
+from runyard.environments import build_failure, cache, uv_program, uv_progress
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.build_lock import BuildLock
 from runyard.environments.redaction import redact
@@ -192,8 +192,9 @@ class Build:
             self._write(uv_config.NAME, [uv_config.text(self._source_builds, os.environ)], "")
             arguments += uv_config.arguments(self._prefix, os.environ)
         command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
-        with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
-            ended = uv.finish(self.say)
+        following = uv_progress.UvProgress(self.say, settings.variables)
+        with uv_program.Uv(command, following.variables, settings.before_exec) as uv:
+            ended = following.follow(uv, len(spec.requirements))
         if ended.exit_code == 0:
             return
         from runyard.environments import pip_build

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,12 +18,13 @@ from runyard.environments.redaction import without_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from typing import Literal
 
     CacheAction = Literal["cache-or-fetch", "force-cache-only", "no-cache"]
 
 _RETRIES = 2
+_LOCK_PAUSE_S = 0.02
 _YES = ("1", "true", "yes", "on")
 
 
@@ -78,8 +80,8 @@ def gateway(client: rattler.Client, action: CacheAction) -> rattler.Gateway:
     )
 
 
-@contextmanager
-def index_lock() -> Iterator[None]:
+@asynccontextmanager
+async def index_lock() -> AsyncIterator[None]:
     """One solve at a time reads and writes the cached indexes.
 
     So an index is fetched once. The packages have locks of the library's own.
@@ -87,8 +89,17 @@ def index_lock() -> Iterator[None]:
     path = Path(cache.cache_dir(), "conda", "repodata.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _taken(file.fileno()):
+            await asyncio.sleep(_LOCK_PAUSE_S)
         yield
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def packages_dir() -> Path:
