@@ -27,7 +27,7 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 
 def run(
     shell: list[str], folder: Path, *command: str, given: str = "", home: str = "/"
-) -> "subprocess.CompletedProcess[str]":
+) -> subprocess.CompletedProcess[str]:
     argv = [*shell, FIRST, str(folder / "log"), str(folder), *command]
     variables = {"PATH": "/usr/bin:/bin", "HOME": home}
     return subprocess.run(

@@ -21,6 +21,7 @@ class LocalChannel:
         env: Mapping[str, str],
         cwd: str,
         log_fd: int,
+        *,
         stdin_fd: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own, so that signals to its group stay there."""

@@ -47,6 +47,7 @@ class NodeChannel(Protocol):
         env: Mapping[str, str],
         cwd: str,
         log_fd: int,
+        *,
         stdin_fd: int = ...,
     ) -> subprocess.Popen[bytes]:
         """Start a command on node ``node`` with stdout and stderr in order to ``log_fd``.

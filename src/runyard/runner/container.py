@@ -18,7 +18,7 @@ from runyard.runner import launch, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
     from runyard.computes.protocol import NodeChannel
@@ -88,7 +88,7 @@ def start(
     with open(run.container_log, "ab") as messages:
         try:
             client = channel.start(
-                process.node, command, os.environ, run.path, messages.fileno(), given
+                process.node, command, os.environ, run.path, messages.fileno(), stdin_fd=given
             )
         finally:
             os.close(given)
