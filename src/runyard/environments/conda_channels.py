@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from runyard.environments.redaction import has_credentials, secrets_in, without_credentials
+from runyard.environments.requirement_lines import shown
 from runyard.errors import UserErrorException
 
 TYPE_CHECKING = False
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rattler import Channel
+
+    from runyard.environments.requirement_lines import Origin
 
 DEFAULT = ("anaconda", "conda-forge")
 """What an environment without channels uses, as in SDK v1 (spec 8)."""
@@ -26,16 +29,29 @@ _TOKEN = re.compile(r"/t/(?!\$\{)[^/]+/")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 
-def planned(channels: Iterable[str], packages: Iterable[str], folder: Path) -> tuple[str, ...]:
+def planned(
+    channels: Iterable[str],
+    packages: Iterable[str],
+    folder: Path,
+    origins: Mapping[str, Origin] = {},
+) -> tuple[str, ...]:
     """Return the channels to use, each once: those named, then those of ``channel::package``.
 
-    A path, relative to ``folder``, becomes a ``file://`` address. Raises UserErrorException for
+    A path, relative to ``folder``, becomes a ``file://`` address. ``origins``: the file and line a
+    channel or package was read from, for messages. Raises UserErrorException for
     what is no channel, a folder that does not exist, and an address with a password in it.
     """
-    named = [_planned(channel, folder) for channel in channels if channel != "nodefaults"]
-    qualifiers = [package.partition("::")[0] for package in packages if "::" in package]
-    named = named or list(DEFAULT)
-    return tuple(dict.fromkeys([*named, *(_planned(name, folder) for name in qualifiers)]))
+    named = [
+        _planned(channel, folder, shown(origins, channel))
+        for channel in channels
+        if channel != "nodefaults"
+    ]
+    qualifiers = [
+        _planned(package.partition("::")[0], folder, shown(origins, package))
+        for package in packages
+        if "::" in package
+    ]
+    return tuple(dict.fromkeys([*(named or DEFAULT), *qualifiers]))
 
 
 def located(channel: str, variables: Mapping[str, str]) -> Channel:
@@ -64,32 +80,34 @@ def secrets(channels: Iterable[str], variables: Mapping[str, str]) -> frozenset[
     return frozenset(value for value in values if value) | in_addresses
 
 
-def _planned(channel: str, folder: Path) -> str:
+def _planned(channel: str, folder: Path, place: str) -> str:
     if not isinstance(channel, str) or not channel.strip():
-        raise UserErrorException(f"conda channel {channel!r} is not text such as 'conda-forge'")
+        raise UserErrorException(
+            f"conda channel {channel!r}{place} is not text such as 'conda-forge'"
+        )
     channel = channel.strip()
     path = re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", channel)
     if path != channel or channel.startswith((".", "/", "~")):
-        return _folder(channel, (folder / Path(path).expanduser()).absolute())
+        return _folder(channel, (folder / Path(path).expanduser()).absolute(), place)
     if has_credentials(channel) or _TOKEN.search(channel):
-        shown = _TOKEN.sub("/t/***/", without_credentials(channel))
+        hidden = _TOKEN.sub("/t/***/", without_credentials(channel))
         raise UserErrorException(
-            f"conda channel {shown!r} cannot be used: it holds a password or token, which would be "
-            "stored with the run; write it as a variable, such as "
+            f"conda channel {hidden!r}{place} cannot be used: it holds a password or token, which "
+            "would be stored with the run; write it as a variable, such as "
             "https://${USER}:${TOKEN}@host/channel, and set that where the run is submitted"
         )
     if not (_NAME.match(channel) or _URL.match(channel)):
         raise UserErrorException(
-            f"conda channel {channel!r} cannot be read; give a name such as 'conda-forge', an "
-            "address such as 'https://host/channel', or the path of a folder such as './channel'"
+            f"conda channel {channel!r}{place} cannot be read; give a name such as 'conda-forge', "
+            "an address such as 'https://host/channel', or the path of a folder such as './channel'"
         )
     return channel.rstrip("/")
 
 
-def _folder(channel: str, path: Path) -> str:
+def _folder(channel: str, path: Path, place: str) -> str:
     normal = Path(os.path.normpath(path))
     if not normal.is_dir():
         raise UserErrorException(
-            f"conda channel {channel!r} is not there: there is no folder {str(normal)!r}"
+            f"conda channel {channel!r}{place} is not there: there is no folder {str(normal)!r}"
         )
     return normal.as_uri()

@@ -101,7 +101,7 @@ def _venv(
 ) -> EnvironmentSpec:
     """Plan a virtual environment; ``conda_packages`` are installed by their names for pip."""
     asked = environment.python.conda_dependencies.get_python_version()
-    interpreter = interpreters.find(asked)
+    interpreter = _found(environment, asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
     tools = venv_tools.wanted(
@@ -127,6 +127,16 @@ def _venv(
             *wanted.notices,
         ),
     )
+
+
+def _found(environment: Environment, asked: str | None) -> Interpreter:
+    try:
+        return interpreters.find(asked)
+    except UserErrorException as error:
+        place = environment.python.conda_dependencies.python_origin
+        if place is None:
+            raise
+        raise UserErrorException(f"{place}: {error.message}", error) from error
 
 
 def _venv_in_image(
@@ -212,7 +222,7 @@ def _wanted(
     """What pip's section asks for, then ``more``, with pip's own settings."""
     dependencies = environment.python.conda_dependencies
     wanted = requirement_lines.read(
-        (*dependencies.pip_lines, *more), dependencies.pip_origins, source_directory
+        (*dependencies.pip_lines, *more), dependencies.origins, source_directory
     )
     settings = pip_settings.read()
     wanted.options += [f"--find-links {folder}" for folder in settings.relative_find_links]
