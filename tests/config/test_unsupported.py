@@ -57,8 +57,6 @@ _ASKED: list[tuple[Edit, str]] = [
         lambda c: setattr(c.paralleltask, "max_retries_per_worker", 2),
         "paralleltask.max_retries_per_worker=2 is not built yet",
     ),
-    (lambda c: c.docker.arguments.append("-v"), "docker.arguments=['-v'] is not built yet"),
-    (lambda c: setattr(c.docker, "shm_size", "8g"), "docker.shm_size='8g' is not built yet"),
     (lambda c: setattr(c.environment, "r", RSection()), "environment.r={'rVersion': None"),
     (
         lambda c: c.environment.spark.repositories.append("x"),
@@ -82,36 +80,6 @@ def test_what_is_asked_for_is_refused(
     config = ScriptRunConfig(project, "train.py")
     edit(config.run_config)
     with pytest.raises(RunConfigurationException, match=re.escape(text)):
-        plan(config, workspace, experiment="exp")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("base_image", "base:1"), ("base_dockerfile", "FROM base:1")]
-)
-def test_a_run_in_an_image_is_refused(
-    project: Path, workspace: Any, target: FakeTarget, name: str, value: str
-) -> None:
-    config = ScriptRunConfig(project, "train.py")
-    setattr(config.run_config.environment.docker, name, value)
-    with pytest.raises(RunConfigurationException) as raised:
-        plan(config, workspace, experiment="exp")
-    assert f"docker.{name} is {value!r}, but runs in containers are not built" in str(raised.value)
-
-
-def test_a_file_of_sdk_v1_that_names_its_default_image_is_run(
-    project: Path, workspace: Any, target: FakeTarget
-) -> None:
-    (project / "old.runconfig").write_text(
-        "script: train.py\nenvironment:\n  docker:\n"
-        "    baseImage: mcr.microsoft.com/azureml/base:1\n"
-    )
-    config = ScriptRunConfig(project, "train.py")
-    config.run_config = RunConfiguration.load(project / "old.runconfig")
-    planned = plan(config, workspace, experiment="exp")
-    assert planned.spec.environment.image is None
-    assert "docker.base_image 'mcr.microsoft.com/azureml/base:1' is not used" in planned.notices[0]
-    config.run_config.docker.use_docker = True
-    with pytest.raises(RunConfigurationException, match="runs in containers are not built yet"):
         plan(config, workspace, experiment="exp")
 
 

@@ -22,6 +22,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "pip_requirements_file": (str,),
     "python": (str, int, float),
     "user_managed": (bool,),
+    "image": (str,),
+    "shm_size": (str,),
+    "docker_arguments": (list,),
     "environment_variables": (dict,),
     "tags": (dict,),
     "display_name": (str,),
@@ -106,8 +109,9 @@ def _converted(path: str, found: dict[str, Any]) -> dict[str, Any]:
         changed["arguments"] = tuple(arguments)
     if isinstance(found.get("command"), list):
         changed["command"] = tuple(found["command"])
-    if "pip_packages" in found:
-        changed["pip_packages"] = tuple(_texts(path, "pip_packages", found["pip_packages"]))
+    for key in ("pip_packages", "docker_arguments"):
+        if key in found:
+            changed[key] = tuple(_texts(path, key, found[key]))
     if "python" in found:
         changed["python"] = _version(path, found["python"])
     for key in ("environment_variables", "tags"):

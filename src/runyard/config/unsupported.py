@@ -16,7 +16,6 @@ from runyard.errors import RunConfigurationException, UserErrorException
 if TYPE_CHECKING:
     from runyard.config.run_configuration import RunConfiguration
     from runyard.environments.sections import Section
-    from runyard.environments.spec import EnvironmentSpec
 
 _OF_RUN = {
     "priority": "leave it at None",
@@ -40,7 +39,6 @@ _OF_RUN = {
 # What estimators of SDK v1 wrote into every file, and what says nothing by itself.
 _HARMLESS = {
     "amlcompute.cluster_max_node_count": (None, 1),
-    "docker.shm_size": ("2g", None),
 }
 
 
@@ -52,30 +50,7 @@ def refuse(run_config: RunConfiguration) -> None:
     for name, advice in _OF_RUN.items():
         for parameter, value in _changed(name, getattr(run_config, name), getattr(fresh, name)):
             raise _not_built(parameter, value, advice)
-    for name in ("arguments", "shm_size"):
-        found = _changed(
-            f"docker.{name}", getattr(run_config.docker, name), getattr(fresh.docker, name)
-        )
-        for parameter, value in found:
-            raise _not_built(parameter, value, "leave it out; the run is not in a container")
     _refuse_of_environment(run_config.environment)
-
-
-def refuse_image(environment: EnvironmentSpec) -> None:
-    """Raise RunConfigurationException for an environment in an image: it can be built, not run."""
-    image = environment.image
-    if image is not None:
-        named = {
-            "base_image": image.name,
-            "build_context": image.context,
-            "base_dockerfile": image.dockerfile,
-        }
-        name, value = next((name, value) for name, value in named.items() if value)
-        raise RunConfigurationException(
-            f"environment {environment.name!r}: docker.{name} is {value!r}, but runs in containers "
-            f"are not built yet in this version; leave docker.{name} at None to run in a virtual "
-            "environment"
-        )
 
 
 def _refuse_of_environment(environment: Environment) -> None:

@@ -152,6 +152,9 @@ class Build:
         made = conda_build.make(self._spec, self._prefix, self.say)
         self._python_version = made["python_version"]
         before = frozenset(installed.freeze(self._prefix))
+        # Compilers and libraries for source packages may be among conda's.
+        path = os.environ.get("PATH", os.defpath)
+        settings.variables["PATH"] = os.path.dirname(self._python) + os.pathsep + path
         self._install(settings)
         self._more = {"variables": conda_activation.variables(self._prefix, self.say)}
         own = [line for line in installed.freeze(self._prefix) if line not in before]
