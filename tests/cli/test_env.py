@@ -222,10 +222,16 @@ def test_a_failed_build(invoke: Invoke, project: Path, monkeypatch: pytest.Monke
 
 
 def test_the_lock_of_a_run(invoke: Invoke, history: History) -> None:
+    lines = invoke("env", "lock", history.good.id).out.splitlines()
+    assert lines[0].startswith(f"# Python {'.'.join(map(str, sys.version_info[:3]))}, /")
+    assert lines[0].endswith("/python used as it was")
+    assert f"pytest=={pytest.__version__}" in lines
+    older = json.loads(Path(history.good.environment_json).read_text())
+    del older["lock"]
+    Path(history.good.environment_json).write_text(json.dumps(older))
     said = invoke("env", "lock", history.good.id)
     assert said.code == 2
-    assert "used the interpreter " in said.words
-    assert "nothing was installed for it, so there is no lock" in said.words
+    assert "as it is, and no list of its packages was kept" in said.words
     content = {"ok": True, "kind": "venv", "python_version": "3.9.1", "lock": ["six==1.0"]}
     Path(history.good.environment_json).write_text(json.dumps(content))
     assert invoke("env", "lock", history.good.id).out == "# Python 3.9.1\nsix==1.0\n"
