@@ -1,7 +1,6 @@
 """A conda channel of hand-made packages, so that the real solver and installer run without one."""
 
 import asyncio
-import base64
 import hashlib
 import io
 import json
@@ -9,12 +8,12 @@ import sys
 import sysconfig
 import tarfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests import file_server
 
 MINOR = "{}.{}".format(*sys.version_info[:2])
 VERSION = "{}.{}.{}".format(*sys.version_info[:3])
@@ -129,49 +128,11 @@ class CondaChannel:
         asyncio.run(_index(index_fs(self.folder)))
         return self
 
-    @contextmanager
-    def served(self, password: str = "", gate: "threading.Event | None" = None) -> "Iterator[str]":
-        """Serve the channel over HTTP while in the block; the value is its address.
-
-        ``password``: what user ``me`` must give. ``gate``: packages are held until it is set.
-        """
-        handler = partial(_Handler, directory=str(self.folder))
-        with _Server(("127.0.0.1", 0), handler) as server:
-            server.password, server.gate = password, gate
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            try:
-                yield f"http://127.0.0.1:{server.server_port}"
-            finally:
-                if gate is not None:
-                    gate.set()
-                server.shutdown()
-                thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 64
-    password: str
-    gate: "threading.Event | None"
-
-    def handle_error(self, *_: object) -> None:
-        """A client that was killed is no news."""
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    server: _Server
-
-    def do_GET(self) -> None:
-        pair = base64.b64encode(f"me:{self.server.password}".encode()).decode()
-        if self.server.password and self.headers.get("Authorization") != f"Basic {pair}":
-            self.send_error(401)
-            return
-        if self.server.gate is not None and self.path.endswith(".tar.bz2"):
-            self.server.gate.wait(30)
-        super().do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def served(
+        self, password: str = "", gate: threading.Event | None = None, token: str = ""
+    ) -> AbstractContextManager[str]:
+        """Serve the channel over HTTP while in the block; see ``file_server.served``."""
+        return file_server.served(self.folder, password, gate, token)
 
 
 async def _index(indexing: object) -> None:

@@ -125,6 +125,7 @@ def test_developer_tools_are_not_required_of_users(wheel: zipfile.ZipFile) -> No
         "py-rattler",
         "pyflakes",
         "pyyaml",
+        "tomli",
         "uv",
     ]
 

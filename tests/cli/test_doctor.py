@@ -107,3 +107,35 @@ def test_sizes_count_a_file_once(tmp_path: Path) -> None:
     (tmp_path / "sub/a").write_bytes(b"x" * 1000)
     os.link(tmp_path / "sub/a", tmp_path / "b")
     assert tools.size_of(str(tmp_path)) == (1000, True)
+
+
+def test_settings_are_shown_with_their_origin(
+    project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project / "config.toml"
+    monkeypatch.setenv("RUNYARD_CONFIG", str(file))
+    file.write_text("container_engine = 'podman'\n")
+    monkeypatch.setenv("RUNYARD_CONDA_BACKEND", "pip")
+    text = _found(invoke)["settings file"]["text"]
+    assert text.startswith(f"{file}; cache_dir = ")
+    assert "conda_backend = pip (the variable RUNYARD_CONDA_BACKEND)" in text
+    assert "container_engine = podman (the file)" in text
+    monkeypatch.delenv("RUNYARD_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(project))
+    assert _found(invoke)["settings file"]["text"].startswith(
+        f"no file {project}/runyard/config.toml"
+    )
+
+
+def test_a_settings_file_that_cannot_be_used_is_an_error(
+    project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project / "config.toml"
+    monkeypatch.setenv("RUNYARD_CONFIG", str(file))
+    monkeypatch.delenv("RUNYARD_CACHE_DIR")
+    file.write_text("container = 'podman'\n")
+    said = invoke("doctor", "--json")
+    assert said.code == 1
+    (wrong,) = [finding for finding in said.json if finding["level"] == "error"]
+    assert wrong["name"] == "settings file"
+    assert wrong["text"].startswith(f"{file}, line 1: unknown key 'container'; did you mean 'con")

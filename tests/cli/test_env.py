@@ -79,6 +79,41 @@ def test_show(invoke: Invoke, project: Path) -> None:
         assert message in said.words
 
 
+def test_the_runs_of_an_environment(invoke: Invoke, history: History) -> None:
+    key = "ab" + "0" * 30
+    made(key, "one")
+    made("cd" + "0" * 30, "two")
+    for run in (history.good, history.raises):
+        record = json.loads(Path(run.run_json).read_text())
+        record["spec"]["environment"]["key"] = key
+        Path(run.run_json).write_text(json.dumps(record))
+    invoke("reindex")
+    rows = [line.split() for line in invoke("env", "list").out.splitlines()]
+    assert rows[0][3:5] == ["PACKAGES", "RUNS"]
+    assert {row[1]: row[4] for row in rows[1:]} == {"one": "2", "two": "0"}
+    listed = invoke("env", "list", "--json").json
+    assert {item["name"]: item["runs"] for item in listed} == {"one": 2, "two": 0}
+    words = " ".join(invoke("env", "show", "one").out.split())
+    place = history.folder / ".runyard"
+    assert (
+        f"runs: 2 in {place}: {history.raises.id} (Failed), {history.good.id} (Completed)" in words
+    )
+    shown = invoke("env", "show", "one", "--json").json["runs"]
+    assert [(run["run_id"], run["experiment"], run["status"]) for run in shown] == [
+        (history.raises.id, "other", "Failed"),
+        (history.good.id, "main", "Completed"),
+    ]
+    assert f"none in {place}" in invoke("env", "show", "two").out
+
+
+def test_without_a_workspace_no_runs_are_known(invoke: Invoke, project: Path) -> None:
+    made("a" * 32)
+    assert invoke("env", "list", "--json").json[0]["runs"] is None
+    said = invoke("env", "show", "train")
+    assert "unknown: no workspace here" in said.out
+    assert list(project.iterdir()) == []
+
+
 def test_prune_needs_a_limit(invoke: Invoke, project: Path) -> None:
     said = invoke("env", "prune")
     assert said.code == 2

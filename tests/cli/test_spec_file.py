@@ -87,7 +87,7 @@ def test_a_spec_with_a_command(project: Path, invoke: Invoke) -> None:
         ("python: 3.10", "python is the number 3.1; write it in quotes, such as python: '3.10'"),
         ("tags: {a: [1]}", "tags: a is [1]; give text or a number"),
         ("- a", "job.yml holds no mapping; write lines such as 'script: train.py'"),
-        ("a: [", "job.yml is not valid YAML"),
+        ("a: [", "job.yml' is not a YAML file, see line 1: while parsing"),
         ("", "job.yml holds no mapping"),
         ("script: nope.py", "script path does not exist"),
         ("experiment: x", "there is nothing to run"),

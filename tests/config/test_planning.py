@@ -55,6 +55,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "node_count": 1,
         "processes_per_node": 1,
         "launcher": "single",
+        "container": None,
         "framework": "Python",
         "communicator": "None",
     }

@@ -189,7 +189,7 @@ def test_what_is_not_known_is_named(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 
 _WRONG = [
-    ("a: [", "is not a YAML file"),
+    ("b:\na: [", "is not a YAML file, see line 2: while parsing a flow node: "),
     ("- a", "is not a run configuration: it must hold keys and values such as"),
     ("docker: 3", "docker must be keys and values, not 3"),
     ("environment: none.yml", "environment names 'none.yml', which is neither in"),

@@ -152,16 +152,6 @@ _BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
         "resume_from is not built yet in this version; give the script the path",
     ),
     (
-        {"docker_runtime_config": DockerConfiguration(use_docker=True)},
-        RunConfigurationException,
-        "docker_runtime_config: use_docker=True is not built yet in this version",
-    ),
-    (
-        {"docker_runtime_config": DockerConfiguration(arguments=["-v"])},
-        RunConfigurationException,
-        "docker_runtime_config: arguments=['-v'] is not built yet in this version",
-    ),
-    (
         {"docker_runtime_config": True},
         RunConfigurationException,
         "docker_runtime_config is True of type bool; give a DockerConfiguration",

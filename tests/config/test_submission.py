@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runyard import _version
-from runyard.config import planning, start, submission
+from runyard.config import containers, planning, start, submission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.environments.environment import Environment
 from runyard.errors import (
@@ -157,7 +157,7 @@ def test_notices_are_logged_and_kept(
     with caplog.at_level(logging.INFO):
         run = submission.submit(config, experiment)
     notice = "history.output_collection=False has no effect: outputs are always kept"
-    assert planning.NO_CONTAINER in caplog.text
+    assert containers.NO_CONTAINER in caplog.text
     assert jsonl.read_json(_directory(experiment, run).run_json)["notices"] == [notice]
     assert notice in caplog.text
 

@@ -57,8 +57,6 @@ _ASKED: list[tuple[Edit, str]] = [
         lambda c: setattr(c.paralleltask, "max_retries_per_worker", 2),
         "paralleltask.max_retries_per_worker=2 is not built yet",
     ),
-    (lambda c: c.docker.arguments.append("-v"), "docker.arguments=['-v'] is not built yet"),
-    (lambda c: setattr(c.docker, "shm_size", "8g"), "docker.shm_size='8g' is not built yet"),
     (lambda c: setattr(c.environment, "r", RSection()), "environment.r={'rVersion': None"),
     (
         lambda c: c.environment.spark.repositories.append("x"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.environments import CondaDependencies, Environment
+from runyard.environments import CondaDependencies, Environment, resolve
 from runyard.errors import UserErrorException
 
 
@@ -119,11 +119,39 @@ def test_from_conda_specification_without_python_is_the_submitters(tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dependancies: []", "key 'dependancies' is not allowed in a conda specification"),
-        ("- python", "it must hold the keys name, channels, dependencies, prefix, variables"),
-        ("dependencies: numpy", "'dependencies' must be a list, not 'numpy'"),
-        ("dependencies: [3.8]", "dependency 3.8 must be text such as 'python=3.8'"),
-        ("dependencies: [", "is not a YAML file"),
+        (
+            "name: x\ndependancies: []",
+            "line 2: key 'dependancies' is not allowed in a conda specification; did you mean "
+            "'dependencies'? Allowed are name, channels, dependencies, prefix, variables",
+        ),
+        ("12: x", "line 1: key '12' is not allowed in a conda specification. Allowed are name"),
+        (
+            "\n- python",
+            "line 2: the file is not a conda specification: it must hold the keys name, channels, "
+            "dependencies, prefix, variables, not a list",
+        ),
+        ("dependencies: numpy", "line 1: 'dependencies' must be a list, not 'numpy'"),
+        (
+            "dependencies:\n- pip\n- 3.8",
+            "line 3: dependency 3.8 must be text such as 'python=3.8' or a 'pip:' list",
+        ),
+        ("dependencies:\n-\n- pip", "line 2: dependency None must be text such as"),
+        (
+            "dependencies:\n- python: 3.8\n",
+            "line 2: dependency {'python': 3.8} must be text such as 'python=3.8' or a 'pip:' list",
+        ),
+        ("dependencies:\n- pip: numpy\n", "line 2: 'pip' must be a list, not 'numpy'"),
+        (
+            "dependencies:\n- pip:\n  - numpy\n  - scipy: 1\n",
+            "line 4: pip line {'scipy': 1} must be text such as 'numpy>=1.20'",
+        ),
+        ("channels:\n- 5\n", "line 2: channel 5 must be text such as 'conda-forge'"),
+        ("\nvariables: [A]\n", "line 2: 'variables' must hold names and values, not ['A']"),
+        (
+            "dependencies:\n- python\n- [",
+            "see line 3: while parsing a flow node: expected the node content",
+        ),
+        ("a: b: c", "see line 1: mapping values are not allowed here"),
     ],
 )
 def test_a_wrong_conda_specification_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -131,8 +159,58 @@ def test_a_wrong_conda_specification_is_refused(tmp_path: Path, text: str, messa
     file.write_text(text)
     with pytest.raises(UserErrorException) as raised:
         Environment.from_conda_specification("train", file)
-    assert message in str(raised.value)
-    assert str(file) in str(raised.value)
+    what = " is not a YAML file" if message.startswith("see") else ""
+    assert str(raised.value).startswith(f"{str(file)!r}{what}, {message}")
+
+
+def test_a_conda_specification_that_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "env.yml"
+    file.write_bytes(b"name: \xff")
+    with pytest.raises(UserErrorException, match=f"'{file}' is not a YAML file: "):
+        Environment.from_conda_specification("train", file)
+
+
+def test_a_file_of_nothing_is_an_environment_of_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "env.yml"
+    file.write_text("# nothing yet\n")
+    environment = Environment.from_conda_specification("train", file)
+    assert list(environment.python.conda_dependencies.conda_packages) == []
+
+
+_SPEC = """name: x
+channels: [{channel}]
+dependencies:
+- {python}
+- pip:
+  - {line}
+- {package}
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"package": "numpy >>1"}, "conda package 'numpy >>1' ({file}, line 7) cannot be read: "),
+        ({"channel": "two words"}, "conda channel 'two words' ({file}, line 2) cannot be read; "),
+        ({"channel": "./none"}, "conda channel './none' ({file}, line 2) is not there: "),
+        ({"package": "./none::x"}, "conda channel './none' ({file}, line 7) is not there: "),
+        ({"line": "six=1.0"}, "requirement 'six=1.0' ({file}, line 6) cannot be used: a version"),
+        (
+            {"python": "python=3.4", "package": "pip"},
+            "{file}, line 4: Python 3.4 is not on this machine",
+        ),
+    ],
+)
+def test_an_entry_that_cannot_be_used_names_its_line(
+    tmp_path: Path, source: Path, values: dict[str, str], message: str
+) -> None:
+    file = tmp_path / "env.yml"
+    sound = {"channel": "conda-forge", "python": "python", "line": "six", "package": "numpy"}
+    file.write_text(_SPEC.format(**{**sound, **values}))
+    environment = Environment.from_conda_specification("train", file)
+    with pytest.raises(UserErrorException) as raised:
+        resolve(environment, source_directory=source)
+    assert str(raised.value).startswith(message.format(file=file))
 
 
 def test_a_missing_conda_specification(tmp_path: Path) -> None:

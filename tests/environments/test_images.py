@@ -3,17 +3,16 @@
 import io
 import logging
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runyard.environments import Environment, resolve
+from runyard.environments import Environment
 from runyard.environments.container_sections import ContainerRegistry, DockerBuildContext
 from runyard.environments.docker_section import DockerSection
 from runyard.environments.other_sections import RSection, SparkPackage
-from runyard.errors import RunConfigurationException, UserErrorException
+from runyard.errors import UserErrorException
 
 
 def test_an_image_is_described_with_its_registry() -> None:
@@ -110,19 +109,6 @@ def test_deprecated_attributes_warn(
         setattr(section, name, value)
     assert f"docker.{name} is deprecated" in caplog.text
     assert getattr(section, name) == kept
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Environment.from_docker_image("train", "image:1"),
-        lambda: Environment.from_dockerfile("train", "FROM image"),
-        lambda: Environment.from_docker_build_context("train", DockerBuildContext("git", "u")),
-    ],
-)
-def test_a_run_in_one_is_refused(make: Callable[[], Environment], tmp_path: Path) -> None:
-    with pytest.raises(RunConfigurationException, match="container images cannot be built or used"):
-        resolve(make(), source_directory=tmp_path)
 
 
 def test_other_sections_are_kept_and_know_their_names(tmp_path: Path) -> None:

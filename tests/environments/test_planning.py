@@ -8,9 +8,8 @@ import msgspec
 import pytest
 
 from runyard.environments import Environment, EnvironmentSpec, resolve, venv_tools
-from runyard.environments.container_sections import DockerBuildContext
 from runyard.environments.pip_settings import PipSettings
-from runyard.errors import RunConfigurationException, UserErrorException
+from runyard.errors import UserErrorException
 from tests.environments.conftest import Plan
 from tests.wheelhouse import Wheelhouse
 
@@ -103,23 +102,6 @@ def test_another_patch_version_is_said(plan: Plan, monkeypatch: pytest.MonkeyPat
 def test_an_unknown_python_is_refused(plan: Plan) -> None:
     with pytest.raises(UserErrorException, match=r"Python 3\.5 is not on this machine"):
         plan("numpy", python="3.5")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("base_image", "image"),
-        ("base_dockerfile", "FROM image"),
-        ("build_context", DockerBuildContext("local", "folder")),
-    ],
-)
-def test_images_are_refused_by_name(source: Path, name: str, value: object) -> None:
-    environment = Environment("train")
-    setattr(environment.docker, name, value)
-    with pytest.raises(RunConfigurationException) as raised:
-        resolve(environment, source_directory=source)
-    assert f"environment 'train': docker.{name} is {value!r}" in str(raised.value)
-    assert "cannot be built or used yet" in str(raised.value)
 
 
 def test_a_container_without_an_image_is_a_venv_and_says_so(source: Path) -> None:

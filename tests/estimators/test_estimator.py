@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import TrainingException, UserErrorException
 from runyard.estimators.estimator import Estimator
@@ -277,12 +278,25 @@ _REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         "distributed_training is not built yet in this version; leave it out",
     ),
     ({"use_gpu": True}, TrainingException, "use_gpu is not built yet in this version; leave it"),
-    ({"custom_docker_base_image": "i"}, TrainingException, "custom_docker_base_image is not built"),
-    ({"custom_docker_image": "i"}, TrainingException, "custom_docker_image is not built yet"),
     (
-        {"image_registry_details": object()},
+        {"custom_docker_base_image": "i", "use_docker": False},
         TrainingException,
-        "image_registry_details is not built",
+        "use_docker=False and the image 'i' are both given",
+    ),
+    (
+        {"custom_docker_image": "i", "use_docker": False},
+        TrainingException,
+        "use_docker=False and the image 'i' are both given",
+    ),
+    (
+        {"custom_docker_image": "new", "custom_docker_base_image": "old"},
+        TrainingException,
+        "custom_docker_base_image='old' is an older spelling of custom_docker_image='new'",
+    ),
+    (
+        {"image_registry_details": "registry"},
+        TrainingException,
+        "image_registry_details is 'registry' of type str; give a ContainerRegistry",
     ),
     (
         {"conda_dependencies_file": "c.yml"},
@@ -296,7 +310,6 @@ _REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         "inputs is not built yet in this version; give the",
     ),
     ({"source_directory_data_store": object()}, TrainingException, "_data_store is not built yet"),
-    ({"shm_size": "8g"}, TrainingException, "shm_size is not built yet in this version"),
     ({"resume_from": object()}, TrainingException, "resume_from is not built yet in this version"),
 ]
 
@@ -319,12 +332,27 @@ def test_what_it_is_shown_as() -> None:
     assert repr(Mine(Path("src"), entry_script="train.py")) == f"Mine{shown}"
 
 
+@pytest.mark.parametrize("name", ["custom_docker_image", "custom_docker_base_image"])
+def test_an_image_is_that_of_the_environment(name: str) -> None:
+    registry = ContainerRegistry()
+    registry.address = "registry.example"
+    images: dict[str, Any] = {name: "team/image:1"}
+    estimator = Estimator(
+        "src", entry_script="t.py", image_registry_details=registry, shm_size="8g", **images
+    )
+    docker = estimator.run_config.environment.docker
+    assert (docker.base_image, docker.base_image_registry) == ("team/image:1", registry)
+    assert estimator.run_config.docker.shm_size == "8g"
+    assert not estimator.run_config.environment.python.user_managed_dependencies
+
+
 def test_every_parameter_is_built_or_refused() -> None:
     built = {
         *("compute_target", "entry_script", "script_params", "use_docker", "user_managed"),
         *("pip_packages", "pip_requirements_file", "pip_requirements_file_path", "conda_packages"),
         *("environment_variables", "environment_definition", "max_run_duration_seconds"),
         *("_disable_validation", "_show_lint_warnings", "_show_package_warnings"),
+        *("custom_docker_image", "custom_docker_base_image", "image_registry_details", "shm_size"),
     }
     refused = {name for parameters, _, _ in _REFUSED for name in parameters}
     assert set(inspect.signature(Estimator).parameters) - {"source_directory"} == built | refused

@@ -21,7 +21,9 @@ class Request:
     """One run to submit; paths are absolute but for ``script``, which lies in the source.
 
     ``experiment`` None: named after the source folder. ``python``: a version, None for the
-    interpreter of runyard. ``user_managed``: use that interpreter with its packages.
+    interpreter of runyard. ``user_managed``: use that interpreter with its packages. ``image``:
+    of the container to use; its own Python is used unless packages or a version are asked for.
+    ``shm_size``, ``docker_arguments``: as of ``DockerConfiguration``.
     ``refresh``: resolve unpinned packages again.
     """
 
@@ -34,6 +36,9 @@ class Request:
     pip_requirements_file: str | None = None
     python: str | None = None
     user_managed: bool = False
+    image: str | None = None
+    shm_size: str | None = None
+    docker_arguments: tuple[str, ...] = ()
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     display_name: str | None = None
@@ -63,6 +68,9 @@ class Request:
         if self.max_run_duration_seconds is not None:
             config.run_config.max_run_duration_seconds = self.max_run_duration_seconds
         config.run_config.environment_variables = dict(self.environment_variables)
+        if self.shm_size is not None:
+            config.run_config.docker.shm_size = self.shm_size
+        config.run_config.docker.arguments = list(self.docker_arguments)
         return config
 
     def _environment(self) -> Environment:
@@ -78,20 +86,26 @@ class Request:
             pip_packages=list(self.pip_packages),
             requirements_file=None if file is None else Path(file),
             conda_packages=None,
-            user_managed=self.user_managed,
+            user_managed=self.user_managed or (self.image is not None and not self._installed()),
         )
         if self.python is not None:
             environment.python.conda_dependencies.set_python_version(self.python)
+        if self.image is not None:
+            environment.docker.base_image = self.image
         return environment
 
-    def _check_user_managed(self) -> None:
+    def _installed(self) -> list[str]:
+        """What of the environment is not there already, in words."""
         given = {
             "pip packages": self.pip_packages,
             "a requirements file": self.pip_requirements_file,
             "a Python version": self.python,
             "--refresh": self.refresh,
         }
-        others = [name for name, value in given.items() if value]
+        return [name for name, value in given.items() if value]
+
+    def _check_user_managed(self) -> None:
+        others = self._installed()
         if self.user_managed and others:
             raise UserErrorException(
                 "the current interpreter is used as it is (user_managed), so "

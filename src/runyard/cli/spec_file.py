@@ -22,6 +22,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "pip_requirements_file": (str,),
     "python": (str, int, float),
     "user_managed": (bool,),
+    "image": (str,),
+    "shm_size": (str,),
+    "docker_arguments": (list,),
     "environment_variables": (dict,),
     "tags": (dict,),
     "display_name": (str,),
@@ -70,7 +73,9 @@ def _load(path: str) -> dict[str, Any]:
             "YAML spec, or of a script"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserErrorException(f"{path} is not valid YAML: {error}", error) from error
+        from runyard.environments.conda_file import not_yaml
+
+        raise not_yaml(path, error) from error
     if not isinstance(content, dict):
         raise UserErrorException(
             f"{path} holds no mapping; write lines such as 'script: train.py'. Keys are: "
@@ -104,8 +109,9 @@ def _converted(path: str, found: dict[str, Any]) -> dict[str, Any]:
         changed["arguments"] = tuple(arguments)
     if isinstance(found.get("command"), list):
         changed["command"] = tuple(found["command"])
-    if "pip_packages" in found:
-        changed["pip_packages"] = tuple(_texts(path, "pip_packages", found["pip_packages"]))
+    for key in ("pip_packages", "docker_arguments"):
+        if key in found:
+            changed[key] = tuple(_texts(path, key, found[key]))
     if "python" in found:
         changed["python"] = _version(path, found["python"])
     for key in ("environment_variables", "tags"):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runyard import settings
 from runyard.computes import processes
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
-from runyard.record import events, owner
+from runyard.record import events, jsonl, owner
 from runyard.record.layout import RunDirectory
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 _RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
 
-_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+
+_log = logging.getLogger(__name__)
 
 _started: list[subprocess.Popen[bytes]] = []
 """Runners started by this process and not yet collected; without that they stay as zombies."""
@@ -39,6 +43,8 @@ class LocalTarget:
         if spec.processes_per_node != 1:
             message = f"{spec.processes_per_node}: starting several processes is not built yet"
             problems.append(Problem("process_count_per_node", message))
+        if spec.container is not None:
+            problems += _of_engine()
         return problems
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
@@ -73,12 +79,42 @@ class LocalTarget:
 
     def reap(self, run: RunDirectory) -> None:
         """Kill what the lost runner's script left running; there is nobody to wait for it."""
+        if os.path.exists(run.container_json):
+            _remove_container(run)
         processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
 
 
+def _of_engine() -> list[Problem]:
+    from runyard.containers import finding
+    from runyard.containers.errors import EngineError
+
+    try:
+        finding.find()
+    except EngineError as error:
+        return [Problem("environment.docker", str(error))]
+    return []
+
+
+def _remove_container(run: RunDirectory) -> None:
+    """Its processes are not all to be found, or to be ended, by their variables."""
+    from runyard.containers.engine import Engine
+    from runyard.containers.errors import EngineError
+
+    try:
+        place = jsonl.read_json(run.container_json)
+        Engine(place["engine"], place["program"]).remove(place["container"])
+    except (OSError, ValueError, KeyError, EngineError) as error:
+        _log.warning("the container of run %s was not removed: %s", run.id, error)
+
+
 def _places() -> dict[str, str]:
-    """Settings that are paths, made absolute: the runner has another current folder."""
+    """Settings that are paths, made absolute: the runner has another current folder.
+
+    That of the cache even from the settings file: reading it would cost the runner 5 ms.
+    """
     given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
+    cache_dir = settings.get("cache_dir")
+    given["RUNYARD_CACHE_DIR"] = cache_dir.value if cache_dir else ""
     return {
         name: os.path.abspath(value)
         for name, value in given.items()

@@ -15,12 +15,19 @@ class LocalChannel:
     nodes: tuple[str, ...] = ("localhost",)
 
     def start(
-        self, node: int, argv: Sequence[str], env: Mapping[str, str], cwd: str, log_fd: int
+        self,
+        node: int,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        log_fd: int,
+        *,
+        stdin_fd: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own, so that signals to its group stay there."""
         return subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin_fd,
             stdout=log_fd,
             stderr=log_fd,
             cwd=cwd,

@@ -41,10 +41,18 @@ class NodeChannel(Protocol):
     nodes: tuple[str, ...]
 
     def start(
-        self, node: int, argv: Sequence[str], env: Mapping[str, str], cwd: str, log_fd: int
+        self,
+        node: int,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        log_fd: int,
+        *,
+        stdin_fd: int = ...,
     ) -> subprocess.Popen[bytes]:
         """Start a command on node ``node`` with stdout and stderr in order to ``log_fd``.
 
+        ``stdin_fd``: an open file that it reads; by default its standard input is empty.
         Raises OSError when it cannot be started.
         """
         ...

@@ -9,6 +9,17 @@ import msgspec
 from runyard.environments.spec import EnvironmentSpec
 
 
+class ContainerSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the container of a run is started; ``environment.image`` says of which image.
+
+    ``shm_size``: of its /dev/shm, as the engine reads it ('2g'). ``arguments``: the user's own
+    options for the engine's ``run``, each one word.
+    """
+
+    shm_size: str
+    arguments: tuple[str, ...] = ()
+
+
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the runner reads, as ``run.json``'s ``spec``; no secret is in it.
 
@@ -18,7 +29,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``target``: name of the compute target. ``environment_variables``: those that may be stored;
     ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
-    start. ``framework``, ``communicator``: the words of SDK v1 (spec 5).
+    start. ``container``: None where the run uses none. ``framework``, ``communicator``: the
+    words of SDK v1 (spec 5).
     """
 
     source_directory: str
@@ -34,6 +46,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     node_count: int = 1
     processes_per_node: int = 1
     launcher: str = "single"
+    container: ContainerSpec | None = None
     framework: str = "Python"
     communicator: str = "None"
 

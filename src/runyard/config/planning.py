@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, secrets, unsupported
+from runyard.config import arguments, checks, commands, containers, secrets, unsupported
 from runyard.config.jobspec import JobSpec
-from runyard.environments import cache, plain
+from runyard.environments import cache, conda_planning, image_planning, plain
 from runyard.environments.planning import resolve
 from runyard.errors import (
     ComputeTargetException,
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from runyard.environments.spec import EnvironmentSpec
     from runyard.history.snapshots import SnapshotPlan
     from runyard.history.workspace import Workspace
-
-NO_CONTAINER = "use_docker is True but no image is named: no container is used"
 
 
 @dataclass(frozen=True)
@@ -75,8 +73,14 @@ def plan(
     target = find_target(run_config.target)
     unsupported.refuse(run_config)
     described = unsupported.with_conda_file(run_config.environment, source)
-    environment = resolve(described, source_directory=source, refresh=refresh)
-    plain, secret = secrets.split(_variables(run_config))
+    use_docker = run_config.docker.use_docker
+    environment = resolve(
+        described, source_directory=source, use_docker=use_docker, refresh=refresh
+    )
+    variables = _variables(run_config)
+    if environment.image is not None:
+        containers.check_variables(variables)
+    plain, secret = secrets.split(variables)
     spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
@@ -88,9 +92,18 @@ def plan(
         spec=spec,
         snapshot=snapshot,
         environment_ready=_is_ready(environment),
-        secrets=secret,
+        secrets={
+            **secret,
+            **image_planning.secrets(described),
+            **conda_planning.tokens(described.python.conda_dependencies),
+        },
         run_configuration=_run_configuration(config, spec),
-        notices=(*environment.notices, *snapshot.warnings, *_without_effect(run_config)),
+        notices=(
+            *environment.notices,
+            *snapshot.warnings,
+            *containers.without_effect(run_config, environment),
+            *_without_effect(run_config),
+        ),
         warnings=_warnings(spec, script_checks),
     )
 
@@ -157,6 +170,7 @@ def _spec(
         max_run_duration_s=checks.duration_s(run_config.max_run_duration_seconds),
         node_count=checks.node_count(run_config.node_count),
         launcher=checks.launcher(run_config.framework, run_config.communicator),
+        container=containers.spec(run_config, environment),
         framework=run_config.framework or "Python",
         communicator=run_config.communicator or "None",
     )
@@ -171,7 +185,8 @@ def check_target(target: ComputeTarget, spec: JobSpec) -> None:
 
 
 def _is_ready(environment: EnvironmentSpec) -> bool:
-    return environment.kind == "user_managed" or cache.built(environment.key) is not None
+    in_place = environment.kind == "user_managed" and environment.image is None
+    return in_place or cache.built(environment.key) is not None
 
 
 def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]:
@@ -185,8 +200,6 @@ def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]
 def _without_effect(run_config: RunConfiguration) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
-    if run_config.docker.use_docker:
-        notices.append(NO_CONTAINER)
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:

@@ -79,8 +79,9 @@ def _spec(
 def _check_kept(old: RunDirectory, snapshot: str, spec: JobSpec) -> None:
     """What the run needs must still be there."""
     interpreter = spec.environment.interpreter
-    # In a conda environment Python is one of the packages: none has to be here.
-    if spec.environment.kind != "conda" and not os.access(interpreter, os.X_OK):
+    # In a conda environment, and in an image, none has to be here.
+    elsewhere = spec.environment.kind == "conda" or spec.environment.image is not None
+    if not elsewhere and not os.access(interpreter, os.X_OK):
         raise UserErrorException(
             f"the interpreter of run {old.id} is no longer there: {interpreter}; submit the "
             "script again with --python, see: runyard doctor"

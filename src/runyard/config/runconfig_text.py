@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runyard.environments.conda_file import not_yaml
 from runyard.errors import UserErrorException
 
 _HEAD = "# Run configuration; read it with RunConfiguration.load.\n"
@@ -59,7 +60,7 @@ def parsed(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserErrorException(f"{str(file)!r} is not a YAML file: {error}", error) from error
+        raise not_yaml(str(file), error) from error
     if not isinstance(content, dict):
         raise UserErrorException(
             f"{str(file)!r} is not a run configuration: it must hold keys and values such as "

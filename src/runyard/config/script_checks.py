@@ -53,7 +53,7 @@ def warnings_of(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
 
 def _conflicts(environment: EnvironmentSpec) -> list[str]:
     marker = cache.built(environment.key)
-    if marker is None:
+    if marker is None or environment.image is not None:
         return []
     from runyard.environments import conflicts
 
@@ -82,7 +82,10 @@ def version_of(environment: EnvironmentSpec) -> tuple[int, int]:
     import re
     import sys
 
-    match = re.match(r"\D*(\d+)\.(\d+)", environment.python_version)
+    version = environment.python_version
+    if environment.image is not None:
+        version = str((cache.built(environment.key) or {}).get("python_version", version))
+    match = re.match(r"\D*(\d+)\.(\d+)", version)
     return (int(match[1]), int(match[2])) if match else sys.version_info[:2]
 
 
@@ -100,7 +103,9 @@ def missing_packages(source: Source, spec: JobSpec, python: tuple[int, int]) -> 
     marker = cache.built(environment.key)
     if marker is not None or environment.kind == "user_managed":
         interpreter = str(marker["python"]) if marker else environment.interpreter
-        lacking = _not_found(interpreter, list(outside), spec)
+        # That of an image is not started here: what was found in it has to do.
+        in_image = environment.image is not None
+        lacking = None if in_image else _not_found(interpreter, list(outside), spec)
         if lacking is None and marker is not None:
             locked = {package_name(line) for line in marker.get("lock") or ()}
             lacking = [name for name in outside if not import_packages.may_provide(name, locked)]

@@ -45,8 +45,7 @@ class ScriptRunConfig:
 
     Nothing is looked up before submit. Raises UserErrorException for script and command
     together, RunConfigurationException for parameters of a wrong type or not built yet
-    (``distributed_job_config``, ``resume_from``, ``docker_runtime_config`` that asks for a
-    container).
+    (``distributed_job_config``, ``resume_from``).
     """
 
     MAX_DURATION_SECONDS_DEFAULT = MAX_DURATION_SECONDS_DEFAULT
@@ -67,7 +66,8 @@ class ScriptRunConfig:
         docker_runtime_config: DockerConfiguration | None = None,
     ) -> None:
         commands.refuse_both(script, arguments, command)
-        _refuse_unbuilt(distributed_job_config, resume_from, docker_runtime_config)
+        _refuse_unbuilt(distributed_job_config, resume_from)
+        docker = None if docker_runtime_config is None else _checked_docker(docker_runtime_config)
         self.source_directory = source_directory or "."
         self._own: dict[str, Any] = {}
         given = {
@@ -78,6 +78,8 @@ class ScriptRunConfig:
         if run_config is None:
             self.run_config = RunConfiguration(script, arguments, command=command)
             self._fill(compute_target, environment, max_run_duration_seconds)
+            if docker is not None:
+                self.run_config.docker = docker
         else:
             self.run_config = _checked_run_config(run_config, self.source_directory)
             self._own = {name: value for name, value in given.items() if value is not None}
@@ -85,7 +87,7 @@ class ScriptRunConfig:
             _warn_ignored(
                 compute_target=compute_target,
                 environment=environment,
-                docker_runtime_config=docker_runtime_config,
+                docker_runtime_config=docker,
                 max_run_duration_seconds=_unless_default(max_run_duration_seconds),
             )
 
@@ -159,7 +161,7 @@ class ScriptRunConfig:
         )
 
 
-def _refuse_unbuilt(distributed: object, resume_from: object, docker: object) -> None:
+def _refuse_unbuilt(distributed: object, resume_from: object) -> None:
     if distributed is not None:
         kinds = (TensorflowConfiguration, MpiConfiguration, PyTorchConfiguration)
         if not isinstance(distributed, kinds):
@@ -174,19 +176,12 @@ def _refuse_unbuilt(distributed: object, resume_from: object, docker: object) ->
             "resume_from is not built yet in this version; give the script the path of its "
             "checkpoints with arguments=['--resume-from', '/path']"
         )
-    if docker is not None:
-        _check_docker(docker)
 
 
-def _check_docker(docker: object) -> None:
-    if not isinstance(docker, DockerConfiguration):
-        raise _wrong_type("docker_runtime_config", docker, "a DockerConfiguration")
-    if docker.use_docker or docker.arguments:
-        asked = "use_docker=True" if docker.use_docker else f"arguments={docker.arguments!r}"
-        raise RunConfigurationException(
-            f"docker_runtime_config: {asked} is not built yet in this version; leave it out, or "
-            "give DockerConfiguration(use_docker=False): the run uses a virtual environment"
-        )
+def _checked_docker(docker: object) -> DockerConfiguration:
+    if isinstance(docker, DockerConfiguration):
+        return docker
+    raise _wrong_type("docker_runtime_config", docker, "a DockerConfiguration")
 
 
 def _checked_run_config(run_config: object, source: str | os.PathLike[str]) -> RunConfiguration:

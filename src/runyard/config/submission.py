@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard import _version
-from runyard.config import checks, planning
+from runyard.config import checks, containers, planning
 from runyard.config.start import start
 from runyard.errors import UserErrorException
 from runyard.history import git
@@ -125,7 +125,7 @@ def _record(
         "snapshot": snapshot_id,
         "git": described or None,
         # The default of every estimator is no warning of every run.
-        "notices": [text for text in planned.notices if text != planning.NO_CONTAINER],
+        "notices": [text for text in planned.notices if text != containers.NO_CONTAINER],
         "run_configuration": planned.run_configuration,
         "spec": planned.spec.to_dict(),
     }

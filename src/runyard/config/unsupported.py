@@ -39,7 +39,6 @@ _OF_RUN = {
 # What estimators of SDK v1 wrote into every file, and what says nothing by itself.
 _HARMLESS = {
     "amlcompute.cluster_max_node_count": (None, 1),
-    "docker.shm_size": ("2g", None),
 }
 
 
@@ -51,12 +50,6 @@ def refuse(run_config: RunConfiguration) -> None:
     for name, advice in _OF_RUN.items():
         for parameter, value in _changed(name, getattr(run_config, name), getattr(fresh, name)):
             raise _not_built(parameter, value, advice)
-    for name in ("arguments", "shm_size"):
-        found = _changed(
-            f"docker.{name}", getattr(run_config.docker, name), getattr(fresh.docker, name)
-        )
-        for parameter, value in found:
-            raise _not_built(parameter, value, "leave it out; the run is not in a container")
     _refuse_of_environment(run_config.environment)
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from runyard.environments import build_failure, cache, uv_program
+from runyard.environments import build_failure, cache, uv_program, uv_progress
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.build_lock import BuildLock
 from runyard.environments.redaction import redact
@@ -64,6 +64,8 @@ class Build:
         stopped_by_signals()
         started = time.monotonic()
         try:
+            if getattr(self._spec, "image", None) is not None:
+                raise BuildFailure("failed", "images cannot be built yet in this version")
             result = self._user_managed() if self._spec.kind == "user_managed" else self._cached()
         except BuildFailure as failure:
             return self._failed(failure)
@@ -150,6 +152,9 @@ class Build:
         made = conda_build.make(self._spec, self._prefix, self.say)
         self._python_version = made["python_version"]
         before = frozenset(installed.freeze(self._prefix))
+        # Compilers and libraries for source packages may be among conda's.
+        path = os.environ.get("PATH", os.defpath)
+        settings.variables["PATH"] = os.path.dirname(self._python) + os.pathsep + path
         self._install(settings)
         self._more = {"variables": conda_activation.variables(self._prefix, self.say)}
         own = [line for line in installed.freeze(self._prefix) if line not in before]
@@ -190,8 +195,9 @@ class Build:
             self._write(uv_config.NAME, [uv_config.text(self._source_builds, os.environ)], "")
             arguments += uv_config.arguments(self._prefix, os.environ)
         command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
-        with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
-            ended = uv.finish(self.say)
+        following = uv_progress.UvProgress(self.say, settings.variables)
+        with uv_program.Uv(command, following.variables, settings.before_exec) as uv:
+            ended = following.follow(uv, len(spec.requirements))
         if ended.exit_code == 0:
             return
         from runyard.environments import pip_build

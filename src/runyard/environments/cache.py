@@ -23,11 +23,17 @@ _REFRESHES = 1000
 def cache_dir() -> str:
     """Absolute path of runyard's cache folder; it may not exist yet.
 
-    ``$RUNYARD_CACHE_DIR``, else ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``.
+    ``$RUNYARD_CACHE_DIR``, else ``cache_dir`` of the settings file, else
+    ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``.
     """
     own = os.environ.get("RUNYARD_CACHE_DIR")
     if own:
         return os.path.abspath(os.path.expanduser(own))
+    from runyard import settings
+
+    configured = settings.get("cache_dir")
+    if configured:
+        return configured.value
     return os.path.join(xdg_cache_home(), "runyard")
 
 

@@ -33,15 +33,12 @@ class CondaDependencies(FrameworkPackages):
         conda_dependencies_file_path: str | PathLike[str] | None = None,
         _underlying_structure: dict[str, Any] | None = None,
     ) -> None:
-        # Where lines of the pip section came from, for messages and relative paths.
+        # Where entries and lines of the pip section came from, for messages and relative paths.
         self._origins: dict[str, Origin] = {}
         if conda_dependencies_file_path is not None:
             path = Path(conda_dependencies_file_path).expanduser().resolve()
-            self._structure = conda_file.read(path)
-            self._origins = {
-                line: Origin(str(path), conda_file.line_number(path, line))
-                for line in self.pip_lines
-            }
+            self._structure, lines = conda_file.read(path)
+            self._origins = {text: Origin(str(path), line) for text, line in lines.items()}
         elif _underlying_structure is not None:
             self._structure = copy.deepcopy(_underlying_structure)
         else:
@@ -98,6 +95,11 @@ class CondaDependencies(FrameworkPackages):
         entry = f"python{version}" if version[0] in "<>=!~" else f"python={version}"
         others = [item for item in self._dependencies() if not _is_named(item, "python")]
         self._structure["dependencies"] = [entry, *others]
+
+    @property
+    def python_origin(self) -> Origin | None:
+        """The file, and line in it, that the Python version was read from, if any."""
+        return self._origins.get(self._python_entry() or "")
 
     # Channels
 
@@ -162,8 +164,8 @@ class CondaDependencies(FrameworkPackages):
         return ()
 
     @property
-    def pip_origins(self) -> dict[str, Origin]:
-        """The file, and line in it, that a line of ``pip_lines`` was read from, where known."""
+    def origins(self) -> dict[str, Origin]:
+        """The file, and line in it, that a package, channel or pip line was read from, if any."""
         return dict(self._origins)
 
     def add_pip_package(self, pip_package: str) -> None:
@@ -207,7 +209,8 @@ class CondaDependencies(FrameworkPackages):
 
     def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
         """Replace the whole pip section by these lines."""
-        self._origins = {}
+        before = self.pip_lines
+        self._origins = {text: o for text, o in self._origins.items() if text not in before}
         self._replace_pip(_texts(pip_requirements, "pip_requirements"))
 
     def read_pip_requirements(self, path: Path) -> None:

@@ -1,17 +1,20 @@
-"""Reading a conda YAML file and checking its shape."""
+"""Reading a conda YAML file and checking its shape; every error names the file and the line."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runyard.errors import UserErrorException
+
+if TYPE_CHECKING:
+    import yaml
 
 KEYS = ("name", "channels", "dependencies", "prefix", "variables")
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Return the content of a conda specification.
+def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the content of a conda specification, and the line (from 1) of every entry in it.
 
     Raises FileNotFoundError, and UserErrorException naming what is wrong with the file.
     """
@@ -21,10 +24,17 @@ def read(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except yaml.YAMLError as error:
-        raise UserErrorException(f"{str(path)!r} is not a YAML file: {error}", error) from error
-    return _checked({} if content is None else content, path)
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
+        node = loader.get_single_node()
+        content = {} if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise not_yaml(str(path), error) from error
+    checked = _Checked(path)
+    if node is not None and content is not None:
+        checked.whole(content, node)
+    for key in ("channels", "dependencies"):
+        checked.content.setdefault(key, [])
+    return checked.content, checked.lines
 
 
 def dump(content: dict[str, Any]) -> str:
@@ -34,45 +44,90 @@ def dump(content: dict[str, Any]) -> str:
     return str(yaml.safe_dump(content, default_flow_style=False, sort_keys=False))
 
 
-def line_number(path: Path, text: str) -> int | None:
-    """Return the number of the first line holding the text, or None."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return next((n for n, line in enumerate(lines, start=1) if text in line), None)
-
-
-def _checked(content: object, path: Path) -> dict[str, Any]:
-    allowed = ", ".join(KEYS)
-    if not isinstance(content, dict):
-        raise UserErrorException(
-            f"{str(path)!r} is not a conda specification: it must hold the keys {allowed}, "
-            f"not a {type(content).__name__}"
-        )
-    for key in content:
-        if key not in KEYS:
-            raise UserErrorException(
-                f"{str(path)!r}: key {key!r} is not allowed in a conda specification; "
-                f"allowed are {allowed}"
-            )
-    for key in ("channels", "dependencies"):
-        content[key] = _list(content.get(key), f"{str(path)!r}: {key!r}")
-    content["dependencies"] = [_dependency(item, path) for item in content["dependencies"]]
-    return content
-
-
-def _dependency(item: object, path: Path) -> str | dict[str, Any]:
-    if isinstance(item, str):
-        return item
-    if isinstance(item, dict) and list(item) == ["pip"]:
-        lines = _list(item["pip"], f"{str(path)!r}: 'pip'")
-        return {"pip": [str(line) for line in lines]}
-    raise UserErrorException(
-        f"{str(path)!r}: dependency {item!r} must be text such as 'python=3.8' or a 'pip:' list"
+def not_yaml(path: str, error: Exception) -> UserErrorException:
+    """The error for a file that yaml cannot read, or that is no text; with the line, if known."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return UserErrorException(f"{path!r} is not a YAML file: {error}", error)
+    words = (getattr(error, name, None) for name in ("context", "problem"))
+    reason = ": ".join(filter(None, words))
+    return UserErrorException(
+        f"{path!r} is not a YAML file, see line {mark.line + 1}: {reason}", error
     )
 
 
-def _list(value: object, what: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise UserErrorException(f"{what} must be a list, not {value!r}")
-    return value
+class _Checked:
+    """``content``: keys and values as they should be; ``lines``: line by text of an entry."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.content: dict[str, Any] = {}
+        self.lines: dict[str, int] = {}
+
+    def whole(self, content: object, node: yaml.Node) -> None:
+        """Take over the content of the file, whose nodes know their lines."""
+        if not isinstance(content, dict):
+            raise self._wrong(
+                node,
+                "the file is not a conda specification: it must hold the keys "
+                f"{', '.join(KEYS)}, not a {type(content).__name__}",
+            )
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if key not in KEYS:
+                raise self._unknown(key_node, key)
+            self.content[key] = content[key]
+            if key == "channels":
+                self.content[key] = [
+                    self._text(item, place, "channel", "conda-forge")
+                    for item, place in self._items(content[key], value_node, key)
+                ]
+            elif key == "dependencies":
+                self.content[key] = [
+                    self._dependency(item, place)
+                    for item, place in self._items(content[key], value_node, key)
+                ]
+            elif key == "variables" and not isinstance(content[key], (dict, type(None))):
+                raise self._wrong(
+                    value_node, f"'variables' must hold names and values, not {content[key]!r}"
+                )
+
+    def _dependency(self, item: object, node: yaml.Node) -> str | dict[str, Any]:
+        if not isinstance(item, dict):
+            return self._text(item, node, "dependency", "python=3.8", " or a 'pip:' list")
+        if list(item) != ["pip"]:
+            raise self._wrong(
+                node,
+                f"dependency {item!r} must be text such as 'python=3.8' or a 'pip:' list",
+            )
+        lines = self._items(item["pip"], node.value[0][1], "pip")
+        return {
+            "pip": [self._text(line, place, "pip line", "numpy>=1.20") for line, place in lines]
+        }
+
+    def _items(self, value: object, node: yaml.Node, key: str) -> list[tuple[object, yaml.Node]]:
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self._wrong(node, f"{key!r} must be a list, not {value!r}")
+        return list(zip(value, node.value, strict=True))
+
+    def _text(self, item: object, node: yaml.Node, what: str, example: str, other: str = "") -> str:
+        if not isinstance(item, str) or not item.strip():
+            raise self._wrong(node, f"{what} {item!r} must be text such as {example!r}{other}")
+        self.lines.setdefault(item, node.start_mark.line + 1)
+        return item
+
+    def _unknown(self, node: yaml.Node, key: object) -> UserErrorException:
+        import difflib
+
+        near = difflib.get_close_matches(str(key), KEYS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        return self._wrong(
+            node,
+            f"key {key!r} is not allowed in a conda specification{hint} Allowed are "
+            f"{', '.join(KEYS)}",
+        )
+
+    def _wrong(self, node: yaml.Node, text: str) -> UserErrorException:
+        return UserErrorException(f"{str(self._path)!r}, line {node.start_mark.line + 1}: {text}")

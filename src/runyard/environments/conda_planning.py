@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from runyard.environments import cache, conda_channels
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.names import package_name
+from runyard.environments.requirement_lines import shown
 from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from runyard.environments.requirement_lines import Origin
 
 _BUILD_FORMAT = 1
 # A venv has these, or has no use for them: beside them alone nothing is left for conda.
@@ -33,14 +36,20 @@ class CondaPart:
     """
 
     def __init__(self, dependencies: CondaDependencies, source_directory: Path) -> None:
-        asked = [" ".join(text.split()) for text in dependencies.conda_packages]
+        texts = [" ".join(text.split()) for text in dependencies.conda_packages]
+        asked, _ = conda_channels.with_variables(texts)
+        named_channels, _ = conda_channels.with_variables(dependencies.conda_channels)
         others = [text for text in asked if package_name(text) != "python"]
         self.python = dependencies.get_python_version()
         running = "{}.{}".format(*sys.version_info[:2])
         named = next((text for text in asked if package_name(text) == "python"), "python")
         self.packages = (named if self.python else f"python={running}", *dict.fromkeys(others))
+        self._origins = {
+            conda_channels.with_variables([text])[0][0]: origin
+            for text, origin in dependencies.origins.items()
+        }
         self.channels = conda_channels.planned(
-            dependencies.conda_channels, self.packages, source_directory
+            named_channels, self.packages, source_directory, self._origins
         )
         numbers = re.match(r"^[=\s]*(\d+(?:\.\d+)*)", self.python or running)
         self.python_version = numbers[1] if numbers else ""
@@ -66,7 +75,13 @@ class CondaPart:
         Not looked at when ``key`` is built already: importing rattler takes 70 ms.
         """
         if cache.built(key) is None:
-            _check(self.packages)
+            _check(self.packages, self._origins)
+
+
+def tokens(dependencies: CondaDependencies) -> dict[str, str]:
+    """The literal tokens of the channels, by the variables that stand for them in a plan."""
+    texts = [*dependencies.conda_channels, *dependencies.conda_packages]
+    return conda_channels.with_variables(texts)[1]
 
 
 def packages_beyond_venv(dependencies: CondaDependencies) -> list[str]:
@@ -82,7 +97,7 @@ def digest(content: object, digits: int) -> str:
     return blake3(json.dumps(content).encode()).hexdigest()[:digits]
 
 
-def _check(packages: Iterable[str]) -> None:
+def _check(packages: Iterable[str], origins: Mapping[str, Origin]) -> None:
     import rattler
     from rattler.exceptions import InvalidMatchSpecError
 
@@ -91,8 +106,9 @@ def _check(packages: Iterable[str]) -> None:
             rattler.MatchSpec(text)
         except InvalidMatchSpecError as error:
             raise UserErrorException(
-                f"conda package {text!r} cannot be read: {error}; write a name with a version, "
-                "such as 'numpy', 'numpy=1.26', 'numpy>=1.20,<2' or 'conda-forge::numpy'"
+                f"conda package {text!r}{shown(origins, text)} cannot be read: {error}; write a "
+                "name with a version, such as 'numpy', 'numpy=1.26', 'numpy>=1.20,<2' or "
+                "'conda-forge::numpy'"
             ) from error
 
 

@@ -12,7 +12,8 @@ from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from runyard.environments import conda_client, conda_failures, conda_reasons
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.conda_client import Source
-from runyard.environments.conda_report import Report, size
+from runyard.environments.conda_report import Report, signs_of_life
+from runyard.environments.progress import size
 from runyard.environments.redaction import without_credentials
 
 TYPE_CHECKING = False
@@ -48,7 +49,7 @@ class _Making:
     async def run(self) -> dict[str, Any]:
         started = time.monotonic()
         self._say(f"Solving {len(self._spec.conda_packages)} conda requirements")
-        with conda_client.index_lock():
+        async with signs_of_life("Solving", self._say), conda_client.index_lock():
             records = await self._solved()
         self._say(f"Solved in {time.monotonic() - started:.1f} s: {_count(len(records))}")
         await self._install(records)
@@ -97,25 +98,29 @@ class _Making:
             raise
 
     async def _install(self, records: list[RepoDataRecord]) -> None:
-        report: Any = Report(records, self._say)
+        report = Report(records, self._say)
         started = time.monotonic()
         try:
-            await rattler.install(
-                records,
-                self._prefix,
-                cache_dir=conda_client.packages_dir(),
-                installed_packages=[],
-                # As conda does: a few packages finish themselves with one.
-                execute_link_scripts=True,
-                show_progress=False,
-                client=self._client,
-                reporter=report,
-            )
+            async with signs_of_life("Installing", self._say, report):
+                await self._fetch_and_link(records, report)
         except Exception as error:
             raise self._not_installed(str(error), type(error).__name__) from None
         self._say(f"Installed {_count(len(records))} in {time.monotonic() - started:.1f} s")
         for record in sorted(records, key=lambda record: record.name.normalized):
             self._say(f" + {_identity(record)}{size(record.size, ' ({})')}")
+
+    async def _fetch_and_link(self, records: list[RepoDataRecord], reporter: Any) -> None:
+        await rattler.install(
+            records,
+            self._prefix,
+            cache_dir=conda_client.packages_dir(),
+            installed_packages=[],
+            # As conda does: a few packages finish themselves with one.
+            execute_link_scripts=True,
+            show_progress=False,
+            client=self._client,
+            reporter=reporter,
+        )
 
     def _not_installed(self, text: str, kind: str) -> BuildFailure:
         if conda_failures.is_full(text) or not conda_failures.is_network(text):

@@ -1,20 +1,20 @@
 """Conda packages by their names on the package index, for machines that reach no channel.
 
-Off by default: asked for with ``RUNYARD_CONDA_BACKEND=pip`` or
-``environment.python.conda_backend = 'pip'``. The names are in ``conda_pip_names.txt``.
+Off by default: asked for with ``environment.python.conda_backend = 'pip'``, else
+``RUNYARD_CONDA_BACKEND=pip``, else ``conda_backend = "pip"`` in the settings file. The names are
+in ``conda_pip_names.txt``.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from runyard import settings
 from runyard.environments.names import package_name
 from runyard.errors import UserErrorException
 
-VARIABLE = "RUNYARD_CONDA_BACKEND"
 BACKENDS = ("conda", "pip")
 _NAMES = Path(__file__).with_name("conda_pip_names.txt")
 _VERSION = r"\d[A-Za-z0-9._!+]*"
@@ -28,13 +28,14 @@ _SPEC = re.compile(
 
 
 def is_wanted(attribute: str | None) -> bool:
-    """Whether conda packages are translated: as the environment says, else the variable.
+    """Whether conda packages are translated: as the environment says, else the setting.
 
     Raises UserErrorException for anything but 'conda', 'pip' and nothing.
     """
     where, value = "python.conda_backend", attribute
     if value is None:
-        where, value = f"the variable {VARIABLE}", os.environ.get(VARIABLE) or "conda"
+        found = settings.get("conda_backend")
+        where, value = (found.where, found.value) if found else ("", "conda")
     if value not in BACKENDS:
         raise UserErrorException(
             f"{where} is {value!r}; allowed are {', '.join(map(repr, BACKENDS))}"

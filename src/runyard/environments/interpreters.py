@@ -13,7 +13,7 @@ from runyard.environments import probes
 from runyard.environments.probes import Interpreter
 from runyard.errors import UserErrorException
 
-__all__ = ["Interpreter", "find", "found", "running", "user_managed"]
+__all__ = ["Interpreter", "find", "found", "running", "user_managed", "without_build"]
 
 _VERSION_TEXT = re.compile(r"^={0,2}\s*(?P<version>\d+(?:\.\d+){0,2})(?P<star>\.\*)?$")
 _NAMED_VERSION = re.compile(r"^python(\d)(?:\.(\d+))?$")
@@ -47,7 +47,7 @@ def find(version: str | None) -> Interpreter:
     """
     if version is None:
         return running()
-    text = _without_build(version)
+    text = without_build(version)
     plain = _VERSION_TEXT.match(text)
     if plain is None:
         return _in_range(version, text)
@@ -205,6 +205,6 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _without_build(version: str) -> str:
+def without_build(version: str) -> str:
     """``3.8.13=h12debd9_0``, as ``conda env export`` writes it, is 3.8.13."""
     return re.sub(r"^(=?\s*\d[\d.]*)=\w+$", r"\1", version.strip())

@@ -11,6 +11,8 @@ from runyard.environments import (
     cache,
     conda_planning,
     conda_translation,
+    image_planning,
+    image_python,
     interpreters,
     pip_settings,
     requirement_lines,
@@ -22,28 +24,37 @@ from runyard.environments.environment import Environment
 from runyard.environments.interpreters import Interpreter
 from runyard.environments.pip_settings import PipSettings
 from runyard.environments.requirement_lines import LocalPath, Requirements
-from runyard.environments.spec import EnvironmentSpec
-from runyard.errors import RunConfigurationException, UserErrorException
+from runyard.environments.spec import EnvironmentSpec, ImageSpec
+from runyard.errors import UserErrorException
 
 # Part of every key: raise it when the same plan is built differently than before.
 _BUILD_FORMAT = 1
 _KEY_DIGITS = 32
-_REFRESHED = ("venv", "conda")
 
 
 def resolve(
-    environment: Environment, *, source_directory: Path, refresh: bool = False
+    environment: Environment,
+    *,
+    source_directory: Path,
+    use_docker: bool = False,
+    refresh: bool = False,
 ) -> EnvironmentSpec:
     """Return the plan of an environment; looks at files and interpreters, changes nothing.
 
     Conda packages beyond Python and pip make it a conda environment; else it is a venv.
-    ``source_directory``: what relative paths in requirements are relative to. ``refresh``: resolve
+    ``source_directory``: what relative paths in requirements are relative to. ``use_docker``: a
+    container is asked for, so that a default image of SDK v1 counts as well. ``refresh``: resolve
     what is not pinned again, in a build beside the one there is. Raises
     RunConfigurationException for what cannot be built yet, UserErrorException for a requirement
     that cannot be read, a Python that is not there, an interpreter that does not start, or a
     refresh of what is not built.
     """
-    spec = _resolved(environment, source_directory)
+    source_directory = source_directory.absolute()
+    image = image_planning.of(environment, source_directory, use_docker)
+    spec = _resolved(environment, source_directory, image)
+    notices = image_planning.notices(environment, image, use_docker)
+    if notices:
+        spec = msgspec.structs.replace(spec, notices=(*notices, *spec.notices))
     if refresh:
         return refreshed(spec)
     return msgspec.structs.replace(spec, key=cache.current(spec.key)) if spec.key else spec
@@ -53,27 +64,36 @@ def refreshed(spec: EnvironmentSpec) -> EnvironmentSpec:
     """The plan of a new build, which takes the place of the one there is when it is ready.
 
     Beside it, so that runs that use the present one, and reruns of them, keep it. Raises
-    UserErrorException for an environment that is not built from packages.
+    UserErrorException for an interpreter of this machine, which is not built.
     """
-    if spec.kind not in _REFRESHED:
+    if not spec.key:
         raise UserErrorException(
             f"environment {spec.name!r} cannot be refreshed: runyard installs no packages into an "
             f"environment of kind {spec.kind!r}; leave --refresh out"
         )
-    return msgspec.structs.replace(spec, key=os.urandom(_KEY_DIGITS // 2).hex(), refreshes=spec.key)
+    image = spec.image
+    if image is not None and image.prefix_key:
+        image = msgspec.structs.replace(image, prefix_key=_new_key())
+    return msgspec.structs.replace(spec, key=_new_key(), refreshes=spec.key, image=image)
 
 
-def _resolved(environment: Environment, source_directory: Path) -> EnvironmentSpec:
-    _refuse_unbuilt(environment)
+def _new_key() -> str:
+    return os.urandom(_KEY_DIGITS // 2).hex()
+
+
+def _resolved(
+    environment: Environment, source_directory: Path, image: ImageSpec | None
+) -> EnvironmentSpec:
     if environment.python.user_managed_dependencies:
+        if image is not None:
+            return _user_managed_image(environment, image)
         return _user_managed(environment, source_directory)
-    source_directory = source_directory.absolute()
     packages = conda_planning.packages_beyond_venv(environment.python.conda_dependencies)
-    if not packages:
-        return _venv(environment, source_directory, [])
-    if conda_translation.is_wanted(environment.python.conda_backend):
-        return _venv(environment, source_directory, packages)
-    return _conda(environment, source_directory)
+    if packages and not conda_translation.is_wanted(environment.python.conda_backend):
+        return _conda(environment, source_directory, image)
+    if image is not None:
+        return _venv_in_image(environment, source_directory, packages, image)
+    return _venv(environment, source_directory, packages)
 
 
 def _venv(
@@ -81,13 +101,13 @@ def _venv(
 ) -> EnvironmentSpec:
     """Plan a virtual environment; ``conda_packages`` are installed by their names for pip."""
     asked = environment.python.conda_dependencies.get_python_version()
-    interpreter = interpreters.find(asked)
+    interpreter = _found(environment, asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
     tools = venv_tools.wanted(
         wanted.requirements, wanted.constraints, settings, interpreter.version
     )
-    builds = source_builds.matching((*wanted.requirements, *wanted.constraints))
+    builds = source_builds.matching(wanted.requirements, wanted.constraints)
     return EnvironmentSpec(
         name=environment.name,
         kind="venv",
@@ -109,11 +129,75 @@ def _venv(
     )
 
 
-def _conda(environment: Environment, source_directory: Path) -> EnvironmentSpec:
+def _found(environment: Environment, asked: str | None) -> Interpreter:
+    try:
+        return interpreters.find(asked)
+    except UserErrorException as error:
+        place = environment.python.conda_dependencies.python_origin
+        if place is None:
+            raise
+        raise UserErrorException(f"{place}: {error.message}", error) from error
+
+
+def _venv_in_image(
+    environment: Environment, source_directory: Path, conda_packages: list[str], image: ImageSpec
+) -> EnvironmentSpec:
+    """Plan a layer of packages; which Python the image has is seen when it is built."""
+    asked = environment.python.conda_dependencies.get_python_version()
+    version = image_python.known_version(asked)
+    translated = conda_translation.to_pip(conda_packages, environment.name)
+    wanted, settings = _wanted(environment, source_directory, translated)
+    wanted = image_planning.as_copies(wanted)
+    tools = venv_tools.wanted(wanted.requirements, wanted.constraints, settings, version)
+    builds = source_builds.matching(wanted.requirements, wanted.constraints)
+    identity = [*image_planning.identity(image), "venv", asked, *tools, *builds]
+    return EnvironmentSpec(
+        name=environment.name,
+        kind="venv",
+        python=asked,
+        interpreter="",
+        python_version=version,
+        requirements=tuple(wanted.requirements),
+        constraints=tuple(wanted.constraints),
+        tools=tools,
+        source_builds=tuple(builds),
+        options=tuple(wanted.options),
+        key=_key(identity, wanted, settings),
+        notices=(
+            *conda_translation.notices(conda_packages, translated),
+            *source_builds.notices(builds),
+            *wanted.notices,
+            *_bare_notices(wanted),
+        ),
+        image=image,
+    )
+
+
+def _bare_notices(wanted: Requirements) -> list[str]:
+    if wanted.requirements:
+        return []
+    return [
+        "the script gets a Python without packages: those of the image itself are seen with "
+        "python.user_managed_dependencies=True"
+    ]
+
+
+def _conda(
+    environment: Environment, source_directory: Path, image: ImageSpec | None
+) -> EnvironmentSpec:
     part = CondaPart(environment.python.conda_dependencies, source_directory)
     wanted, settings = _wanted(environment, source_directory, [])
-    key = _key(part.identity(), wanted, settings)
+    builds = source_builds.matching(wanted.requirements, wanted.constraints)
+    identity = [*part.identity(), *builds]
+    key = _key(identity, wanted, settings)
     part.check(cache.current(key))
+    if image is not None:
+        wanted = image_planning.as_copies(wanted)
+        prefix_key = _key(identity, wanted, settings)
+        image = msgspec.structs.replace(image, prefix_key=prefix_key)
+        # Its place is written into the files of a conda environment.
+        identity = [*image_planning.identity(image), "conda", cache.prefix(prefix_key)]
+        key = conda_planning.digest(identity, _KEY_DIGITS)
     return EnvironmentSpec(
         name=environment.name,
         kind="conda",
@@ -124,9 +208,11 @@ def _conda(environment: Environment, source_directory: Path) -> EnvironmentSpec:
         conda_packages=part.packages,
         requirements=tuple(wanted.requirements),
         constraints=tuple(wanted.constraints),
+        source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=key,
-        notices=(*_docker_notices(environment), *wanted.notices),
+        notices=(*source_builds.notices(builds), *wanted.notices),
+        image=image,
     )
 
 
@@ -136,7 +222,7 @@ def _wanted(
     """What pip's section asks for, then ``more``, with pip's own settings."""
     dependencies = environment.python.conda_dependencies
     wanted = requirement_lines.read(
-        (*dependencies.pip_lines, *more), dependencies.pip_origins, source_directory
+        (*dependencies.pip_lines, *more), dependencies.origins, source_directory
     )
     settings = pip_settings.read()
     wanted.options += [f"--find-links {folder}" for folder in settings.relative_find_links]
@@ -150,17 +236,35 @@ def _wanted(
 
 def _user_managed(environment: Environment, source_directory: Path) -> EnvironmentSpec:
     interpreter = interpreters.user_managed(environment.python.interpreter_path, source_directory)
-    notices: tuple[str, ...] = ()
-    if environment.python.conda_dependencies.pip_lines:
-        notices = ("the pip packages are not installed: python.user_managed_dependencies is True",)
     return EnvironmentSpec(
         name=environment.name,
         kind="user_managed",
         python=None,
         interpreter=interpreter.path,
         python_version=interpreter.version,
-        notices=notices,
+        notices=_not_installed(environment),
     )
+
+
+def _user_managed_image(environment: Environment, image: ImageSpec) -> EnvironmentSpec:
+    interpreter = image_python.checked_path(environment.python.interpreter_path)
+    identity = [*image_planning.identity(image), "user_managed", interpreter]
+    return EnvironmentSpec(
+        name=environment.name,
+        kind="user_managed",
+        python=None,
+        interpreter=interpreter,
+        python_version="",
+        key=conda_planning.digest(identity, _KEY_DIGITS),
+        notices=_not_installed(environment),
+        image=image,
+    )
+
+
+def _not_installed(environment: Environment) -> tuple[str, ...]:
+    if not environment.python.conda_dependencies.pip_lines:
+        return ()
+    return ("the pip packages are not installed: python.user_managed_dependencies is True",)
 
 
 def _venv_notices(
@@ -174,23 +278,7 @@ def _venv_notices(
                 f"Python {exact} is not on this machine; {interpreter.version} is used "
                 f"({interpreter.path})"
             )
-    return [*notices, *_docker_notices(environment)]
-
-
-def _docker_notices(environment: Environment) -> list[str]:
-    if environment.docker.enabled:
-        return ["no container is used: docker.enabled is True but no image is named"]
-    return []
-
-
-def _refuse_unbuilt(environment: Environment) -> None:
-    images = environment.docker.images()
-    for name, value in images.items():
-        raise RunConfigurationException(
-            f"environment {environment.name!r}: docker.{name} is {value!r}, but container images "
-            f"cannot be built or used yet; leave docker.{name} at None to run in a virtual "
-            "environment"
-        )
+    return notices
 
 
 def _key(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +48,11 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         return self.file if self.line is None else f"{self.file}, line {self.line}"
+
+
+def shown(origins: Mapping[str, Origin], text: str) -> str:
+    """Where an entry was read, in parentheses and for messages; '' when it was in no file."""
+    return f" ({origins[text]})" if text in origins else ""
 
 
 class LocalPath(NamedTuple):

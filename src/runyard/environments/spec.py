@@ -7,6 +7,26 @@ from typing import Any, Literal
 import msgspec
 
 
+class ImageSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The image that an environment lies in, or on; no password is in it.
+
+    Exactly one of these is not '': ``name``, the full reference of an image with its registry;
+    ``dockerfile``, the text of a Dockerfile; ``context``, an absolute folder or the address of a
+    git repository, with ``dockerfile_path`` in it. ``registry``, ``username``: where to log in and
+    as whom, '' for no login. ``platform``: such as 'linux/arm64', '' is the engine's own.
+    ``prefix_key``: key of the conda environment that is copied into the image, '' without one.
+    """
+
+    name: str = ""
+    dockerfile: str = ""
+    context: str = ""
+    dockerfile_path: str = ""
+    registry: str = ""
+    username: str = ""
+    platform: str = ""
+    prefix_key: str = ""
+
+
 class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a builder needs to know, and no secret.
 
@@ -22,10 +42,14 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ``source_builds``: what pinned packages need to be built from source: ``package``,
     ``variables`` and ``requirements`` of each.
     ``options``: long options of requirements files, credentials removed.
-    ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed.
-    ``refreshes``: the key of the environment whose place this one takes once it is built, packages
+    ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed on this
+    machine. ``refreshes``: the key of the environment whose place this one takes once it is built,
     resolved anew; '' for none, ``key`` is then that of the content.
     ``notices``: sentences the user should read once.
+    ``image``: None on this machine itself. In an image the kinds mean: 'user_managed', its own
+    interpreter at ``interpreter``; 'venv', packages in a layer on top, with the image's own Python
+    where ``python`` fits it or is None, and ``interpreter`` and an unknown ``python_version`` '';
+    'conda', a conda environment in a layer on top.
     """
 
     name: str
@@ -43,3 +67,4 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     key: str = ""
     refreshes: str = ""
     notices: tuple[str, ...] = ()
+    image: ImageSpec | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from runyard.environments import cache
 from runyard.environments.build_failure import BuildFailure
@@ -27,6 +28,8 @@ _MISLEADING = (
 )
 _KEPT_LINES = 5000
 _PATIENCE_S = 5.0
+_PAUSE_MS = 200
+_CHUNK_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
 
 
@@ -99,19 +102,32 @@ class Uv:
             cwd="/",
             # The worker has one thread, so running code between fork and exec is safe.
             preexec_fn=before_exec,  # noqa: PLW1509
-            errors="replace",
-            text=True,
         )
 
-    def finish(self, on_line: Callable[[str], str]) -> Ended:
-        """Wait for the end; ``on_line`` gets every line as it comes and returns what to keep."""
+    def finish(
+        self, on_line: Callable[[str], str | None], on_pause: Callable[[], object] | None = None
+    ) -> Ended:
+        """Wait for the end; ``on_line`` gets every line as it comes and returns what to keep.
+
+        ``on_pause`` is called whenever nothing came for a fifth of a second.
+        """
         kept: list[str] = []
         assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                kept.append(on_line(line.rstrip("\n")))
-                del kept[:-_KEPT_LINES]
+        with self._process.stdout as pipe:
+            for line in _lines(pipe.fileno(), on_pause):
+                text = on_line(line)
+                if text is not None:
+                    kept.append(text)
+                    del kept[:-_KEPT_LINES]
         return Ended(self._process.wait(), "\n".join(kept))
+
+    def written_bytes(self) -> int:
+        """What it has written to files so far; 0 where that is not known."""
+        try:
+            with open(f"/proc/{self._process.pid}/io", encoding="ascii") as file:
+                return int(next(line for line in file if line.startswith("wchar:")).split()[1])
+        except (OSError, StopIteration, ValueError):
+            return 0
 
     def __enter__(self) -> Uv:
         return self
@@ -184,7 +200,24 @@ def end_others(prefix: str) -> None:
     psutil.wait_procs(others, timeout=_PATIENCE_S)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _lines(descriptor: int, on_pause: Callable[[], object] | None) -> Iterator[str]:
+    """The lines that come through a pipe, without their ends."""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    rest = b""
+    while True:
+        while on_pause is not None and not poller.poll(_PAUSE_MS):
+            on_pause()
+        chunk = os.read(descriptor, _CHUNK_BYTES)
+        if not chunk:
+            break
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace").rstrip("\r") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask uv to stop, then insist; compilers it started are ended too."""
     add_site_packages()
     import psutil

@@ -12,6 +12,7 @@ from runyard.config import arguments, script_run_config
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import RunyardError, TrainingException
 from runyard.estimators import validation
@@ -68,7 +69,11 @@ class Estimator:
     interpreter as it is; ``run_config.environment.python.interpreter_path`` names it.
     ``environment_definition`` (Environment): instead of all of these; used as it is, not copied.
     ``environment_variables`` (dict). ``max_run_duration_seconds`` (number, None: no limit).
-    ``use_docker`` (True): a container is used when an image is named, which is not built yet.
+    ``custom_docker_image`` (name of an image; ``custom_docker_base_image`` is an older spelling):
+    the run uses a container of it, in which the packages are installed; with ``user_managed`` the
+    Python in the image is used as it is. ``image_registry_details`` (ContainerRegistry): where
+    the image is. ``shm_size`` (text such as '8g', None: '2g'): of the container's /dev/shm.
+    ``use_docker`` (True): without an image no container is used.
 
     The other parameters of SDK v1 are accepted at their defaults and raise TrainingException
     otherwise: none is ignored. With ``_disable_validation=False`` (True) submitting looks at the
@@ -101,7 +106,7 @@ class Estimator:
         use_docker: bool = True,
         custom_docker_base_image: str | None = None,
         custom_docker_image: str | None = None,
-        image_registry_details: object = None,
+        image_registry_details: ContainerRegistry | None = None,
         user_managed: bool = False,
         conda_packages: Sequence[str] | None = None,
         pip_packages: Sequence[str] | None = None,
@@ -141,6 +146,7 @@ class Estimator:
             run_config.target = given["compute_target"]
         run_config.environment = self._environment(given)
         run_config.docker.use_docker = bool(given["use_docker"])
+        run_config.docker.shm_size = given["shm_size"]
         run_config.environment_variables = _copied(given["environment_variables"])
         run_config.max_run_duration_seconds = given["max_run_duration_seconds"]
         return run_config
@@ -149,6 +155,15 @@ class Estimator:
         definition: Environment | None = given["environment_definition"]
         if definition is not None:
             return definition
+        environment = self._packages(given)
+        image = given["custom_docker_image"] or given["custom_docker_base_image"]
+        if image:
+            environment.docker.base_image = image
+        if given["image_registry_details"] is not None:
+            environment.docker.base_image_registry = given["image_registry_details"]
+        return environment
+
+    def _packages(self, given: Mapping[str, Any]) -> Environment:
         if given["conda_dependencies_file"]:
             return from_conda_file(self._path(given, "conda_dependencies_file"))
         return assembled(

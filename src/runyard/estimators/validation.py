@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import TrainingException, UserErrorException
 
@@ -29,12 +30,8 @@ _UNBUILT = {
     "distributed_backend": "leave it out; the run is one process on one node",
     "distributed_training": "leave it out; the run is one process on one node",
     "use_gpu": "leave it out; the script sees the GPUs of this machine",
-    "custom_docker_base_image": "leave it out; the run uses a virtual environment",
-    "custom_docker_image": "leave it out; the run uses a virtual environment",
-    "image_registry_details": "leave it out; the run uses a virtual environment",
     "inputs": "give the script the paths of its data with script_params",
     "source_directory_data_store": "leave it out; the source is kept in the workspace",
-    "shm_size": "leave it out; the run is not in a container",
     "resume_from": "give the script the path of its checkpoints with script_params",
 }
 
@@ -46,13 +43,38 @@ def check(given: Mapping[str, Any], backends: Sequence[str]) -> None:
     values of distributed_backend the class knows. Raises TrainingException, or
     UserErrorException where SDK v1 does (rows 10, 16, 17).
     """
+    _check_docker(given)
     _check_definition(given)
     _check_conda_file(given)
     _check_counts(given)
     _check_backend(given["distributed_backend"], backends)
     _check_user_managed(given)
     _check_single(given)
+    _check_images(given)
     _refuse_unbuilt(given)
+
+
+def _check_docker(given: Mapping[str, Any]) -> None:
+    image = given["custom_docker_image"] or given["custom_docker_base_image"]
+    if not given["use_docker"] and image:
+        raise TrainingException(
+            f"use_docker=False and the image {image!r} are both given; leave out one or the other"
+        )
+
+
+def _check_images(given: Mapping[str, Any]) -> None:
+    old, new = given["custom_docker_base_image"], given["custom_docker_image"]
+    if old and new:
+        raise TrainingException(
+            f"custom_docker_base_image={old!r} is an older spelling of custom_docker_image="
+            f"{new!r}, and both are given; leave out the first"
+        )
+    details = given["image_registry_details"]
+    if details is not None and not isinstance(details, ContainerRegistry):
+        raise TrainingException(
+            f"image_registry_details is {details!r} of type {type(details).__name__}; give a "
+            "ContainerRegistry"
+        )
 
 
 def _check_definition(given: Mapping[str, Any]) -> None:

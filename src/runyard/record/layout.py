@@ -84,6 +84,11 @@ class RunDirectory:
         return self.join("environment.json")
 
     @property
+    def container_json(self) -> str:
+        """Where the run's container is found while it runs: engine and name."""
+        return self.join("container.json")
+
+    @property
     def requests(self) -> str:
         return self.join("requests")
 
@@ -120,6 +125,11 @@ class RunDirectory:
     @property
     def environment_log(self) -> str:
         return self.join("system_logs", "environment.txt")
+
+    @property
+    def container_log(self) -> str:
+        """What the container engine said: empty when all went well."""
+        return self.join("system_logs", "container.txt")
 
     @property
     def runner_log(self) -> str:

@@ -32,6 +32,8 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
     """The reason of a run whose process has ended."""
     if outcome.cause is not None:
         return ended_by_runner(outcome)
+    if outcome.unstarted is not None:
+        return End(Reason.LAUNCH_FAILED, outcome.unstarted)
     if outcome.code == 0:
         return _ended_well(run)
     from runyard.runner import logtail  # not on the way to the script's first line
@@ -116,7 +118,10 @@ def error_detail(error: BaseException) -> dict[str, Any]:
     import traceback
 
     text = traceback.format_exception(type(error), error, error.__traceback__)
-    return {"type": type(error).__name__, "message": str(error), "traceback": "".join(text)}
+    # Errors of ours keep apart what failed and what to do about it.
+    message, hint = getattr(error, "message", str(error)), getattr(error, "hint", "")
+    detail = {"type": type(error).__name__, "message": message, "traceback": "".join(text)}
+    return {**detail, "hint": hint} if hint else detail
 
 
 def write(log: EventLog, end: End) -> None:

@@ -10,6 +10,7 @@ from runyard.record import jsonl
 from runyard.record.states import Reason
 from runyard.runner import ending
 from runyard.runner.forked import forked
+from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def build(
     run: RunDirectory, wanted: dict[str, Any], supervisor: Supervisor, ownership: Ownership
 ) -> dict[str, Any] | ending.End:
     """Build it in a process of its own, whose output is the run's first log."""
-    outcome = supervisor.watch(forked(lambda: _build(run, wanted, ownership)))
+    outcome = supervisor.watch(ProcessTree(forked(lambda: _build(run, wanted, ownership)), run))
     if outcome.cause is not None:
         return ending.ended_by_runner(outcome)
     try:

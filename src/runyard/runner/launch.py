@@ -7,14 +7,15 @@ import os
 from runyard import launchers
 from runyard.computes.channels import open_channel
 from runyard.job import context
+from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
+    from runyard.runner.supervision import Watched
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _JOB_PATH = os.path.join(_PACKAGE, "job", "path")
@@ -23,19 +24,24 @@ _NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER_
 """Of the submitter's own Python; they would lead the script to the wrong packages."""
 
 
-def start(
-    run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]
-) -> subprocess.Popen[bytes]:
-    """Start the run's process. Raises OSError when that is not possible."""
+def start(run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]) -> Watched:
+    """Start the run's process, here or in a container.
+
+    Raises OSError, or a RunyardError, when that is not possible.
+    """
     spec = record["spec"]
     channel = open_channel(spec["target"])
     plan = launchers.load(spec["launcher"]).plan(spec, channel.nodes, prefix["python"])
     process = plan.processes[0]
+    if spec.get("container") is not None:
+        from runyard.runner import container
+
+        return container.start(run, record, prefix, channel, process)
     env = {**variables(run, record, prefix, os.environ), **process.env}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         argv = expand(process.argv, env)
-        return channel.start(process.node, argv, env, run.work, log)
+        return ProcessTree(channel.start(process.node, argv, env, run.work, log), run)
     finally:
         os.close(log)
 
@@ -56,11 +62,8 @@ def variables(
     env = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
     env["PYTHONUNBUFFERED"] = "1"
     kind = spec["environment"]["kind"]
-    if kind == "venv":
-        env["VIRTUAL_ENV"] = prefix["prefix"]
-    elif kind == "conda":
-        env.update(_conda(prefix))
-    elif "PYTHONPATH" in inherited:
+    env.update(activation(kind, prefix))
+    if kind == "user_managed" and "PYTHONPATH" in inherited:
         env["PYTHONPATH"] = inherited["PYTHONPATH"]
     env.update(spec["environment_variables"])
     # Before the user's own PATH too: `python` in the script is the environment's.
@@ -73,9 +76,13 @@ def variables(
     return env
 
 
-def _conda(prefix: Mapping[str, Any]) -> dict[str, str]:
-    """What activating the environment would set; its scripts were run when it was built."""
+def activation(kind: str, prefix: Mapping[str, Any]) -> dict[str, str]:
+    """What activating the environment would set; conda's scripts were run when it was built."""
     place = prefix["prefix"]
+    if kind == "venv":
+        return {"VIRTUAL_ENV": place}
+    if kind != "conda":
+        return {}
     return {**prefix.get("variables", {}), "CONDA_PREFIX": place, "CONDA_DEFAULT_ENV": place}
 
 

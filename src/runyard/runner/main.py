@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from runyard.errors import RunyardError
 from runyard.record import jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
 def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
-    supervisor = Supervisor(run, Requests(run), grace_s=spec["grace_period_s"])
+    supervisor = Supervisor(Requests(run), grace_s=spec["grace_period_s"])
     prefix = environment.reuse(run, spec)
     if prefix is None:
         said.status(log, Status.PREPARING, environment=spec["environment"]["name"])
@@ -64,12 +65,12 @@ def _launch(
 ) -> End:
     spec = record["spec"]
     try:
-        process = launch.start(run, record, prefix)
-    except OSError as error:
+        watched = launch.start(run, record, prefix)
+    except (OSError, RunyardError) as error:
         said.say(f"the script could not be started: {error}")
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
-    said.status(log, Status.RUNNING, pid=process.pid, runner=os.getpid())
-    outcome = supervisor.watch(process, limit_s=spec.get("max_run_duration_s"))
+    said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
+    outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
     end = ending.classify(run, outcome)
     said.status(log, Status.FINALIZING)
     _tidy(run, record)

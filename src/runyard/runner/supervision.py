@@ -7,20 +7,32 @@ import select
 import signal
 import time
 
-from runyard.computes import processes
-from runyard.runner import memory, subreaper
+from runyard.runner import subreaper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
-    from runyard.record.layout import RunDirectory
-    from runyard.runner.forked import Forked
     from runyard.runner.requests import Requests
 
-    Process = subprocess.Popen[bytes] | Forked
+    class Watched(Protocol):
+        """What a supervisor watches: a process, and all that belongs to it."""
+
+        pid: int
+
+        def poll(self) -> int | None:
+            """The exit code of the process, None while it runs."""
+
+        def look(self) -> None:
+            """Called now and then while it runs."""
+
+        def end(self, grace_s: float) -> int:
+            """End all that still runs: TERM, ``grace_s`` seconds, KILL; how many were killed."""
+
+        def judge(self, outcome: Outcome) -> None:
+            """Say how it ended, when nothing of it runs any more."""
+
 
 _LOOK_EVERY_S = 0.25
 """How often requests are looked for while nothing else happens; bounds the delay of a cancel."""
@@ -35,7 +47,8 @@ class Outcome:
     ``code``: as of ``Popen.returncode`` (negative: signal). ``cause``: why the runner ended it
     (``cancel``, ``fail``, ``complete``, ``time_limit``, ``terminated``), or None when it ended
     by itself. ``request``: the request behind the cause. ``out_of_memory``: the kernel killed
-    for memory meanwhile. ``killed``: how many processes did not end on TERM.
+    for memory meanwhile. ``killed``: how many processes did not end on TERM. ``unstarted``: why
+    the process was never started, or None.
     """
 
     def __init__(self) -> None:
@@ -44,6 +57,7 @@ class Outcome:
         self.request: dict[str, Any] = {}
         self.out_of_memory = False
         self.killed = 0
+        self.unstarted: dict[str, Any] | None = None
         self.seconds = 0.0
 
     def __str__(self) -> str:
@@ -53,8 +67,7 @@ class Outcome:
 class Supervisor:
     """Watches processes of one run: exit, requests, time limit, its own SIGTERM."""
 
-    def __init__(self, run: RunDirectory, requests: Requests, grace_s: float) -> None:
-        self._run = run
+    def __init__(self, requests: Requests, grace_s: float) -> None:
         self._requests = requests
         self._grace_s = grace_s
         self._terminated = False
@@ -67,32 +80,24 @@ class Supervisor:
         outcome.cause = self._cause(None, outcome)
         return None if outcome.cause is None else outcome
 
-    def watch(self, process: Process, limit_s: float | None = None) -> Outcome:
+    def watch(self, watched: Watched, limit_s: float | None = None) -> Outcome:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
         outcome = Outcome()
         begun = time.monotonic()
-        oom = memory.OomWatch(process.pid)
         try:
             subreaper.become()
-            self._wait(process, None if limit_s is None else begun + limit_s, outcome, oom)
+            self._wait(watched, None if limit_s is None else begun + limit_s, outcome)
         finally:  # also when this runner fails: nobody else would end the script
-            self._end_tree(process, outcome)
-        outcome.code = process.wait()
-        outcome.out_of_memory = oom.struck()
+            outcome.killed = watched.end(self._grace_s if outcome.cause else _LEFTOVER_GRACE_S)
+        watched.judge(outcome)
         outcome.seconds = time.monotonic() - begun
         return outcome
 
-    def _wait(
-        self,
-        process: Process,
-        deadline: float | None,
-        outcome: Outcome,
-        oom: memory.OomWatch,
-    ) -> None:
-        ended = _end_of(process)
+    def _wait(self, watched: Watched, deadline: float | None, outcome: Outcome) -> None:
+        ended = _end_of(watched)
         while not ended(_patience_ms(deadline)):
-            _reap_orphans(process.pid)
-            oom.look()
+            reap_orphans(watched.pid)
+            watched.look()
             outcome.cause = self._cause(deadline, outcome)
             if outcome.cause is not None:
                 return
@@ -108,21 +113,11 @@ class Supervisor:
             return "time_limit"
         return None
 
-    def _end_tree(self, process: Process, outcome: Outcome) -> None:
-        """End the process if it was not its own idea, and all that it started, in any case."""
-        grace_s = self._grace_s if outcome.cause else _LEFTOVER_GRACE_S
-        outcome.killed = processes.end(
-            lambda: processes.descendants_of_run(os.getpid(), self._run.path),
-            grace_s,
-            near=lambda: processes.children_of_run(os.getpid(), self._run.path),
-            reap=lambda: _reap(process),
-        )
-
     def _on_sigterm(self, *_: object) -> None:
         self._terminated = True
 
 
-def _end_of(process: Process) -> Callable[[int], bool]:
+def _end_of(process: Watched) -> Callable[[int], bool]:
     """A function that waits so many milliseconds for the end of a process."""
     try:
         pidfd = os.pidfd_open(process.pid)
@@ -133,7 +128,7 @@ def _end_of(process: Process) -> Callable[[int], bool]:
     return lambda patience_ms: bool(poller.poll(patience_ms))
 
 
-def _waited(process: Process, patience_s: float) -> bool:
+def _waited(process: Watched, patience_s: float) -> bool:
     until = time.monotonic() + patience_s
     while process.poll() is None:
         if time.monotonic() >= until:
@@ -149,13 +144,7 @@ def _patience_ms(deadline: float | None) -> int:
     return int(wait_s * 1000) + 1
 
 
-def _reap(process: Process) -> None:
-    """Collect the process and all orphans that have ended."""
-    process.poll()
-    _reap_orphans(process.pid)
-
-
-def _reap_orphans(main_pid: int) -> None:
+def reap_orphans(main_pid: int) -> None:
     """Collect ended grandchildren that came to us as subreaper; the main process is Popen's."""
     while True:
         try:

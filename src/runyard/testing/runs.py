@@ -72,6 +72,7 @@ def spec(**changes: Any) -> dict[str, Any]:
         "node_count": 1,
         "processes_per_node": 1,
         "launcher": "single",
+        "container": None,
         "framework": "Python",
         "communicator": "None",
     }

@@ -66,6 +66,18 @@ class _Submit(Command):
 )
 @click.option("--refresh", is_flag=True, help="Resolve unpinned packages again, build anew.")
 @click.option(
+    "--image",
+    metavar="NAME",
+    help="Run in a container of this image, with its own Python unless packages are asked for.",
+)
+@click.option("--shm-size", metavar="SIZE", help="Of the container's /dev/shm. Default: 2g.")
+@click.option(
+    "--docker-arg",
+    metavar="ARG",
+    multiple=True,
+    help="An option of `docker run`, such as --cap-add=SYS_PTRACE; repeatable.",
+)
+@click.option(
     "--env",
     metavar="NAME=VALUE",
     multiple=True,
@@ -99,6 +111,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     runyard submit -f train.py --lr 0.1
     runyard submit --pip scikit-learn -e digits train.py
     runyard submit --user-managed --env WANDB_API_KEY train.py
+    runyard submit --image pytorch/pytorch --shm-size 8g train.py
     runyard submit --command 'python prepare.py && python train.py'
     runyard submit job.yml
 
@@ -108,9 +121,10 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     of one word.
 
     A YAML spec has the keys experiment, source_directory, script, arguments (list or mapping),
-    command, pip_packages, pip_requirements_file, python, user_managed, environment_variables,
-    tags, display_name, max_run_duration_seconds, target. Paths in it are relative to the file,
-    script to source_directory. Options given here win, ARGS are added to its arguments.
+    command, pip_packages, pip_requirements_file, python, user_managed, image, shm_size,
+    docker_arguments, environment_variables, tags, display_name, max_run_duration_seconds, target.
+    Paths in it are relative to the file, script to source_directory. Options given here win, ARGS
+    are added to its arguments.
     """
     from runyard.cli import launching
 
@@ -156,6 +170,8 @@ def _with(request: Request, options: dict[str, Any]) -> Request:
         "pip_requirements_file": options["requirements"]
         and os.path.abspath(options["requirements"]),
         "python": options["python"],
+        "image": options["image"],
+        "shm_size": options["shm_size"],
         "display_name": options["display_name"],
         "max_run_duration_seconds": options["max_seconds"],
         "target": options["target"],
@@ -166,6 +182,7 @@ def _with(request: Request, options: dict[str, Any]) -> Request:
         pip_packages=(*request.pip_packages, *options["pip"]),
         refresh=options["refresh"],
         user_managed=request.user_managed or options["user_managed"],
+        docker_arguments=(*request.docker_arguments, *options["docker_arg"]),
         environment_variables={**request.environment_variables, **variables(options["env"])},
         tags={**request.tags, **tags(options["tag"])},
         **changes,

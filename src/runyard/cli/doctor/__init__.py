@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 
 from runyard.cli.doctor import machine, tools, workspace
 from runyard.cli.doctor.finding import Finding, error
+from runyard.errors import UserErrorException
 
 CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     tools.runyard,
+    tools.settings_file,
     tools.pythons,
     tools.uv,
     tools.cache_folder,
@@ -27,6 +29,9 @@ def examine() -> list[Finding]:
     for check in CHECKS:
         try:
             found.extend(check())
+        except UserErrorException as failure:
+            if failure.message not in {finding.text for finding in found}:
+                found.append(error(check.__name__.replace("_", " "), failure.message, ""))
         except Exception as failure:
             name = check.__name__.replace("_", " ")
             text = f"could not be checked: {type(failure).__name__}: {failure}"

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from runyard import settings
 from runyard.cli import formats
 from runyard.cli.doctor.finding import Finding, error, ok, warning
 from runyard.environments import cache, interpreters, uv_program
@@ -27,6 +28,24 @@ def runyard() -> Iterator[Finding]:
 
 def _version() -> str:
     return ".".join(str(part) for part in sys.version_info[:3])
+
+
+def settings_file() -> Iterator[Finding]:
+    """The user's settings file, and the settings that are in effect."""
+    path = settings.file()
+    in_file = settings.from_file()
+    found = [(name, settings.get(name)) for name in settings.VARIABLES]
+    shown = [
+        f"{name} = {setting.value} ({_origin(setting.where, path)})"
+        for name, setting in found
+        if setting is not None
+    ]
+    place = path if in_file or os.path.exists(path) else f"no file {path}"
+    yield ok("settings file", "; ".join([place, *shown]))
+
+
+def _origin(where: str, path: str) -> str:
+    return "the file" if where.startswith(path) else where
 
 
 def pythons() -> Iterator[Finding]:

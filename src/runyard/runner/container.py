@@ -1,0 +1,219 @@
+"""A run's script in a container: how it is started, watched, ended and judged."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shlex
+import subprocess
+import time
+
+from runyard.containers import finding, words
+from runyard.containers.command import Mount, has_gpus, run_command
+from runyard.containers.errors import EngineError
+from runyard.job import context
+from runyard.record import creation, jsonl
+from runyard.runner import launch, said
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runyard.computes.protocol import NodeChannel
+    from runyard.containers.details import ContainerState
+    from runyard.containers.engine import Engine
+    from runyard.launchers.plan import Process
+    from runyard.record.layout import RunDirectory
+    from runyard.runner.supervision import Outcome
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_JOB = "/opt/runyard-job/runyard"
+"""Where the container sees this package; nothing else of where it is installed."""
+
+_INHERITED = (
+    *("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"),
+    "CUDA_VISIBLE_DEVICES",
+)
+"""What of the submitter's variables means the same in a container."""
+
+_PATIENCE_S = 30.0
+"""For an engine that is busy to start a container, so that it can be stopped."""
+
+_KILLED = 137
+_UNSTARTED = (125, 126, 127)
+"""What the engine's client, and container.sh, end with when they could not start the script."""
+_SIGNALLED = range(129, 160)
+"""What a shell ends with after a signal."""
+
+
+def start(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    channel: NodeChannel,
+    process: Process,
+) -> Contained:
+    """Start a process of the run in a container of the environment's image.
+
+    Raises OSError or EngineError when that is not possible.
+    """
+    engine = finding.find()
+    name = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}-{creation.random_hex(4)}"
+    log = run.join("user_logs", process.log)
+    env = variables(run, record, prefix, process.env)
+    command = run_command(
+        engine,
+        prefix["image"]["id"],
+        ["sh", f"{_JOB}/runner/container.sh", log, run.work, *launch.expand(process.argv, env)],
+        name=name,
+        workdir=run.work,
+        mounts=[
+            Mount(run.workspace.path, run.workspace.path),
+            Mount(_PACKAGE, _JOB, read_only=True),
+        ],
+        variables={context.RUN_DIRECTORY: run.path},
+        shm_size=record["spec"]["container"]["shm_size"],
+        user_arguments=record["spec"]["container"]["arguments"],
+        gpus=has_gpus(),
+        labels={"io.runyard.run": run.path},
+        interactive=True,
+    )
+    place = {"engine": engine.name, "program": engine.program, "container": name}
+    jsonl.write_once(run.container_json, place, sync=False)
+    open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
+    given = _in_memory(exports(env, prefix["python"]))
+    with open(run.container_log, "ab") as messages:
+        try:
+            client = channel.start(
+                process.node, command, os.environ, run.path, messages.fileno(), stdin_fd=given
+            )
+        finally:
+            os.close(given)
+    return Contained(engine, name, client, run.container_log)
+
+
+def variables(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    own: Mapping[str, str],
+) -> dict[str, str]:
+    """What the script finds beside the variables of its image; ``own``: those of its process."""
+    spec = record["spec"]
+    names = (*_INHERITED, *spec["secret_variables"])
+    return {
+        "PYTHONUNBUFFERED": "1",
+        **{name: os.environ[name] for name in names if name in os.environ},
+        **launch.activation(spec["environment"]["kind"], prefix),
+        **spec["environment_variables"],
+        **own,
+        **context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"]),
+    }
+
+
+def exports(env: Mapping[str, str], python: str) -> str:
+    """The variables as text for a shell; folders of ours come first in the lists of the image."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+    folder = os.path.dirname(python)
+    if folder:
+        lines.append(f"export PATH={shlex.quote(folder)}${{PATH:+:$PATH}}")
+    lines.append(f"export PYTHONPATH={_JOB}/job/path${{PYTHONPATH:+:$PYTHONPATH}}")
+    user = getpass.getuser()  # many programs ask for the name of a user the image does not know
+    lines.append(f"export USER=${{USER:-{shlex.quote(user)}}} LOGNAME=${{LOGNAME:-{user}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _in_memory(text: str) -> int:
+    """A file of no disk that holds the text, for a process to read from its beginning."""
+    descriptor = os.memfd_create("variables")
+    with open(descriptor, "wb", closefd=False) as stream:
+        stream.write(os.fsencode(text))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+class Contained:
+    """What a supervisor watches of a run in a container: the engine's client, attached to it."""
+
+    def __init__(
+        self, engine: Engine, name: str, client: subprocess.Popen[bytes], messages: str
+    ) -> None:
+        self.pid = client.pid
+        self._engine = engine
+        self._name = name
+        self._client = client
+        self._messages = messages
+
+    def poll(self) -> int | None:
+        """The exit code of the client, None while it is attached."""
+        return self._client.poll()
+
+    def look(self) -> None:
+        """The engine watches the memory."""
+
+    def end(self, grace_s: float) -> int:
+        """Stop the container, unless it has ended; 1 if it had to be killed."""
+        if self._client.poll() is not None:
+            return 0
+        give_up = time.monotonic() + grace_s + _PATIENCE_S
+        # Again and again: one that is only being started now cannot be stopped yet.
+        while not self._detached(0.2):
+            self._stop(grace_s)
+            if time.monotonic() > give_up:
+                self._client.kill()
+        state = self._state()
+        return int(state is not None and state.exit_code == _KILLED)
+
+    def _detached(self, patience_s: float) -> bool:
+        try:
+            self._client.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def judge(self, outcome: Outcome) -> None:
+        """By what the engine says of the container, which is removed then."""
+        state = self._state()
+        outcome.code = self._client.wait()
+        if state is not None and state.started:
+            outcome.code = state.exit_code
+            outcome.out_of_memory = state.out_of_memory
+        said_by_client = self._said()
+        if outcome.code in _UNSTARTED and (said_by_client or state is None or not state.started):
+            text = said_by_client or (state.error if state else "")
+            outcome.unstarted = failure(words.explain(self._engine.name, text, outcome.code))
+        elif outcome.code in _SIGNALLED:
+            outcome.code = 128 - outcome.code
+        self._remove()
+
+    def _state(self) -> ContainerState | None:
+        try:
+            return self._engine.state(self._name)
+        except EngineError as error:
+            said.say(f"nothing is known of container {self._name}: {error.message}")
+            return None
+
+    def _stop(self, grace_s: float) -> None:
+        try:
+            self._engine.stop(self._name, grace_s)
+        except EngineError as error:
+            said.say(f"container {self._name} could not be stopped: {error.message}")
+
+    def _said(self) -> str:
+        """What the client wrote: nothing, when all is well."""
+        with open(self._messages, encoding="utf-8", errors="backslashreplace") as stream:
+            return stream.read().strip()
+
+    def _remove(self) -> None:
+        try:
+            self._engine.remove(self._name)
+        except EngineError as error:
+            said.say(f"container {self._name} was not removed: {error.message}")
+
+
+def failure(error: EngineError) -> dict[str, Any]:
+    """Why there is no container, as the error of the run's end."""
+    return {"type": error.kind, "message": error.message, "hint": error.hint}

@@ -1,0 +1,39 @@
+# The first process of a run's container: sh container.sh LOG FOLDER PROGRAM [ARGUMENT]...
+# Reads variables as shell text from its standard input, where no secret of them can be seen from
+# outside or is written down by the engine, and writes the run's log itself: the order of stdout and
+# stderr is kept, and the log goes on when the engine's client is gone. 125: it was not started.
+log=$1 folder=$2
+shift 2
+eval "$(cat)" || exit 125
+(: >>"$log") || exit 125
+exec </dev/null >>"$log" 2>&1
+cd "$folder" || exit 125
+
+# An image knows no home for a user it has never heard of.
+if [ ! -d "${HOME:-/}" ] || [ ! -w "${HOME:-/}" ] || [ "${HOME:-/}" = / ]; then
+    export HOME=/tmp/home
+    mkdir -p "$HOME"
+fi
+
+"$@" &
+script=$!
+
+# Whoever is process 1 hears no signal that it does not ask for. All of the container is told, as all
+# processes of a run are anywhere; with the engine's --pid=host that would be the whole machine.
+stop() {
+    if [ $$ -eq 1 ]; then
+        kill -s TERM -- -1
+    else
+        kill -s TERM "$script"
+    fi
+} 2>/dev/null
+trap stop TERM
+
+# A wait that a signal interrupts has not waited. What ended the script stands in the run's events.
+wait "$script" 2>/dev/null
+code=$?
+while kill -s 0 "$script" 2>/dev/null; do
+    wait "$script" 2>/dev/null
+    code=$?
+done
+exit "$code"
