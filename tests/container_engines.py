@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         groups = [name for name in ("docker", "podman") if name in wanted]
         if groups:
             item.add_marker(pytest.mark.xdist_group(groups[0]))
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(params=["docker", "podman"])
