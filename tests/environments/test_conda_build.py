@@ -108,6 +108,18 @@ def test_pip_packages_come_after_conda_packages(
     assert _run(result["python"], "import base, hello; print(base.version)") == "1.0"
 
 
+def test_source_packages_of_the_pip_section_see_conda_programs_and_known_settings(
+    conda_plan: CondaPlan, wheelhouse: Wheelhouse, tmp_path: Path
+) -> None:
+    needs = "__import__('shutil').which('tool') + ' ' + os.environ['HOROVOD_WITHOUT_GLOO']"
+    wheelhouse.add_source("horovod", "0.18.1", needs)
+    spec = conda_plan("tool", pip=("horovod==0.18.1",))
+    worker = Worker(spec, tmp_path / "run")
+    said = _run(worker.result()["python"], "import horovod; print(horovod.version)")
+    assert said == f"{cache.prefix(spec.key)}/bin/tool 1"
+    assert "  note: if horovod is built from source, then with CC=" in worker.log
+
+
 def test_a_failing_pip_section_leaves_nothing(conda_plan: CondaPlan, tmp_path: Path) -> None:
     error = Worker(conda_plan("hello", pip=("nosuch",)), tmp_path / "run").result(1)["error"]
     assert (error["type"], error["package"]) == ("unresolvable", "nosuch")

@@ -107,7 +107,7 @@ def _venv(
     tools = venv_tools.wanted(
         wanted.requirements, wanted.constraints, settings, interpreter.version
     )
-    builds = source_builds.matching((*wanted.requirements, *wanted.constraints))
+    builds = source_builds.matching(wanted.requirements, wanted.constraints)
     return EnvironmentSpec(
         name=environment.name,
         kind="venv",
@@ -149,7 +149,7 @@ def _venv_in_image(
     wanted, settings = _wanted(environment, source_directory, translated)
     wanted = image_planning.as_copies(wanted)
     tools = venv_tools.wanted(wanted.requirements, wanted.constraints, settings, version)
-    builds = source_builds.matching((*wanted.requirements, *wanted.constraints))
+    builds = source_builds.matching(wanted.requirements, wanted.constraints)
     identity = [*image_planning.identity(image), "venv", asked, *tools, *builds]
     return EnvironmentSpec(
         name=environment.name,
@@ -187,11 +187,13 @@ def _conda(
 ) -> EnvironmentSpec:
     part = CondaPart(environment.python.conda_dependencies, source_directory)
     wanted, settings = _wanted(environment, source_directory, [])
-    key = _key(part.identity(), wanted, settings)
+    builds = source_builds.matching(wanted.requirements, wanted.constraints)
+    identity = [*part.identity(), *builds]
+    key = _key(identity, wanted, settings)
     part.check(cache.current(key))
     if image is not None:
         wanted = image_planning.as_copies(wanted)
-        prefix_key = _key(part.identity(), wanted, settings)
+        prefix_key = _key(identity, wanted, settings)
         image = msgspec.structs.replace(image, prefix_key=prefix_key)
         # Its place is written into the files of a conda environment.
         identity = [*image_planning.identity(image), "conda", cache.prefix(prefix_key)]
@@ -206,9 +208,10 @@ def _conda(
         conda_packages=part.packages,
         requirements=tuple(wanted.requirements),
         constraints=tuple(wanted.constraints),
+        source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=key,
-        notices=tuple(wanted.notices),
+        notices=(*source_builds.notices(builds), *wanted.notices),
         image=image,
     )
 

@@ -34,8 +34,14 @@ def text(source_builds: Iterable[Mapping[str, Any]], environ: Mapping[str, str])
 
 
 def merged(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables, each after what the user has set it to."""
-    return {name: f"{environ.get(name, '')} {value}".strip() for name, value in variables.items()}
+    """The variables as the user has set them; flags of compilers are put behind the user's own."""
+    return {name: _merged(name, value, environ.get(name)) for name, value in variables.items()}
+
+
+def _merged(name: str, value: str, own: str | None) -> str:
+    if name.endswith("FLAGS"):
+        return f"{own or ''} {value}".strip()
+    return own or value
 
 
 def arguments(folder: str, environ: Mapping[str, str]) -> list[str]:

@@ -101,9 +101,11 @@ class UvProgress:
     def _state(self) -> str:
         if self._step.name != "Fetching":
             return ""
-        written = self._uv.written_bytes() if self._uv else 0
-        building = f"building {', '.join(self._building)}" if self._building else ""
-        parts = (self._downloads.state(), size(written, "{} unpacked"), building)
+        if self._building:
+            parts = (self._downloads.state(), f"building {', '.join(self._building)}")
+        else:
+            written = self._uv.written_bytes() if self._uv else 0
+            parts = (self._downloads.state(), size(written, "{} unpacked"))
         return "; ".join(filter(None, parts))
 
 
