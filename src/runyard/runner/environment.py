@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     """The environment when it is there already; None when it must be built."""
     wanted = spec["environment"]
-    if wanted["kind"] == "user_managed":
+    if wanted["kind"] == "user_managed" and not wanted.get("image"):
         found = _user_managed(wanted)
     else:
         marker = cache.used(wanted["key"])
