@@ -18,13 +18,23 @@ PASSWORD = "RUNYARD_REGISTRY_PASSWORD"
 
 
 class Base:
-    """``id`` of the image; ``name`` as the user gave it, '' for one built here; ``digests``:
-    names by which its registry has exactly this image."""
+    """``id`` of the image; ``name`` as the user gave it, or ours of one that is ``built`` here;
+    ``digests``: names by which its registry has exactly this image."""
 
-    def __init__(self, id: str, name: str, digests: tuple[str, ...]) -> None:
+    def __init__(self, id: str, name: str, built: bool, digests: tuple[str, ...] = ()) -> None:
         self.id = id
         self.name = name
+        self.built = built
         self.digests = digests
+
+    def record(self) -> dict[str, Any]:
+        """As a marker holds it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "built": self.built,
+            "digests": list(self.digests),
+        }
 
 
 def login(image: Any, password: str) -> Login | None:
@@ -55,7 +65,7 @@ def prepare(
     *,
     password: str = "",
     anew: bool = False,
-    tag: str = "",
+    tag: str,
     labels: dict[str, str],
 ) -> Base:
     """Get the image of the plan's image part; raises EngineError.
@@ -78,7 +88,7 @@ def prepare(
         login=login(image, password),
         fresh=anew,
     )
-    return Base(id, "", ())
+    return Base(id, tag, True)
 
 
 def _named(
@@ -96,7 +106,7 @@ def _named(
         here = engine.image(image.name)
     if here is None:  # podman keeps one without a registry under its full name
         raise EngineError("image_not_found", f"The image {image.name} was pulled and is not here")
-    return Base(here.id, image.name, here.repo_digests)
+    return Base(here.id, image.name, False, here.repo_digests)
 
 
 def forget_password() -> str:

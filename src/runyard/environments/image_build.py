@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from types import SimpleNamespace
 
 from runyard.containers.engine import Engine
 from runyard.containers.errors import EngineError
-from runyard.environments import cache, image_base, image_mounts, image_venv
+from runyard.environments import built_images, cache, image_base, image_mounts, image_venv
 from runyard.environments.build import Build, remove
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.image_container import Container, signal_or_code
@@ -25,31 +24,6 @@ if TYPE_CHECKING:
     from runyard.environments.spec import EnvironmentSpec
     from runyard.environments.uv_program import Ended
 
-KEY_LABEL = "runyard.environment"
-"""Label of the images and containers of a build: the key of the environment."""
-
-CACHE_LABEL = "runyard.cache"
-"""Beside it: the cache folder. Another one on the same engine is none of ours."""
-
-_NAME = re.compile(r"[^a-z0-9]+")
-
-
-def labels(key: str) -> dict[str, str]:
-    """The labels of what belongs to the environment of ``key`` in this cache."""
-    return {KEY_LABEL: key, CACHE_LABEL: cache.cache_dir()}
-
-
-def filters(key: str) -> list[str]:
-    """The options by which an engine lists what has these labels."""
-    return [
-        part for item in labels(key).items() for part in ("--filter", "label=" + "=".join(item))
-    ]
-
-
-def tag_of(name: str, key: str) -> str:
-    """The name of the image of an environment."""
-    return f"runyard/{_NAME.sub('-', name.lower()).strip('-') or 'environment'}:{key}"
-
 
 class ImageBuild(Build):
     """Builds one environment in an image.
@@ -58,13 +32,14 @@ class ImageBuild(Build):
     still there is asked of the engine.
     """
 
-    _MORE = ("prefix", "variables", "image", "tag", "base_tag", "engine", "size_bytes", "base")
+    _MORE = ("prefix", "variables", "image")
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         super().__init__(spec)
         image: Any = spec.image
         self._image = SimpleNamespace(**image) if isinstance(image, dict) else image
-        self._tag = tag_of(spec.name, spec.key)
+        self._tag = built_images.tag_of(spec.name, spec.key)
+        self._id = ""
         self._password = image_base.forget_password()
         self._secrets = frozenset(filter(None, (self._password,)))
         self._engine: Engine | None = None
@@ -92,7 +67,7 @@ class ImageBuild(Build):
         marker = cache.built(self._spec.key)
         if marker is None:
             return None
-        self._was = lost(marker, self._found_engine())
+        self._was = built_images.lost(marker, self._found_engine())
         return None if self._was else marker
 
     def _clear_leftovers(self) -> None:
@@ -100,7 +75,7 @@ class ImageBuild(Build):
             self.say(f"{self._was}: it is built again")
         elif os.path.lexists(self._prefix):
             self.say("Removing what an unfinished build left")
-        remove_labelled(self._found_engine(), self._spec.key)
+        built_images.remove_labelled(self._found_engine(), self._spec.key)
         remove(self._prefix)
 
     # The steps
@@ -113,11 +88,15 @@ class ImageBuild(Build):
             "venv": self._make_venv,
             "conda": self._make_conda,
         }
-        self._more = {"engine": engine.name, "tag": self._tag}
         lines = steps[self._spec.kind]()
-        details = engine.image(self._more["image"])
-        self._more["size_bytes"] = details.size_bytes if details else 0
-        self._more["base"] = self._base_record()
+        details = engine.image(self._id)
+        self._more["image"] = {
+            "id": self._id,
+            "tag": self._tag,
+            "engine": engine.name,
+            "size_bytes": details.size_bytes if details else 0,
+            "base": self._base.record() if self._base else {},
+        }
         return lines
 
     def _prepare(self, tag: str) -> Base:
@@ -128,7 +107,7 @@ class ImageBuild(Build):
             password=self._password,
             anew=bool(self._refreshes),
             tag=tag,
-            labels=labels(self._spec.key),
+            labels=built_images.labels(self._spec.key),
         )
         self.say(f"The base image is {self._base.id}")
         return self._base
@@ -144,7 +123,7 @@ class ImageBuild(Build):
         )
         engine.tag(base.id, self._tag)
         self._python, self._python_version = answer.python, answer.version
-        self._more.update(image=base.id, prefix=answer.prefix)
+        self._id, self._more["prefix"] = base.id, answer.prefix
         self.say(f"Python {answer.version} ({answer.python}); nothing is installed")
         return answer.lock
 
@@ -203,25 +182,21 @@ class ImageBuild(Build):
         from runyard.environments import image_probe
 
         shown = f"{self._image.name or 'built here'} with the conda environment in it"
-        image_probe.ask(engine, self._more["image"], self._python, shown, **self._container())
+        image_probe.ask(engine, self._id, self._python, shown, **self._container())
 
     def _add_layer(self, base: Base, folder: str, place: str, owner: str = "") -> None:
         """Make the image: the base with the folder at ``place``."""
         engine, base_tag = self._found_engine(), self._base_tag()
-        if base.name:
+        if not base.built:
             # buildx takes an id in FROM for a name to pull.
             engine.tag(base.id, base_tag)
         self.say(f"Adding a layer with {place}")
-        dockerfile = layer_dockerfile(base_tag, place, labels(self._spec.key), owner)
+        dockerfile = layer_dockerfile(base_tag, place, built_images.labels(self._spec.key), owner)
         try:
-            self._more["image"] = engine.build(
-                self.say, dockerfile=dockerfile, context=folder, tag=self._tag
-            )
+            self._id = engine.build(self.say, dockerfile=dockerfile, context=folder, tag=self._tag)
         finally:
-            if base.name:
+            if not base.built:
                 engine.remove_image(base_tag)
-        if not base.name:
-            self._more["base_tag"] = base_tag
 
     def _start(
         self,
@@ -246,7 +221,7 @@ class ImageBuild(Build):
     def _container(self) -> dict[str, Any]:
         self._starts += 1
         name = f"runyard-build-{self._spec.key[:12]}-{os.getpid()}-{self._starts}"
-        return {"name": name, "labels": labels(self._spec.key)}
+        return {"name": name, "labels": built_images.labels(self._spec.key)}
 
     def _uv_failure(self, ended: Ended, requirements: tuple[str, ...]) -> BuildFailure:
         ended.exit_code = signal_or_code(ended.exit_code)
@@ -256,11 +231,6 @@ class ImageBuild(Build):
 
     def _base_tag(self) -> str:
         return f"runyard/base:{self._spec.key}"
-
-    def _base_record(self) -> dict[str, Any]:
-        assert self._base is not None
-        base = self._base
-        return {"name": base.name, "id": base.id, "digests": list(base.digests)}
 
     def _marker(self, lock: list[str], seconds: float) -> dict[str, Any]:
         # Last of all: what the image was made of is no longer needed.
@@ -274,8 +244,8 @@ class ImageBuild(Build):
         self.say(f"  Python: {python or 'that of the image'}")
 
     def _place(self) -> str:
-        size_mb = self._more.get("size_bytes", 0) / 1e6
-        return f"the image {self._more['tag']} of {self._more['engine']} ({size_mb:.1f} MB)"
+        image = self._more["image"]
+        return f"the image {image['tag']} of {image['engine']} ({image['size_bytes'] / 1e6:.1f} MB)"
 
 
 def layer_dockerfile(base: str, place: str, labels: Mapping[str, str], owner: str = "") -> str:
@@ -289,24 +259,6 @@ def layer_dockerfile(base: str, place: str, labels: Mapping[str, str], owner: st
     pairs = " ".join(f"{name}={value}" for name, value in quoted.items())
     chown = f"--chown={owner} " if owner else ""
     return f"FROM {base}\nCOPY {chown}{where}\nLABEL {pairs}\n"
-
-
-def lost(marker: Mapping[str, Any], engine: Engine) -> str:
-    """Why the image of a marker cannot be used with this engine, '' where it can."""
-    if marker.get("engine") != engine.name:
-        return f"The image was built with {marker.get('engine')}, and {engine.name} is used now"
-    if engine.image_id(str(marker.get("image"))) is None:
-        return f"The image {marker.get('tag')} is no longer in {engine.name}"
-    return ""
-
-
-def remove_labelled(engine: Engine, key: str) -> None:
-    """Remove the containers and images that a build of ``key`` left in the engine."""
-    for container in engine.ask("ps", "--all", "--quiet", *filters(key)).split():
-        engine.remove(container)
-    listed = engine.ask("image", "ls", "--quiet", "--no-trunc", *filters(key)).split()
-    for image in dict.fromkeys(listed):
-        engine.remove_image(image)
 
 
 def _owner() -> str:

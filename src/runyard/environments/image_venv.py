@@ -102,6 +102,6 @@ def _no_python(lines: list[str], asked: str | None, image: str) -> BuildFailure:
 
 
 def _listed(line: str) -> str:
-    """``cpython-3.11.2-linux-x86_64-gnu  /usr/bin/python3.11`` as ``3.11.2 (/usr/...)``; no links."""
+    """``cpython-3.11.2-linux-x86_64-gnu  /usr/bin/python3.11`` as ``3.11.2 (/usr/...)``."""
     match = re.match(r"\w+-(\d+\.\d+\.\d+)\S*\s+(/\S+)$", line)
     return f"{match[1]} ({match[2]})" if match else ""

@@ -28,11 +28,20 @@ def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
         found = _user_managed(wanted)
     else:
         marker = cache.used(wanted["key"])
-        if marker is None:
+        if marker is None or not _is_there(marker):
             return None
         found = {"prefix": cache.prefix(wanted["key"]), **marker}
     _record(run, wanted, found)
     return {**found, "submitter_python": sys.executable}
+
+
+def _is_there(marker: dict[str, Any]) -> bool:
+    """Whether what the marker says is still so: an image may have been removed from its engine."""
+    if "image" not in marker:
+        return True
+    from runyard.environments import built_images
+
+    return built_images.is_there(marker)
 
 
 def _user_managed(wanted: dict[str, Any]) -> dict[str, Any]:
