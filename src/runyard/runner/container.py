@@ -66,7 +66,7 @@ def start(
     env = variables(run, record, prefix, process.env)
     command = run_command(
         engine,
-        prefix["image"],
+        prefix["image"]["id"],
         ["sh", f"{_JOB}/runner/container.sh", log, run.work, *launch.expand(process.argv, env)],
         name=name,
         workdir=run.work,
