@@ -9,11 +9,13 @@ eval "$(cat)" || exit 125
 exec </dev/null >>"$log" 2>&1
 cd "$folder" || exit 125
 
-# An image knows no home for a user it has never heard of.
-if [ ! -d "${HOME:-/}" ] || [ ! -w "${HOME:-/}" ] || [ "${HOME:-/}" = / ]; then
-    export HOME=/tmp/home
-    mkdir -p "$HOME"
-fi
+# An image knows no home for a user it has never heard of; podman then names the working directory.
+case ${HOME:-/} in
+    / | "$folder") HOME=/tmp/home ;;
+    *) [ -d "$HOME" ] && [ -w "$HOME" ] || HOME=/tmp/home ;;
+esac
+export HOME
+mkdir -p "$HOME"
 
 "$@" &
 script=$!
