@@ -129,10 +129,10 @@ class CondaChannel:
         return self
 
     def served(
-        self, password: str = "", gate: threading.Event | None = None
+        self, password: str = "", gate: threading.Event | None = None, token: str = ""
     ) -> AbstractContextManager[str]:
         """Serve the channel over HTTP while in the block; see ``file_server.served``."""
-        return file_server.served(self.folder, password, gate)
+        return file_server.served(self.folder, password, gate, token)
 
 
 async def _index(indexing: object) -> None:

@@ -100,7 +100,9 @@ def test_no_secret_is_known_to_the_engine(experiment: Experiment, docker: Engine
     shown = docker.ask("container", "inspect", name)
     assert run.directory.path in shown
     assert "hunter2" not in shown
-    listed = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+    )
     assert name in listed.stdout
     assert "hunter2" not in listed.stdout
     run.cancel()
@@ -215,4 +217,3 @@ def test_no_engine_is_an_error_before_the_run(
     assert "docker: docker is not installed" in text
     assert "podman: podman is not installed" in text
     assert list(experiment.get_runs()) == []
-

@@ -9,13 +9,13 @@ from runyard.record.layout import RunDirectory
 
 
 def show(run: RunDirectory, as_json: bool) -> None:
-    """Print them. Raises UserErrorException where nothing was installed for the run."""
+    """Print them. Raises UserErrorException where no list was kept."""
     built = locking.built(run)
     environment = locking.of_run(run)
-    if environment.python.user_managed_dependencies:
+    if not isinstance(built.get("lock"), list):
         raise UserErrorException(
-            f"run {run.id} used the interpreter {environment.python.interpreter_path} as it is; "
-            "nothing was installed for it, so there is no lock"
+            f"run {run.id} used the interpreter {environment.python.interpreter_path} as it is, "
+            "and no list of its packages was kept, as this version of runyard does"
         )
     lines = environment.python.conda_dependencies.pip_lines
     if as_json:
@@ -27,6 +27,8 @@ def show(run: RunDirectory, as_json: bool) -> None:
             }
         )
         return
-    output.text(f"# Python {built['python_version']}")
+    interpreter = environment.python.user_managed_dependencies
+    used = f", {environment.python.interpreter_path} used as it was" if interpreter else ""
+    output.text(f"# Python {built['python_version']}{used}")
     for line in lines:
         output.text(line)

@@ -25,6 +25,7 @@ _BUILD_VARIABLES = {
 }
 # What a container ends with whose command cannot be started, or is not there.
 _NO_COMMAND = (126, 127)
+_TAKEN = "is already in use"
 _NO_SHORT_NAME = "short-name"
 
 
@@ -178,12 +179,14 @@ class Engine(NamedTuple):
             labels=labels,
             interactive=input is not None,
         )
+        text = ""
         with _temporary_folder() as folder:
             try:
                 code, text = client.follow(argv, say, variables=secrets, input=input, folder=folder)
                 state = self.state(name, folder)
             finally:
-                self.remove(name)
+                if _TAKEN not in text:  # else it is another's
+                    self.remove(name)
         if state is None or not state.started:
             failure = words.explain(self.name, text, code, image)
             if failure.kind != "failed" or code not in _NO_COMMAND:

@@ -147,7 +147,7 @@ MEANINGS = (
     ),
     Meaning(
         "container_not_found",
-        r"no such container",
+        r"no such container|removal of container \S+ is already in progress",
         "{engine} has no container of that name: {said}",
     ),
     Meaning(

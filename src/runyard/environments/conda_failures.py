@@ -86,6 +86,15 @@ def conflict(text: str, packages: Sequence[str]) -> BuildFailure:
     )
 
 
+def not_set(channel: str, names: Sequence[str]) -> BuildFailure:
+    """The failure for a channel whose variables have no values."""
+    return BuildFailure(
+        "unauthorized",
+        f"The conda channel {channel} needs {' and '.join(names)}, which is not set here",
+        hint=f"Set it where the run is submitted: export {names[0]}=…",
+    )
+
+
 def unreachable(text: str, channel: str, package: str | None = None) -> BuildFailure:
     """The failure for a channel that does not answer, or has no index."""
     text = redact(text)

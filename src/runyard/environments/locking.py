@@ -56,25 +56,33 @@ def locked(
     """The environment that environment.json describes, every package at the version it had.
 
     ``options``: lines such as ``--extra-index-url URL`` that stand before the packages; ``of``:
-    whose it is, for messages. A user-managed one is its interpreter. Raises UserErrorException
-    for a kind without a lock.
+    whose it is, for messages. A user-managed one is its interpreter, with the list of what
+    it had, which is not installed. Raises UserErrorException for a kind without a lock.
     """
     environment = Environment(name)
     kind = environment_json.get("kind")
     if kind == "user_managed":
         environment.python.user_managed_dependencies = True
         environment.python.interpreter_path = str(environment_json["python"])
+        if isinstance(environment_json.get("lock"), list):  # not of runs of older versions
+            _set_packages(environment, environment_json, options)
         return environment
     if kind != "venv" or not isinstance(environment_json.get("lock"), list):
         raise UserErrorException(
             f"{of} is of kind {kind!r} and has no list of pip packages; it cannot be rebuilt"
         )
+    _set_packages(environment, environment_json, options)
+    return environment
+
+
+def _set_packages(
+    environment: Environment, environment_json: Mapping[str, Any], options: Sequence[str]
+) -> None:
     dependencies = environment.python.conda_dependencies
     dependencies.set_python_version(str(environment_json["python_version"]))
     lines = [str(line).replace(f"{HIDDEN}@", "") for line in environment_json["lock"]]
     if options or lines:
         dependencies.set_pip_requirements([*options, *lines])
-    return environment
 
 
 def _read(directory: RunDirectory, path: str) -> dict[str, Any]:

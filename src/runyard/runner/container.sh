@@ -4,6 +4,7 @@
 # stderr is kept, and the log goes on when the engine's client is gone. 125: it was not started.
 log=$1 folder=$2
 shift 2
+trap 'exit 143' TERM  # until there is a script to hand it to
 eval "$(cat)" || exit 125
 (: >>"$log") || exit 125
 exec </dev/null >>"$log" 2>&1
@@ -19,6 +20,7 @@ mkdir -p "$HOME"
 
 "$@" &
 script=$!
+exec 2>/dev/null  # what ended the script stands in the run's events, and not in its log
 
 # Whoever is process 1 hears no signal that it does not ask for. All of the container is told, as all
 # processes of a run are anywhere; with the engine's --pid=host that would be the whole machine.
@@ -28,14 +30,14 @@ stop() {
     else
         kill -s TERM "$script"
     fi
-} 2>/dev/null
+}
 trap stop TERM
 
-# A wait that a signal interrupts has not waited. What ended the script stands in the run's events.
-wait "$script" 2>/dev/null
+# A wait that a signal interrupts has not waited.
+wait "$script"
 code=$?
-while kill -s 0 "$script" 2>/dev/null; do
-    wait "$script" 2>/dev/null
+while kill -s 0 "$script"; do
+    wait "$script"
     code=$?
 done
 exit "$code"

@@ -61,6 +61,21 @@ def _record(run: RunDirectory, wanted: dict[str, Any], found: dict[str, Any]) ->
         log.write(f"environment {wanted['name']}: using {found['prefix']}\n")
 
 
+def record_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
+    """Add what is installed for the user's own interpreter to environment.json.
+
+    While the script runs, which need not wait for that. Does nothing for other environments.
+    """
+    if spec["environment"]["kind"] != "user_managed" or spec.get("container") is not None:
+        return
+    from runyard.environments import interpreter_packages
+
+    variables = {**os.environ, **spec["environment_variables"]}
+    lock = interpreter_packages.freeze(prefix["python"], prefix["python_version"], variables)
+    written = jsonl.read_json(run.environment_json)
+    jsonl.write_once(run.environment_json, {**written, "lock": lock}, sync=False)
+
+
 def build(
     run: RunDirectory, wanted: dict[str, Any], supervisor: Supervisor, ownership: Ownership
 ) -> dict[str, Any] | ending.End:
