@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.environments import cache, inventory, pruning
+from runyard.environments import Environment, cache, inventory, pruning
 from runyard.errors import UserErrorException
 from tests.cli.fixtures import History, Invoke
 
@@ -240,6 +240,26 @@ def test_the_lock_of_a_run(invoke: Invoke, history: History) -> None:
         "python_version": "3.9.1",
         "requirements": ["six==1.0"],
     }
+
+
+def test_the_lock_of_a_run_with_conda_packages(invoke: Invoke, history: History) -> None:
+    lock = [
+        "hello=1.0=0 channel=https://h/c/noarch sha256=ab",
+        "python=3.9.1=h0 channel=conda-forge/linux-64 sha256=cd",
+        "six==1.0",
+    ]
+    content = {"ok": True, "kind": "conda", "python_version": "3.9.1", "lock": lock}
+    Path(history.good.environment_json).write_text(json.dumps(content))
+    said = invoke("env", "lock", history.good.id, "--json").json
+    packages = ["https://h/c::hello=1.0=0", "conda-forge::python=3.9.1=h0"]
+    assert (said["channels"], said["conda_packages"]) == (["https://h/c", "conda-forge"], packages)
+    assert said["requirements"] == ["six==1.0"]
+    file = history.folder / "lock.yml"
+    file.write_text(invoke("env", "lock", history.good.id).out)
+    assert file.read_text().startswith("# Python 3.9.1\nchannels:\n- https://h/c\n")
+    read = Environment.from_conda_specification("again", file).python.conda_dependencies
+    assert list(read.conda_packages) == packages
+    assert read.pip_lines == ("six==1.0",)
 
 
 @pytest.mark.integration
