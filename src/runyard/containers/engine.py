@@ -102,13 +102,15 @@ class Engine(NamedTuple):
         labels: Mapping[str, str] | None = None,
         platform: str = "",
         login: Login | None = None,
+        fresh: bool = False,
     ) -> str:
         """Build an image and return its id.
 
         ``dockerfile``: the text of a Dockerfile; ``context``: a folder, or the URL of a git
         repository, with one at ``dockerfile_path`` ('' for 'Dockerfile'). Text without a context
         has an empty one. An image of this machine is named in FROM by a tag: buildx takes an id
-        for a name to pull. ``login`` is for the images that FROM names.
+        for a name to pull. ``login`` is for the images that FROM names. ``fresh``: no step is taken
+        from an earlier build.
         """
         with _scratch(dockerfile) as scratch, self._logged_in(login) as options:
             id_file = os.path.join(scratch, "id")
@@ -119,6 +121,7 @@ class Engine(NamedTuple):
                 *(("--format", "docker") if self.name == "podman" else ()),
                 *(("--tag", tag) if tag else ()),
                 *(("--platform", platform) if platform else ()),
+                *(("--no-cache",) if fresh else ()),
                 *command.label_options(labels),
                 *_what_to_build(scratch, dockerfile, context, dockerfile_path),
             ]

@@ -24,17 +24,26 @@ if TYPE_CHECKING:
 def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     """The environment when it is there already; None when it must be built."""
     wanted = spec["environment"]
-    if wanted["kind"] == "user_managed":
-        if wanted.get("image") is None and not os.access(wanted["interpreter"], os.X_OK):
+    if wanted["kind"] == "user_managed" and not wanted.get("image"):
+        if not os.access(wanted["interpreter"], os.X_OK):
             return None  # gone since it was planned: the builder says so
         found = _user_managed(wanted)
     else:
         marker = cache.used(wanted["key"])
-        if marker is None:
+        if marker is None or not _is_there(marker):
             return None
         found = {"prefix": cache.prefix(wanted["key"]), **marker}
     _record(run, wanted, found)
     return {**found, "submitter_python": sys.executable}
+
+
+def _is_there(marker: dict[str, Any]) -> bool:
+    """Whether what the marker says is still so: an image may have been removed from its engine."""
+    if "image" not in marker:
+        return True
+    from runyard.environments import built_images
+
+    return built_images.is_there(marker)
 
 
 def _user_managed(wanted: dict[str, Any]) -> dict[str, Any]:
