@@ -23,10 +23,10 @@ pytestmark = pytest.mark.integration
 CondaPlan = Callable[..., EnvironmentSpec]
 
 
-@pytest.fixture
-def channel(tmp_path: Path) -> CondaChannel:
+@pytest.fixture(params=[".conda"])
+def channel(tmp_path: Path, request: pytest.FixtureRequest) -> CondaChannel:
     """A channel with a Python, a module and a program."""
-    made = CondaChannel(tmp_path / "channel")
+    made = CondaChannel(tmp_path / "channel", request.param)
     made.add_python()
     made.add_module("hello", "1.0")
     made.add_module("hello", "2.0")
@@ -67,6 +67,7 @@ def _leftovers() -> list[str]:
     return [name for name in os.listdir(folder) if not name.endswith(".lock")]
 
 
+@pytest.mark.parametrize("channel", [".conda", ".tar.bz2"], indirect=True)
 def test_a_cold_build(conda_plan: CondaPlan, channel: CondaChannel, tmp_path: Path) -> None:
     spec = conda_plan("hello=1.0", "tool")
     assert spec.kind == "conda"
