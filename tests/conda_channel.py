@@ -137,10 +137,14 @@ class CondaChannel:
         return self
 
     def served(
-        self, password: str = "", gate: threading.Event | None = None
+        self,
+        password: str = "",
+        gate: threading.Event | None = None,
+        answers: list[str] | None = None,
+        dates: bool = True,
     ) -> AbstractContextManager[str]:
         """Serve the channel over HTTP while in the block; see ``file_server.served``."""
-        return file_server.served(self.folder, password, gate)
+        return file_server.served(self.folder, password, gate, answers, dates)
 
 
 async def _index(indexing: object) -> None:
