@@ -140,11 +140,13 @@ class CondaChannel:
         self,
         password: str = "",
         gate: threading.Event | None = None,
+        token: str = "",
+        *,
         answers: list[str] | None = None,
         dates: bool = True,
     ) -> AbstractContextManager[str]:
         """Serve the channel over HTTP while in the block; see ``file_server.served``."""
-        return file_server.served(self.folder, password, gate, answers, dates)
+        return file_server.served(self.folder, password, gate, token, answers=answers, dates=dates)
 
 
 async def _index(indexing: object) -> None:

@@ -19,18 +19,21 @@ def served(
     folder: Path,
     password: str = "",
     gate: threading.Event | None = None,
+    token: str = "",
+    *,
     answers: list[str] | None = None,
     dates: bool = True,
 ) -> Iterator[str]:
     """Serve the folder while in the block; the value is its address.
 
     ``password``: what user ``me`` must give. ``gate``: the second half of every package is held
-    back until it is set. ``answers`` gets the path and the status of every answer.
-    ``dates``: what has not changed is answered with its date, as servers of channels do.
+    back until it is set. ``token``: addresses must begin with ``/t/TOKEN``, others are refused.
+    ``answers`` gets the path and the status of every answer. ``dates``: what has not changed is
+    answered with its date, as servers of channels do.
     """
     handler = partial(_Handler, directory=str(folder))
     with _Server(("127.0.0.1", 0), handler) as server:
-        server.password, server.gate = password, gate
+        server.password, server.gate, server.token = password, gate, token
         server.answers, server.dates = answers, dates
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -47,6 +50,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
     password: str
     gate: threading.Event | None
+    token: str
     answers: list[str] | None
     dates: bool
 
@@ -62,6 +66,12 @@ class _Handler(SimpleHTTPRequestHandler):
         if self.server.password and self.headers.get("Authorization") != f"Basic {pair}":
             self.send_error(401)
             return
+        if self.server.token:
+            _, found, path = self.path.partition(f"/t/{self.server.token}/")
+            if not found:
+                self.send_error(403)
+                return
+            self.path = f"/{path}"
         super().do_GET()
 
     def copyfile(self, source: Any, outputfile: Any) -> None:

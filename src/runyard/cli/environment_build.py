@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from runyard.cli import output
+from runyard.environments import conda_planning
 from runyard.environments.build import build as build_environment
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
@@ -63,6 +65,8 @@ def build(environment: Environment, file: str | None, as_json: bool, refresh: bo
     """
     folder = Path(file).absolute().parent if file else Path.cwd()
     spec = resolve(environment, source_directory=folder, refresh=refresh)
+    # The build is in this process, and so are the variables it asks for.
+    os.environ.update(conda_planning.tokens(environment.python.conda_dependencies))
     with _signals_restored():
         if as_json:
             with contextlib.redirect_stdout(sys.stderr):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from runyard.config import arguments, checks, commands, containers, secrets, unsupported
 from runyard.config.jobspec import JobSpec
-from runyard.environments import cache, image_planning, plain
+from runyard.environments import cache, conda_planning, image_planning, plain
 from runyard.environments.planning import resolve
 from runyard.errors import (
     ComputeTargetException,
@@ -92,7 +92,11 @@ def plan(
         spec=spec,
         snapshot=snapshot,
         environment_ready=_is_ready(environment),
-        secrets={**secret, **image_planning.secrets(described)},
+        secrets={
+            **secret,
+            **image_planning.secrets(described),
+            **conda_planning.tokens(described.python.conda_dependencies),
+        },
         run_configuration=_run_configuration(config, spec),
         notices=(
             *environment.notices,

@@ -56,10 +56,12 @@ def follow(
     *,
     variables: Mapping[str, str] | None = None,
     input: str | None = None,
+    folder: str | None = None,
 ) -> tuple[int, str]:
     """Run a command, hand every line of its output to ``say``; return exit code and last lines.
 
-    ``variables`` are added to the environment of the client. It is ended when ``say`` raises, or
+    ``variables`` are added to the environment of the client, which is started in ``folder`` (None:
+    the current one). It is ended when ``say`` raises, or
     a signal handler does.
     """
     environment = {**os.environ, **(variables or {})}
@@ -70,6 +72,7 @@ def follow(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=folder,
             text=True,
             errors="replace",
         )
@@ -81,6 +84,17 @@ def follow(
         return process.wait(), "\n".join(kept)
     finally:
         _end(process)
+
+
+def cleaned(say: Say) -> Say:
+    """A ``say`` that passes on an engine's own lines without colours and notes of no use."""
+
+    def said(line: str) -> None:
+        text = words.plain(line)
+        if text or not line.strip():
+            say(text)
+
+    return said
 
 
 def _hand_over(process: subprocess.Popen[str], text: str | None) -> None:
@@ -98,10 +112,8 @@ def _pass_on(process: subprocess.Popen[str], say: Say) -> deque[str]:
     assert process.stdout is not None
     kept: deque[str] = deque(maxlen=_KEPT_LINES)
     for line in process.stdout:
-        text = words.plain(line).rstrip()
-        if text or not line.strip():  # an empty line is said, a warning that is left out is not
-            kept.append(text)
-            say(text)
+        kept.append(line.rstrip("\n"))
+        say(kept[-1])
     return kept
 
 

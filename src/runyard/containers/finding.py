@@ -123,7 +123,11 @@ _ANSWERING: dict[str, Callable[[str], Engine]] = {"docker": _docker, "podman": _
 
 
 def _info(name: str, program: str) -> dict[str, Any]:
-    info: dict[str, Any] = json.loads(_ask(name, program, "info", "--format", "{{json .}}"))
+    text = _ask(name, program, "info", "--format", "{{json .}}")
+    try:
+        info: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise _failure(name, f"{program} info is no JSON: {text.strip()[:80]!r}", 0) from None
     # Clients before docker 23 end well when there is no daemon.
     if info.get("ServerErrors"):
         raise _failure(name, "\n".join(info["ServerErrors"]), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from pathlib import Path
 
 from runyard.environments.redaction import has_credentials, secrets_in, without_credentials
@@ -25,7 +26,8 @@ DEFAULT = ("anaconda", "conda-forge")
 _DEFAULTS = {"defaults": "anaconda"}
 _NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*$")
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$")
-_TOKEN = re.compile(r"/t/(?!\$\{)[^/]+/")
+_TOKEN = re.compile(r"(?P<start>^[a-z][a-z0-9+.-]*://[^/\s]+)/t/(?P<token>[^/\s:]+)(?=/|::|$)")
+_TOKEN_VARIABLE = "RUNYARD_CHANNEL_TOKEN_"
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 
@@ -39,7 +41,8 @@ def planned(
 
     A path, relative to ``folder``, becomes a ``file://`` address. ``origins``: the file and line a
     channel or package was read from, for messages. Raises UserErrorException for
-    what is no channel, a folder that does not exist, and an address with a password in it.
+    what is no channel, a folder that does not exist, and an address with a password in it. Literal
+    tokens are taken out before, see ``with_variables``.
     """
     named = [
         _planned(channel, folder, shown(origins, channel))
@@ -54,18 +57,56 @@ def planned(
     return tuple(dict.fromkeys([*(named or DEFAULT), *qualifiers]))
 
 
-def located(channel: str, variables: Mapping[str, str]) -> Channel:
-    """Return rattler's channel, without credentials; names are resolved as conda does.
+def with_variables(texts: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Return channels, or packages with channels, without literal tokens, and the tokens by name.
 
-    ``variables`` fill in ``${NAME}``; ``CONDA_CHANNEL_ALIAS`` is where names lead to, as for
-    conda.
+    ``https://host/t/abc/c`` becomes ``https://host/t/${RUNYARD_CHANNEL_TOKEN_…}/c``. The name
+    depends on the address alone, so that a new token makes no new environment.
+    """
+    tokens: dict[str, str] = {}
+
+    def variable(match: re.Match[str]) -> str:
+        if match["token"].startswith("${"):
+            return match[0]
+        address = f"{match['start']}{match.string[match.end() :]}".partition("::")[0].rstrip("/")
+        name = f"{_TOKEN_VARIABLE}{zlib.crc32(address.encode()):08X}"
+        tokens[name] = match["token"]
+        return f"{match['start']}/t/${{{name}}}"
+
+    return [_TOKEN.sub(variable, text) for text in texts], tokens
+
+
+def without_token(address: str) -> str:
+    """Return the address of a channel without the token in it; that of a variable as well."""
+    return _TOKEN.sub(lambda match: match["start"], address)
+
+
+def without_literal_token(text: str) -> str:
+    """Return a channel, or a package with one, without a token that is no variable."""
+    return _TOKEN.sub(lambda m: m[0] if m["token"].startswith("${") else m["start"], text)
+
+
+def located(channel: str, variables: Mapping[str, str]) -> tuple[Channel, str]:
+    """Return rattler's channel, without credentials, and its address with the token, if any.
+
+    Names are resolved as conda does: ``CONDA_CHANNEL_ALIAS`` is where they lead to. ``variables``
+    fill in ``${NAME}``.
     """
     import rattler
 
     alias = variables.get("CONDA_CHANNEL_ALIAS", "")
     config = rattler.ChannelConfig(alias.rstrip("/") + "/") if alias else rattler.ChannelConfig()
     address = without_credentials(filled(channel, variables))
-    return rattler.Channel(_DEFAULTS.get(address, address), config)
+    found = rattler.Channel(_DEFAULTS.get(address, address), config)
+    clean = without_token(found.base_url)
+    if clean == found.base_url:
+        return found, ""
+    return rattler.Channel(clean), found.base_url
+
+
+def missing_variables(channel: str, variables: Mapping[str, str]) -> list[str]:
+    """The variables that the channel names and that are not set."""
+    return [name for name in _VARIABLE.findall(channel) if not variables.get(name)]
 
 
 def filled(channel: str, variables: Mapping[str, str]) -> str:
@@ -74,10 +115,15 @@ def filled(channel: str, variables: Mapping[str, str]) -> str:
 
 
 def secrets(channels: Iterable[str], variables: Mapping[str, str]) -> frozenset[str]:
-    """Return what must never be shown: passwords that variables bring into addresses."""
+    """Return what must never be shown: passwords and tokens in the addresses of channels."""
+    channels = list(channels)
     values = {variables.get(name, "") for text in channels for name in _VARIABLE.findall(text)}
-    in_addresses = secrets_in(filled(channel, variables) for channel in channels)
-    return frozenset(value for value in values if value) | in_addresses
+    addresses = [filled(channel, variables) for channel in channels]
+    addresses.append(variables.get("CONDA_CHANNEL_ALIAS", "").rstrip("/") + "/")
+    values |= {match["token"] for match in map(_TOKEN.search, addresses) if match}
+    # A variable that is not set stays as its name.
+    real = (value for value in values if value and not value.startswith("${"))
+    return frozenset(real) | secrets_in(addresses)
 
 
 def _planned(channel: str, folder: Path, place: str) -> str:
@@ -89,10 +135,10 @@ def _planned(channel: str, folder: Path, place: str) -> str:
     path = re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", channel)
     if path != channel or channel.startswith((".", "/", "~")):
         return _folder(channel, (folder / Path(path).expanduser()).absolute(), place)
-    if has_credentials(channel) or _TOKEN.search(channel):
-        hidden = _TOKEN.sub("/t/***/", without_credentials(channel))
+    if has_credentials(channel):
+        hidden = without_literal_token(without_credentials(channel))
         raise UserErrorException(
-            f"conda channel {hidden!r}{place} cannot be used: it holds a password or token, which "
+            f"conda channel {hidden!r}{place} cannot be used: it holds a password, which "
             "would be stored with the run; write it as a variable, such as "
             "https://${USER}:${TOKEN}@host/channel, and set that where the run is submitted"
         )

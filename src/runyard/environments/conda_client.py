@@ -11,9 +11,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import rattler
-from rattler.networking import AddHeadersMiddleware, AuthenticationMiddleware, RetryMiddleware
+from rattler.networking import (
+    AddHeadersMiddleware,
+    AuthenticationMiddleware,
+    MirrorMiddleware,
+    RetryMiddleware,
+)
 
-from runyard.environments import cache, conda_channels
+from runyard.environments import cache, conda_channels, conda_failures
 from runyard.environments.redaction import without_credentials
 
 TYPE_CHECKING = False
@@ -33,38 +38,51 @@ class Source:
 
     ``shown``: as the user wrote it. ``channel``: rattler's, without credentials, because the
     library writes addresses into the environment. ``headers``: what its host is told instead.
+    ``with_token``: the address that is asked instead where it needs a token in it, else ''.
     """
 
-    def __init__(self, shown: str, channel: rattler.Channel, credentials: str) -> None:
+    def __init__(
+        self, shown: str, channel: rattler.Channel, credentials: str, with_token: str
+    ) -> None:
         self.shown = shown
         self.channel = channel
         self.address = channel.base_url.rstrip("/")
         self.host = urlsplit(channel.base_url).hostname or ""
+        self.with_token = with_token
         self.headers = {"Authorization": credentials} if credentials else {}
 
     @classmethod
     def of(cls, channel: str, variables: Mapping[str, str]) -> Source:
-        """Return the source of a channel of a plan; ``variables`` fill in ``${NAME}``."""
+        """Return the source of a channel of a plan; ``variables`` fill in ``${NAME}``.
+
+        Raises BuildFailure when one of them is not set.
+        """
+        missing = conda_channels.missing_variables(channel, variables)
+        if missing:
+            raise conda_failures.not_set(channel, missing)
         full = conda_channels.filled(channel, variables)
-        located = conda_channels.located(channel, variables)
-        shown = channel if full == channel else without_credentials(full)
-        return cls(shown, located, _basic(full))
+        located, with_token = conda_channels.located(channel, variables)
+        shown = conda_channels.without_token(without_credentials(full))
+        return cls(shown, located, _basic(full), with_token)
 
     def is_in(self, text: str) -> bool:
         """Whether an error text names this channel by its address."""
         place = self.address.removeprefix("file://")
-        return self.address in text or place in text
+        return any(part and part in text for part in (self.address, place, self.with_token))
 
 
 def client(sources: Sequence[Source]) -> rattler.Client:
     """Return a client that honours rattler's own configuration files, or knows the passwords."""
     headers = {source.host: source.headers for source in sources if source.headers}
-    if not headers:
+    tokens = {source.address: [source.with_token] for source in sources if source.with_token}
+    if not headers and not tokens:
         config = rattler.Config.load_from_default_locations("rattler")
         return rattler.Client.from_config(config, max_retries=_RETRIES)
     return rattler.Client(
         [
             RetryMiddleware(_RETRIES),
+            # The one middleware that rewrites addresses only on their way out.
+            MirrorMiddleware(tokens),
             AddHeadersMiddleware(lambda host, _path: headers.get(host)),
             AuthenticationMiddleware(),
         ]

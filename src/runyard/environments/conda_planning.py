@@ -36,15 +36,20 @@ class CondaPart:
     """
 
     def __init__(self, dependencies: CondaDependencies, source_directory: Path) -> None:
-        asked = [" ".join(text.split()) for text in dependencies.conda_packages]
+        texts = [" ".join(text.split()) for text in dependencies.conda_packages]
+        asked, _ = conda_channels.with_variables(texts)
+        named_channels, _ = conda_channels.with_variables(dependencies.conda_channels)
         others = [text for text in asked if package_name(text) != "python"]
         self.python = dependencies.get_python_version()
         running = "{}.{}".format(*sys.version_info[:2])
         named = next((text for text in asked if package_name(text) == "python"), "python")
         self.packages = (named if self.python else f"python={running}", *dict.fromkeys(others))
-        self._origins = dependencies.origins
+        self._origins = {
+            conda_channels.with_variables([text])[0][0]: origin
+            for text, origin in dependencies.origins.items()
+        }
         self.channels = conda_channels.planned(
-            dependencies.conda_channels, self.packages, source_directory, self._origins
+            named_channels, self.packages, source_directory, self._origins
         )
         numbers = re.match(r"^[=\s]*(\d+(?:\.\d+)*)", self.python or running)
         self.python_version = numbers[1] if numbers else ""
@@ -71,6 +76,12 @@ class CondaPart:
         """
         if cache.built(key) is None:
             _check(self.packages, self._origins)
+
+
+def tokens(dependencies: CondaDependencies) -> dict[str, str]:
+    """The literal tokens of the channels, by the variables that stand for them in a plan."""
+    texts = [*dependencies.conda_channels, *dependencies.conda_packages]
+    return conda_channels.with_variables(texts)[1]
 
 
 def packages_beyond_venv(dependencies: CondaDependencies) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runyard.environments.conda_channels import without_literal_token
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.redaction import has_credentials, without_credentials
 from runyard.environments.secret_names import HIDDEN, is_secret, masked
@@ -34,7 +35,7 @@ def value(content: object) -> Any:
     if isinstance(content, Section):
         return section(content)
     if isinstance(content, CondaDependencies):
-        shown = _without_credentials(content.as_dict())
+        shown = _without_credentials(_without_tokens(content.as_dict()))
         return {key: part for key, part in shown.items() if part or key != "channels"}
     if isinstance(content, Mapping):
         return {str(key): value(item) for key, item in content.items()}
@@ -83,9 +84,22 @@ def _name_credentials(item: object, left_out: list[str]) -> None:
     if isinstance(item, CondaDependencies):
         if any(has_credentials(line) for line in item.pip_lines):
             left_out.append("the user and password of an index URL")
+        entries = (*item.conda_channels, *item.conda_packages)
+        if any(without_literal_token(entry) != entry for entry in entries):
+            left_out.append("the token of a conda channel")
     elif isinstance(item, Section):
         for name in item._names:
             _name_credentials(getattr(item, name), left_out)
+
+
+def _without_tokens(content: dict[str, Any]) -> dict[str, Any]:
+    """Conda dependencies without the tokens of channels; other addresses may hold a /t/."""
+    return {
+        key: [without_literal_token(item) if isinstance(item, str) else item for item in part]
+        if key in ("channels", "dependencies") and isinstance(part, list)
+        else part
+        for key, part in content.items()
+    }
 
 
 def _without_credentials(content: Any) -> Any:

@@ -85,10 +85,11 @@ def start(
     jsonl.write_once(run.container_json, place, sync=False)
     open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
     given = _in_memory(exports(env, prefix["python"]))
+    folder = os.path.dirname(run.container_log)
     with open(run.container_log, "ab") as messages:
         try:
             client = channel.start(
-                process.node, command, os.environ, run.path, messages.fileno(), stdin_fd=given
+                process.node, command, os.environ, folder, messages.fileno(), stdin_fd=given
             )
         finally:
             os.close(given)
@@ -191,7 +192,7 @@ class Contained:
 
     def _state(self) -> ContainerState | None:
         try:
-            return self._engine.state(self._name)
+            return self._engine.state(self._name, os.path.dirname(self._messages))
         except EngineError as error:
             said.say(f"nothing is known of container {self._name}: {error.message}")
             return None
