@@ -101,6 +101,20 @@ def _dockerd() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture
+def mortal_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The pid of a daemon that has the image BASE, and that the test may kill."""
+    program = _program("dockerd", "docker")
+    _needs_root("docker")
+    image = _image()
+    with _folder("dockerd") as folder, _running_dockerd(program, folder) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker-config"))
+        monkeypatch.setenv("RUNYARD_CONTAINER_ENGINE", "docker")
+        _run([_program("docker"), "import", str(image), BASE], dict(os.environ))
+        yield int((folder / "pid").read_text())
+
+
 @contextmanager
 def _running_dockerd(program: str, folder: Path) -> Iterator[str]:
     address = f"unix://{folder}/socket"
