@@ -156,7 +156,10 @@ class Build:
     def _clear_leftovers(self) -> None:
         """Remove what a killed build left, and whatever of it still runs."""
         if os.path.lexists(self._prefix):
-            self.say("Removing what an unfinished build left")
+            if cache.read_json(os.path.join(self._prefix, cache.MARKER_NAME)) is None:
+                self.say("Removing what an unfinished build left")
+            else:
+                self.say(f"The Python of {self._prefix} is gone since it was built: building again")
             uv_program.end_others(self._prefix)
             remove(self._prefix)
 

@@ -25,6 +25,8 @@ def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     """The environment when it is there already; None when it must be built."""
     wanted = spec["environment"]
     if wanted["kind"] == "user_managed" and not wanted.get("image"):
+        if not os.access(wanted["interpreter"], os.X_OK):
+            return None  # gone since it was planned: the builder says so
         found = _user_managed(wanted)
     else:
         marker = cache.used(wanted["key"])
