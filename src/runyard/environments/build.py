@@ -125,7 +125,7 @@ class Build:
         if marker is not None:
             return self._reused(marker)
         self._say_plan()
-        with BuildLock(cache.build_lock(self._spec.key), self.say):
+        with BuildLock(cache.build_lock(self._spec.key), self.say) as self._lock:
             marker = self._built()
             if marker is not None:
                 return self._reused(marker)
@@ -133,7 +133,8 @@ class Build:
             try:
                 return self._make()
             except BaseException:
-                remove(self._prefix)
+                if self._lock.is_held():  # else it is another's by now
+                    remove(self._prefix)
                 raise
 
     def _built(self) -> dict[str, Any] | None:
@@ -144,6 +145,8 @@ class Build:
         lines = self._make_kind()
         lock = [redact(line, self._secrets) for line in lines]
         seconds = round(time.monotonic() - started, 3)
+        if not self._lock.is_held():
+            raise build_failure.taken_over(self._prefix)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
         if self._refreshes:
             cache.set_current(self._refreshes, self._spec.key)
