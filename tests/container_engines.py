@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         groups = [name for name in ("docker", "podman") if name in wanted]
         if groups:
             item.add_marker(pytest.mark.xdist_group(groups[0]))
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(params=["docker", "podman"])
@@ -98,6 +99,20 @@ def _dockerd() -> Iterator[str]:
         environment = {**os.environ, "DOCKER_HOST": address}
         _run([_program("docker"), "import", str(image), BASE], environment)
         yield address
+
+
+@pytest.fixture
+def mortal_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The pid of a daemon that has the image BASE, and that the test may kill."""
+    program = _program("dockerd", "docker")
+    _needs_root("docker")
+    image = _image()
+    with _folder("dockerd") as folder, _running_dockerd(program, folder) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker-config"))
+        monkeypatch.setenv("RUNYARD_CONTAINER_ENGINE", "docker")
+        _run([_program("docker"), "import", str(image), BASE], dict(os.environ))
+        yield int((folder / "pid").read_text())
 
 
 @contextmanager

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
+# Of the time waited so far: what a waiter may lose to its own pauses.
+_SHARE = 0.05
 _REPORT_EVERY_S = 5.0
 _NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -60,7 +62,6 @@ class BuildLock:
 
     def _wait(self) -> None:
         """Take the lock; say at once and then every few seconds who has it."""
-        pause_s = _FIRST_PAUSE_S
         next_report = started = time.monotonic()
         while not self._taken():
             now = time.monotonic()
@@ -68,8 +69,7 @@ class BuildLock:
                 who = self._owner.described()
                 self._say(f"Waiting for another build of this environment: {who}")
                 next_report = now + _REPORT_EVERY_S
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+            time.sleep(min(max(_FIRST_PAUSE_S, _SHARE * (now - started)), _LONGEST_PAUSE_S))
         if next_report > started:
             self._say(f"Waited {time.monotonic() - started:.1f} s for that build")
 
