@@ -46,7 +46,7 @@ def _without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(build_lock.fcntl, "flock", refused)
+    monkeypatch.setattr(fcntl, "flock", refused)
 
 
 def test_it_carries_host_pid_start_time_and_boot_id(path: str) -> None:
@@ -118,6 +118,16 @@ def test_a_builder_of_another_machine_that_lives_is_waited_for(path: str, quick:
     assert not any("broken off" in line for line in said)
 
 
+def test_who_finds_it_built_signs_nothing(path: str) -> None:
+    """And waits for nobody: a builder elsewhere may not have removed its name yet."""
+    _signed_by(path, ELSEWHERE)
+    said: list[str] = []
+    with BuildLock(path, said.append, lambda: True) as lock:
+        assert not lock.is_held()
+    assert json.loads(Path(owner_path(path)).read_text()) == ELSEWHERE
+    assert said == []
+
+
 def test_long_silence_is_said(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_owner, "SIGN_OF_LIFE_EVERY_S", 0.0)
     file = build_owner.OwnerFile(str(_signed_by(path, ELSEWHERE)))
@@ -163,7 +173,7 @@ def test_another_error_of_flock_is_raised(path: str, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(build_lock.fcntl, "flock", broken)
+    monkeypatch.setattr(fcntl, "flock", broken)
     with pytest.raises(OSError, match="Input/output"), BuildLock(path, lambda _: None):
         pass
 

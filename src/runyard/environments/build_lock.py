@@ -28,12 +28,18 @@ class BuildLock:
     The kernel frees the lock when the process is gone, so a killed builder blocks nobody. The
     file stays; taking it away would let two builders hold two different files of the same name.
     ``owner_path(path)`` says who holds it, and decides between machines that do not see each
-    other's locks.
+    other's locks. ``is_built``: whether there is nothing left to do; nobody waits, or signs, then.
     """
 
-    def __init__(self, path: str, say: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        path: str,
+        say: Callable[[str], object],
+        is_built: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._path = path
         self._say = say
+        self._is_built = is_built
         self._descriptor = -1
         self._has_flock = True
         self._locked = False
@@ -77,7 +83,8 @@ class BuildLock:
         self._locked = self._locked or self._flocked()
         if not self._locked:
             return False
-        if self._owner.made():
+        # Of many that waited for one build, none has to touch the disk.
+        if self._is_built() or self._owner.made():
             return True
         who = self._owner.described()
         if not self._owner.owner_is_gone(alone_here=self._has_flock):
