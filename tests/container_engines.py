@@ -216,6 +216,19 @@ def registry(_registry_address: str) -> Iterator[Registry]:
             yield Registry(_registry_address)
 
 
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a server for the git repositories that a test makes in ``tmp_path``."""
+    address = f"127.0.0.1:{_free_port()}"
+    host, port = address.split(":")
+    argv = [
+        *(_program("git"), "daemon", "--export-all", f"--base-path={tmp_path}"),
+        *(f"--listen={host}", f"--port={port}"),
+    ]
+    with _service(argv, tmp_path / "git-daemon.log", _listens(address), "git"):
+        yield f"git://{address}"
+
+
 def _program(name: str, requirement: str = "") -> str:
     path = shutil.which(name)
     if path is None:
