@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 
 from runyard.containers.engine import Engine
@@ -265,9 +266,19 @@ def _folder(name: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        _end_processes_of(folder)
         for place in _mounted_below(folder):
             subprocess.run(["umount", "--lazy", place], check=False)
         shutil.rmtree(folder)
+
+
+def _end_processes_of(folder: Path) -> None:
+    """End what a daemon that was killed has left: those that hold its containers, and these."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(f"{folder}/" in argument for argument in process.info["cmdline"] or ()):
+            with suppress(psutil.NoSuchProcess):
+                for one in [*process.children(recursive=True), process]:
+                    one.kill()
 
 
 def _mounted_below(folder: Path) -> list[str]:
