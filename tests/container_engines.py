@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 
 from runyard.containers.engine import Engine
@@ -47,6 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         groups = [name for name in ("docker", "podman") if name in wanted]
         if groups:
             item.add_marker(pytest.mark.xdist_group(groups[0]))
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(params=["docker", "podman"])
@@ -98,6 +100,20 @@ def _dockerd() -> Iterator[str]:
         environment = {**os.environ, "DOCKER_HOST": address}
         _run([_program("docker"), "import", str(image), BASE], environment)
         yield address
+
+
+@pytest.fixture
+def mortal_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The pid of a daemon that has the image BASE, and that the test may kill."""
+    program = _program("dockerd", "docker")
+    _needs_root("docker")
+    image = _image()
+    with _folder("dockerd") as folder, _running_dockerd(program, folder) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker-config"))
+        monkeypatch.setenv("RUNYARD_CONTAINER_ENGINE", "docker")
+        _run([_program("docker"), "import", str(image), BASE], dict(os.environ))
+        yield int((folder / "pid").read_text())
 
 
 @contextmanager
@@ -201,6 +217,19 @@ def registry(_registry_address: str) -> Iterator[Registry]:
             yield Registry(_registry_address)
 
 
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a server for the git repositories that a test makes in ``tmp_path``."""
+    address = f"127.0.0.1:{_free_port()}"
+    host, port = address.split(":")
+    argv = [
+        *(_program("git"), "daemon", "--export-all", f"--base-path={tmp_path}"),
+        *(f"--listen={host}", f"--port={port}"),
+    ]
+    with _service(argv, tmp_path / "git-daemon.log", _listens(address), "git"):
+        yield f"git://{address}"
+
+
 def _program(name: str, requirement: str = "") -> str:
     path = shutil.which(name)
     if path is None:
@@ -237,9 +266,19 @@ def _folder(name: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        _end_processes_of(folder)
         for place in _mounted_below(folder):
             subprocess.run(["umount", "--lazy", place], check=False)
         shutil.rmtree(folder)
+
+
+def _end_processes_of(folder: Path) -> None:
+    """End what a daemon that was killed has left: those that hold its containers, and these."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(f"{folder}/" in argument for argument in process.info["cmdline"] or ()):
+            with suppress(psutil.NoSuchProcess):
+                for one in [*process.children(recursive=True), process]:
+                    one.kill()
 
 
 def _mounted_below(folder: Path) -> list[str]:

@@ -106,12 +106,9 @@ def test_a_docker_that_is_podman(programs: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("lxc", "RUNYARD_CONTAINER_ENGINE=lxc: lxc is no engine"),
-        (
-            "/nowhere/docker",
-            "RUNYARD_CONTAINER_ENGINE=/nowhere/docker: there is no program /nowhere/docker",
-        ),
-        ("podman", "RUNYARD_CONTAINER_ENGINE=podman: podman is not installed"),
+        ("lxc", "lxc is no engine"),
+        ("/nowhere/docker", "there is no program /nowhere/docker"),
+        ("podman", "podman is not installed"),
     ],
 )
 def test_one_that_is_not_there_is_asked_for(
@@ -121,12 +118,29 @@ def test_one_that_is_not_there_is_asked_for(
     monkeypatch.setenv("RUNYARD_CONTAINER_ENGINE", asked)
     with pytest.raises(EngineError) as raised:
         finding.find()
-    assert raised.value.message == message
+    where = "the variable RUNYARD_CONTAINER_ENGINE"
+    assert raised.value.message == f"{where} is {asked!r}: {message}"
     assert raised.value.hint == (
         "Install it: sudo apt-get install podman"
         if asked == "podman"
-        else "Set RUNYARD_CONTAINER_ENGINE to docker, podman or a path"
+        else "Give docker, podman or the path of one"
     )
+
+
+def test_the_one_in_the_settings_file(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('container_engine = "podman"\n')
+    monkeypatch.setenv("RUNYARD_CONFIG", str(file))
+    put(programs, "docker", "Docker version 28.2.2, build e6534b4", "echo '{}'")
+    with pytest.raises(EngineError) as raised:
+        finding.find()
+    assert raised.value.message == (
+        f"{file}, line 1: container_engine is 'podman': podman is not installed"
+    )
+    put(programs, "podman", "podman version 5.4.0", "exit 0")
+    assert finding.find().name == "podman"
 
 
 def test_a_program_that_is_no_engine(programs: Path) -> None:
@@ -168,7 +182,7 @@ def test_the_socket_of_a_daemon_that_is_gone(
     with pytest.raises(EngineError) as raised:
         finding.find()
     assert raised.value.message == (
-        "RUNYARD_CONTAINER_ENGINE=docker: docker's daemon does not answer at "
+        "the variable RUNYARD_CONTAINER_ENGINE is 'docker': docker's daemon does not answer at "
         "unix:///nowhere/docker.sock"
     )
     assert raised.value.hint == START + OTHER + "podman"

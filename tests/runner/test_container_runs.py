@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from runyard.computes import processes
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import DockerConfiguration
 from runyard.containers.engine import Engine
@@ -217,3 +218,29 @@ def test_no_engine_is_an_error_before_the_run(
     assert "docker: docker is not installed" in text
     assert "podman: podman is not installed" in text
     assert list(experiment.get_runs()) == []
+
+
+@pytest.mark.xdist_group("docker")
+def test_an_engine_that_is_killed_loses_the_run(experiment: Experiment, mortal_docker: int) -> None:
+    """What it had started is ended, and the run is not shown as running, nor as completed."""
+    run = submit(experiment, "print('ready', flush=True)\nimport time; time.sleep(600)")
+    started(run)
+    left = processes.of_run(run.directory.path)
+    assert left
+    os.kill(mortal_docker, signal.SIGKILL)
+    state = finish(run)
+    assert state.reason is Reason.NODE_LOST
+    assert "the engine was lost while the script was running" in state.detail["error"]["message"]
+    assert [pid for pid in left if pid in processes.of_run(run.directory.path)] == []
+
+
+def test_a_client_that_is_killed_loses_the_run(experiment: Experiment, docker: Engine) -> None:
+    run = submit(experiment, "print('ready', flush=True)\nimport time; time.sleep(600)")
+    started(run)
+    events_seen = events.read_state(run.directory).events
+    client = next(event["detail"]["pid"] for event in events_seen if event["status"] == "Running")
+    os.kill(client, signal.SIGKILL)
+    state = finish(run)
+    assert state.reason is Reason.NODE_LOST
+    assert "docker lost sight of the script" in state.detail["error"]["message"]
+    assert containers(docker) == []

@@ -108,9 +108,9 @@ class Engine(NamedTuple):
 
         ``dockerfile``: the text of a Dockerfile; ``context``: a folder, or the URL of a git
         repository, with one at ``dockerfile_path`` ('' for 'Dockerfile'). Text without a context
-        has an empty one. An image of this machine is named in FROM by a tag: buildx takes an id
-        for a name to pull. ``login`` is for the images that FROM names. ``fresh``: no step is taken
-        from an earlier build.
+        has an empty one; with a git repository docker's old builder refuses it. An image of this
+        machine is named in FROM by a tag: buildx takes an id for a name to pull. ``login`` is for
+        the images that FROM names. ``fresh``: no step is taken from an earlier build.
         """
         with _scratch(dockerfile) as scratch, self._logged_in(login) as options:
             id_file = os.path.join(scratch, "id")
@@ -182,7 +182,15 @@ class Engine(NamedTuple):
         text = ""
         with _temporary_folder() as folder:
             try:
-                code, text = client.follow(argv, say, variables=secrets, input=input, folder=folder)
+                code, text = client.follow(
+                    argv,
+                    say,
+                    variables=secrets,
+                    input=input,
+                    folder=folder,
+                    # Any other signal it hands on to the command, and waits for its end.
+                    kill=True,
+                )
                 state = self.state(name, folder)
             finally:
                 if _TAKEN not in text:  # else it is another's
@@ -224,7 +232,9 @@ class Engine(NamedTuple):
 
         Nothing happens when it is gone.
         """
-        self._if_there("rm", "--force", "--volumes", container, timeout_s=_ASK_S)
+        # docker kills at once, podman first asks for ten seconds.
+        at_once = ("--time", "0") if self.name == "podman" else ()
+        self._if_there("rm", "--force", *at_once, "--volumes", container, timeout_s=_ASK_S)
 
     def _if_there(self, *arguments: str, timeout_s: float) -> None:
         try:

@@ -71,6 +71,7 @@ class Build:
         self._tools: tuple[str, ...] = tuple(getattr(spec, "tools", ()))
         self._source_builds: tuple[dict[str, Any], ...] = tuple(getattr(spec, "source_builds", ()))
         self._refreshes: str = getattr(spec, "refreshes", "")
+        self._found: dict[str, Any] | None = None
         self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
@@ -121,20 +122,23 @@ class Build:
 
         Raises BuildFailure, OSError and Stopped, after which nothing of the build is left.
         """
-        marker = self._built()
-        if marker is not None:
-            return self._reused(marker)
+        if self._is_built():
+            return self._reused()
         self._say_plan()
-        with BuildLock(cache.build_lock(self._spec.key), self.say):
-            marker = self._built()
-            if marker is not None:
-                return self._reused(marker)
+        with BuildLock(cache.build_lock(self._spec.key), self.say, self._is_built) as self._lock:
+            if self._found is not None:
+                return self._reused()
             self._clear_leftovers()
             try:
                 return self._make()
             except BaseException:
-                remove(self._prefix)
+                if self._lock.is_held():  # else it is another's by now
+                    remove(self._prefix)
                 raise
+
+    def _is_built(self) -> bool:
+        self._found = self._built()
+        return self._found is not None
 
     def _built(self) -> dict[str, Any] | None:
         return cache.built(self._spec.key)
@@ -144,6 +148,8 @@ class Build:
         lines = self._make_kind()
         lock = [redact(line, self._secrets) for line in lines]
         seconds = round(time.monotonic() - started, 3)
+        if not self._lock.is_held():
+            raise build_failure.taken_over(self._prefix)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
         if self._refreshes:
             cache.set_current(self._refreshes, self._spec.key)
@@ -326,7 +332,9 @@ class Build:
         for notice in self._spec.notices:
             self.say(f"  note: {notice}")
 
-    def _reused(self, marker: dict[str, Any]) -> dict[str, Any]:
+    def _reused(self) -> dict[str, Any]:
+        marker = self._found
+        assert marker is not None
         self._more = {name: marker[name] for name in self._MORE if name in marker}
         self.say(f"Environment {self._spec.name!r} is ready: {self._place()}")
         return self._result(
