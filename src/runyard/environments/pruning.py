@@ -42,7 +42,7 @@ def prune(
     if not dry_run:
         _remove_leftovers()
         if older_than_s is not None:
-            _remove_image_caches(now - older_than_s)
+            _remove_unused(now - older_than_s)
     total = sum(item.size_bytes for item in left)
     decisions = []
     for item in reversed(left):
@@ -127,14 +127,15 @@ def _remove(item: Cached) -> None:
     shutil.rmtree(aside)
 
 
-def _remove_image_caches(unused_since: float) -> None:
-    """What uv keeps for images, where no build used it since."""
-    from runyard.environments import image_mounts
+def _remove_unused(since: float) -> None:
+    """What uv keeps for images, where no build used it since, and logs of builds before."""
+    from runyard.environments import build_details, image_mounts
 
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(image_mounts.own_caches()):
-            if entry.stat().st_mtime < unused_since:
-                shutil.rmtree(entry.path, ignore_errors=True)
+    for folder in (image_mounts.own_caches(), build_details.builds()):
+        with contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(folder):
+                if entry.stat().st_mtime < since:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _remove_leftovers() -> None:
