@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Build every version of every framework through runyard, train with it, and write the table.
 
-Usage: ``.venv/bin/python scripts/frameworks.py [NAME[==VERSION] ...]``; without names all. Needs the
-Pythons that the versions ask for and a package index, and downloads hundreds of megabytes for most:
-each is built in a temporary folder with an empty cache, which is removed at once. The rows of
-docs/frameworks.md of what was built are replaced, the others stay.
+Usage: ``.venv/bin/python scripts/frameworks.py [NAME[==VERSION] ...]``; without names all.
+Needs the Pythons that the versions ask for and a package index, and downloads hundreds of
+megabytes for most: each is built in a temporary folder with an empty cache, which is removed at
+once. The rows of docs/frameworks.md of what was built are replaced, the others stay.
 """
 
 import json
@@ -25,7 +25,7 @@ PAGE = REPO / "docs" / "frameworks.md"
 SCRIPTS = REPO / "examples" / "frameworks"
 TIMEOUT_S = 1200
 HEADER = "| framework | version | date | Python | packages | seconds to build | trained |"
-_ROW = re.compile(r"^\| (?P<name>\w+) \| (?P<version>[\d.]+) \|")
+_ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \|")
 
 
 class Proof(NamedTuple):
@@ -123,9 +123,7 @@ def write(name: str, version: str, row: str) -> None:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     start = lines.index(HEADER) + 2
     end = next(n for n in range(start, len(lines) + 1) if not lines[n : n + 1] or not lines[n])
-    rows = {
-        m.group("name", "version"): line for line in lines[start:end] if (m := _ROW.match(line))
-    }
+    rows = {(m[1], m[2]): line for line in lines[start:end] if (m := _ROW.match(line))}
     rows[name, version] = row
     table = [rows[key] for key in sorted(rows.keys() & {*order}, key=order.index)]
     PAGE.write_text("\n".join([*lines[:start], *table, *lines[end:]]) + "\n", encoding="utf-8")

@@ -23,8 +23,9 @@ def load(count=3000, seed=0):
     random = np.random.RandomState(seed)
     labels = random.randint(0, 10, count).astype("int32")
     images = np.zeros((count, 8, 8), "float32")
-    for image, label in zip(images, labels):
+    for number, label in enumerate(labels):
         top, left = random.randint(0, 2), random.randint(0, 4)
-        image[top : top + 7, left : left + 5] = glyphs[label] * random.uniform(0.6, 1.0)
+        bright = glyphs[label] * random.uniform(0.6, 1.0)
+        images[number, top : top + 7, left : left + 5] = bright
     images += random.normal(0, 0.15, images.shape).astype("float32")
     return np.clip(images, 0, 1).reshape(count, 64), labels

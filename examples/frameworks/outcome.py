@@ -10,6 +10,6 @@ def report(accuracy, least, version):
     run = Run.get_context()
     run.log("accuracy", float(accuracy))
     run.log("version", version)
-    print("version %s, accuracy %.3f" % (version, accuracy))
+    print(f"version {version}, accuracy {accuracy:.3f}")
     if accuracy < least:
-        sys.exit("accuracy %.3f is below %.3f" % (accuracy, least))
+        sys.exit(f"accuracy {accuracy:.3f} is below {least:.3f}")

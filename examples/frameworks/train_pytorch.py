@@ -5,15 +5,18 @@ import argparse
 import digits
 import outcome
 import torch
-import torchvision
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--least", type=float, default=0.9)
+parser.add_argument("--without-torchvision", action="store_true")
 args = parser.parse_args()
 
+if not args.without_torchvision:
+    import torchvision
+
+    print("torchvision", torchvision.__version__)
 torch.manual_seed(0)
-print("torchvision", torchvision.__version__)
 images, labels = digits.load()
 images, labels = torch.from_numpy(images), torch.from_numpy(labels.astype("int64"))
 train = torch.utils.data.TensorDataset(images[:2500], labels[:2500])

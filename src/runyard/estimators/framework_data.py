@@ -113,7 +113,8 @@ def _unknown(name: str, folder: Path | None) -> UserErrorException:
     own = sorted(path.stem for path in folder.glob("*.json")) if folder else []
     near = get_close_matches(name, [*names(), *own], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    where = f"{folder / name}.json" if folder else f"frameworks/{name}.json in a workspace folder"
+    nowhere = f"frameworks/{name}.json in the folder of a workspace"
+    where = folder / f"{name}.json" if folder else nowhere
     return UserErrorException(
         f"there is no framework {name!r}{hint} There are {', '.join([*names(), *own])}. "
         f"Describe another in {where}"
@@ -135,7 +136,8 @@ def read(path: Path) -> Framework:
     entries = reader.keys("versions", top["versions"], set(), None)
     versions = {name: reader.version(name, entry, shared) for name, entry in entries.items()}
     if top["default"] not in versions:
-        raise reader.bad("default", top["default"], f"one of {', '.join(versions) or 'versions'}")
+        listed = ", ".join(versions) or "versions, which has none"
+        raise reader.bad("default", top["default"], f"one of {listed}")
     if top["name"] != path.stem and path.parent != FOLDER:
         raise reader.bad("name", top["name"], f"{path.stem!r}, as the file is called")
     groups = reader.list("alternatives", top.get("alternatives", []))
@@ -215,24 +217,36 @@ class _Reader:
         variables = entry.get("environment_variables", {})
         own = self.texts(f"{place}.environment_variables", variables)
         lists = {key: self.lines(f"{place}.{key}", entry.get(key, [])) for key in _LISTS}
-        default = entry.get("default_python", "")
-        python = self._range(f"{place}.python", entry["python"], default)
+        python = self._range(f"{place}.python", entry["python"])
+        default = self._optional(f"{place}.default_python", entry.get("default_python"))
+        if default and not _contains(python, default):
+            raise self.bad(f"{place}.default_python", default, f"in {python}")
         return FrameworkVersion(
             python=python,
             default_python=default,
+            pip=lists["pip"],
+            cpu=lists["cpu"],
+            gpu=lists["gpu"],
+            mpi=lists["mpi"],
             environment_variables={**shared, **own},
-            notes=entry.get("notes", ""),
-            **lists,
+            notes=self._optional(f"{place}.notes", entry.get("notes")),
         )
 
-    def _range(self, key: str, value: object, default: object) -> str:
+    def _optional(self, key: str, value: object) -> str:
+        return "" if value is None else self.text(key, value)
+
+    def _range(self, key: str, value: object) -> str:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
         text = self.text(key, value)
         try:
-            allowed = SpecifierSet(text)
+            SpecifierSet(text)
         except InvalidSpecifier as error:
             raise self.bad(key, value, "a range, such as '>=3.8,<3.12'") from error
-        if default and not (isinstance(default, str) and allowed.contains(default)):
-            raise self.bad(f"{key.rpartition('.')[0]}.default_python", default, f"in {text}")
         return text
+
+
+def _contains(allowed: str, version: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return bool(SpecifierSet(allowed).contains(version))
