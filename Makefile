@@ -24,7 +24,7 @@ setup:  ## create or update .venv (a no-op when nothing changed)
 	@scripts/setup
 
 test: setup  ## run the tests
-	$(VENV)/pytest -n $(JOBS) $(ARGS)
+	$(VENV)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: check-format check-lint check-types check-imports  ## format, lint, types, import contracts
 

@@ -8,10 +8,12 @@ import sys
 import sysconfig
 import tarfile
 import threading
+import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tests import file_server
 
@@ -19,6 +21,7 @@ MINOR = "{}.{}".format(*sys.version_info[:2])
 VERSION = "{}.{}.{}".format(*sys.version_info[:3])
 SITE_PACKAGES = f"lib/python{MINOR}/site-packages"
 _PLACEHOLDER = "/the/prefix/of/the/package/that/is/replaced/when/it/is/installed"
+_ZSTD_BLOCK = 128 << 10
 _BASE = sys._base_executable if hasattr(sys, "_base_executable") else sys.executable
 
 
@@ -41,9 +44,13 @@ File = str | bytes | Program | Link
 
 @dataclass(frozen=True)
 class CondaChannel:
-    """A folder of packages with an index."""
+    """A folder of packages with an index.
+
+    ``suffix``: the format of the packages: ``.conda``, as channels serve them now, or ``.tar.bz2``.
+    """
 
     folder: Path
+    suffix: str = ".conda"
 
     @property
     def url(self) -> str:
@@ -60,7 +67,7 @@ class CondaChannel:
         noarch: str | None = None,
         build: str = "0",
     ) -> Path:
-        """Write a ``.tar.bz2`` package; ``index`` makes it known."""
+        """Write a package; ``index`` makes it known."""
         subdir = "noarch" if noarch else _subdir()
         about = {
             "name": name,
@@ -89,11 +96,12 @@ class CondaChannel:
             members["info/link.json"] = json.dumps(
                 {"noarch": {"type": "python"}, "package_metadata_version": 1}
             )
-        path = self.folder / subdir / f"{name}-{version}-{build}.tar.bz2"
+        path = self.folder / subdir / f"{name}-{version}-{build}{self.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(path, "w:bz2") as archive:
-            for member, file in members.items():
-                _write(archive, member, file)
+        if self.suffix == ".conda":
+            _write_conda(path, members)
+        else:
+            path.write_bytes(_tar(members, "w:bz2"))
         return path
 
     def add_python(self, version: str = VERSION) -> None:
@@ -129,10 +137,16 @@ class CondaChannel:
         return self
 
     def served(
-        self, password: str = "", gate: threading.Event | None = None, token: str = ""
+        self,
+        password: str = "",
+        gate: threading.Event | None = None,
+        token: str = "",
+        *,
+        answers: list[str] | None = None,
+        dates: bool = True,
     ) -> AbstractContextManager[str]:
         """Serve the channel over HTTP while in the block; see ``file_server.served``."""
-        return file_server.served(self.folder, password, gate, token)
+        return file_server.served(self.folder, password, gate, token, answers=answers, dates=dates)
 
 
 async def _index(indexing: object) -> None:
@@ -169,6 +183,36 @@ def _paths(files: Mapping[str, File], content: Mapping[str, bytes]) -> list[dict
         }
         for path, file in files.items()
     ]
+
+
+def _write_conda(path: Path, members: Mapping[str, File]) -> None:
+    """A zip archive of two tar archives: what the package says of itself, and its files."""
+    parts: dict[str, dict[str, File]] = {"info": {}, "pkg": {}}
+    for member, file in members.items():
+        parts["info" if member.startswith("info/") else "pkg"][member] = file
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", '{"conda_pkg_format_version": 2}')
+        for part in ("pkg", "info"):
+            content = _zstd(_tar(parts[part], "w"))
+            archive.writestr(f"{part}-{path.name.removesuffix('.conda')}.tar.zst", content)
+
+
+def _tar(members: Mapping[str, File], mode: Literal["w", "w:bz2"]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for member, file in members.items():
+            _write(archive, member, file)
+    return buffer.getvalue()
+
+
+def _zstd(data: bytes) -> bytes:
+    """A Zstandard frame of blocks that are not compressed (RFC 8878, section 3.1.1)."""
+    frame = [b"\x28\xb5\x2f\xfd", b"\xa0", len(data).to_bytes(4, "little")]
+    for start in range(0, len(data), _ZSTD_BLOCK):
+        block = data[start : start + _ZSTD_BLOCK]
+        is_last = start + _ZSTD_BLOCK >= len(data)
+        frame += [(len(block) << 3 | is_last).to_bytes(3, "little"), block]
+    return b"".join(frame)
 
 
 def _write(archive: tarfile.TarFile, path: str, file: File) -> None:

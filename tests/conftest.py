@@ -16,6 +16,10 @@ import pytest
 
 from tests.requirements import missing
 
+pytest_plugins = ["tests.container_engines"]
+
+_KEPT = ("RUNYARD_REQUIRE", "RUNYARD_TEST_IMAGE")
+
 
 def _pyenv_folders() -> list[Path]:
     """Where pyenv keeps its interpreters: its shims on PATH run only the ones it was told to."""
@@ -26,7 +30,7 @@ def _pyenv_folders() -> list[Path]:
 def pytest_configure() -> None:
     """Leave nothing of the caller's runs, and let every installed Python be found on PATH."""
     for name in list(os.environ):
-        if name.startswith(("RUNYARD_", "AZUREML_")) and name != "RUNYARD_REQUIRE":
+        if name.startswith(("RUNYARD_", "AZUREML_")) and name not in _KEPT:
             del os.environ[name]
     folders = [os.environ.get("PATH", os.defpath), *map(str, _pyenv_folders())]
     os.environ["PATH"] = os.pathsep.join(folders)

@@ -16,16 +16,25 @@ _HELD = (".tar.bz2", ".conda", ".whl")
 
 @contextmanager
 def served(
-    folder: Path, password: str = "", gate: threading.Event | None = None, token: str = ""
+    folder: Path,
+    password: str = "",
+    gate: threading.Event | None = None,
+    token: str = "",
+    *,
+    answers: list[str] | None = None,
+    dates: bool = True,
 ) -> Iterator[str]:
     """Serve the folder while in the block; the value is its address.
 
     ``password``: what user ``me`` must give. ``gate``: the second half of every package is held
     back until it is set. ``token``: addresses must begin with ``/t/TOKEN``, others are refused.
+    ``answers`` gets the path and the status of every answer. ``dates``: what has not changed is
+    answered with its date, as servers of channels do.
     """
     handler = partial(_Handler, directory=str(folder))
     with _Server(("127.0.0.1", 0), handler) as server:
         server.password, server.gate, server.token = password, gate, token
+        server.answers, server.dates = answers, dates
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -42,6 +51,8 @@ class _Server(ThreadingHTTPServer):
     password: str
     gate: threading.Event | None
     token: str
+    answers: list[str] | None
+    dates: bool
 
     def handle_error(self, *_: object) -> None:
         """A client that was killed is no news."""
@@ -71,6 +82,16 @@ class _Handler(SimpleHTTPRequestHandler):
             self.server.gate.wait(30)
             source = io.BytesIO(content[len(content) // 2 :])
         shutil.copyfileobj(source, outputfile)
+
+    def end_headers(self) -> None:
+        since = self.server.dates and self.headers.get("If-Modified-Since")
+        if since and b" 304 " in self._headers_buffer[0]:  # type: ignore[attr-defined]
+            self.send_header("Last-Modified", since)
+        super().end_headers()
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        if self.server.answers is not None:
+            self.server.answers.append(f"{self.path} {int(str(code))}")
 
     def log_message(self, *_: object) -> None:
         pass

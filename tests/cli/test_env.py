@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.environments import cache, inventory, pruning
+from runyard.environments import Environment, cache, inventory, pruning
 from runyard.errors import UserErrorException
 from tests.cli.fixtures import History, Invoke
 
@@ -77,6 +77,41 @@ def test_show(invoke: Invoke, project: Path) -> None:
         said = invoke("env", "show", text)
         assert said.code == 2
         assert message in said.words
+
+
+def test_the_runs_of_an_environment(invoke: Invoke, history: History) -> None:
+    key = "ab" + "0" * 30
+    made(key, "one")
+    made("cd" + "0" * 30, "two")
+    for run in (history.good, history.raises):
+        record = json.loads(Path(run.run_json).read_text())
+        record["spec"]["environment"]["key"] = key
+        Path(run.run_json).write_text(json.dumps(record))
+    invoke("reindex")
+    rows = [line.split() for line in invoke("env", "list").out.splitlines()]
+    assert rows[0][3:5] == ["PACKAGES", "RUNS"]
+    assert {row[1]: row[4] for row in rows[1:]} == {"one": "2", "two": "0"}
+    listed = invoke("env", "list", "--json").json
+    assert {item["name"]: item["runs"] for item in listed} == {"one": 2, "two": 0}
+    words = " ".join(invoke("env", "show", "one").out.split())
+    place = history.folder / ".runyard"
+    assert (
+        f"runs: 2 in {place}: {history.raises.id} (Failed), {history.good.id} (Completed)" in words
+    )
+    shown = invoke("env", "show", "one", "--json").json["runs"]
+    assert [(run["run_id"], run["experiment"], run["status"]) for run in shown] == [
+        (history.raises.id, "other", "Failed"),
+        (history.good.id, "main", "Completed"),
+    ]
+    assert f"none in {place}" in invoke("env", "show", "two").out
+
+
+def test_without_a_workspace_no_runs_are_known(invoke: Invoke, project: Path) -> None:
+    made("a" * 32)
+    assert invoke("env", "list", "--json").json[0]["runs"] is None
+    said = invoke("env", "show", "train")
+    assert "unknown: no workspace here" in said.out
+    assert list(project.iterdir()) == []
 
 
 def test_prune_needs_a_limit(invoke: Invoke, project: Path) -> None:
@@ -187,10 +222,16 @@ def test_a_failed_build(invoke: Invoke, project: Path, monkeypatch: pytest.Monke
 
 
 def test_the_lock_of_a_run(invoke: Invoke, history: History) -> None:
+    lines = invoke("env", "lock", history.good.id).out.splitlines()
+    assert lines[0].startswith(f"# Python {'.'.join(map(str, sys.version_info[:3]))}, /")
+    assert lines[0].endswith("/python used as it was")
+    assert f"pytest=={pytest.__version__}" in lines
+    older = json.loads(Path(history.good.environment_json).read_text())
+    del older["lock"]
+    Path(history.good.environment_json).write_text(json.dumps(older))
     said = invoke("env", "lock", history.good.id)
     assert said.code == 2
-    assert "used the interpreter " in said.words
-    assert "nothing was installed for it, so there is no lock" in said.words
+    assert "as it is, and no list of its packages was kept" in said.words
     content = {"ok": True, "kind": "venv", "python_version": "3.9.1", "lock": ["six==1.0"]}
     Path(history.good.environment_json).write_text(json.dumps(content))
     assert invoke("env", "lock", history.good.id).out == "# Python 3.9.1\nsix==1.0\n"
@@ -199,6 +240,26 @@ def test_the_lock_of_a_run(invoke: Invoke, history: History) -> None:
         "python_version": "3.9.1",
         "requirements": ["six==1.0"],
     }
+
+
+def test_the_lock_of_a_run_with_conda_packages(invoke: Invoke, history: History) -> None:
+    lock = [
+        "hello=1.0=0 channel=https://h/c/noarch sha256=ab",
+        "python=3.9.1=h0 channel=conda-forge/linux-64 sha256=cd",
+        "six==1.0",
+    ]
+    content = {"ok": True, "kind": "conda", "python_version": "3.9.1", "lock": lock}
+    Path(history.good.environment_json).write_text(json.dumps(content))
+    said = invoke("env", "lock", history.good.id, "--json").json
+    packages = ["https://h/c::hello=1.0=0", "conda-forge::python=3.9.1=h0"]
+    assert (said["channels"], said["conda_packages"]) == (["https://h/c", "conda-forge"], packages)
+    assert said["requirements"] == ["six==1.0"]
+    file = history.folder / "lock.yml"
+    file.write_text(invoke("env", "lock", history.good.id).out)
+    assert file.read_text().startswith("# Python 3.9.1\nchannels:\n- https://h/c\n")
+    read = Environment.from_conda_specification("again", file).python.conda_dependencies
+    assert list(read.conda_packages) == packages
+    assert read.pip_lines == ("six==1.0",)
 
 
 @pytest.mark.integration

@@ -90,11 +90,6 @@ def test_what_no_container_has_use_for_is_said(planned: Any) -> None:
         ({"shm_size": "1.5g"}, RunConfigurationException, "give a whole number with b, k, m or g"),
         ({"arguments": [1]}, RunConfigurationException, "docker.arguments=[1] is not a list of"),
         (
-            {"shared_volumes": False},
-            RunConfigurationException,
-            "docker.shared_volumes=False is not built yet",
-        ),
-        (
             {"arguments": ["--name=mine"]},
             UserErrorException,
             "docker.arguments: '--name=mine' cannot be given: runyard finds the container by",
@@ -112,6 +107,12 @@ def test_arguments_a_run_does_without_are_left_out(planned: Any) -> None:
     made = planned(arguments=["--rm", "--ipc=host", "-it"])
     assert container(made) == {"shm_size": "2g", "arguments": ("--ipc=host",)}
     assert made.notices[0].startswith("docker.arguments: '--rm' is left out: runyard removes")
+
+
+def test_volumes_are_shared_in_any_case(planned: Any) -> None:
+    made = planned(shared_volumes=False)
+    assert container(made) is not None
+    assert made.notices[0].startswith("docker.shared_volumes=False has no effect: the workspace is")
 
 
 def test_a_variable_that_a_shell_cannot_set_is_refused(

@@ -16,6 +16,7 @@ import pytest
 from runyard import Estimator, Experiment, Workspace
 from runyard.environments import Environment, EnvironmentSpec, cache, resolve
 from tests.conda_channel import MINOR, VERSION, CondaChannel, Program
+from tests.requirements import small_disk
 from tests.wheelhouse import GatedProject, Wheelhouse, Worker
 
 pytestmark = pytest.mark.integration
@@ -23,10 +24,10 @@ pytestmark = pytest.mark.integration
 CondaPlan = Callable[..., EnvironmentSpec]
 
 
-@pytest.fixture
-def channel(tmp_path: Path) -> CondaChannel:
+@pytest.fixture(params=[".conda"])
+def channel(tmp_path: Path, request: pytest.FixtureRequest) -> CondaChannel:
     """A channel with a Python, a module and a program."""
-    made = CondaChannel(tmp_path / "channel")
+    made = CondaChannel(tmp_path / "channel", request.param)
     made.add_python()
     made.add_module("hello", "1.0")
     made.add_module("hello", "2.0")
@@ -67,6 +68,7 @@ def _leftovers() -> list[str]:
     return [name for name in os.listdir(folder) if not name.endswith(".lock")]
 
 
+@pytest.mark.parametrize("channel", [".conda", ".tar.bz2"], indirect=True)
 def test_a_cold_build(conda_plan: CondaPlan, channel: CondaChannel, tmp_path: Path) -> None:
     spec = conda_plan("hello=1.0", "tool")
     assert spec.kind == "conda"
@@ -268,6 +270,35 @@ def test_downloads_are_said_and_a_second_environment_needs_no_network(
     assert three.result()["ok"]
 
 
+def test_an_index_that_has_not_changed_is_not_fetched_again(
+    conda_plan: CondaPlan, channel: CondaChannel, tmp_path: Path
+) -> None:
+    answers: list[str] = []
+    with channel.served(answers=answers) as address:
+        plans = [conda_plan(name, channels=(address,)) for name in ("hello", "tool")]
+        assert Worker(plans[0], tmp_path / "one").result()["ok"]
+        first = [answer for answer in answers if "repodata" in answer]
+        answers.clear()
+        assert Worker(plans[1], tmp_path / "two").result()["ok"]
+    assert any(answer.endswith(" 200") for answer in first)
+    again = [answer for answer in answers if "repodata" in answer]
+    assert again, answers
+    assert not [answer for answer in again if answer.endswith(" 200")]
+
+
+def test_a_server_that_says_unchanged_without_a_date_is_asked_again(
+    conda_plan: CondaPlan, channel: CondaChannel, tmp_path: Path
+) -> None:
+    answers: list[str] = []
+    with channel.served(answers=answers, dates=False) as address:
+        plans = [conda_plan(name, channels=(address,)) for name in ("hello", "tool")]
+        assert Worker(plans[0], tmp_path / "one").result()["ok"]
+        answers.clear()
+        assert Worker(plans[1], tmp_path / "two").result()["ok"]
+    codes = {answer.split(" ")[1] for answer in answers if "repodata" in answer}
+    assert {"200", "304"} <= codes
+
+
 def test_offline_without_a_cache(conda_plan: CondaPlan, tmp_path: Path) -> None:
     spec = conda_plan("hello", channels=("http://127.0.0.1:9/packages",))
     error = Worker(spec, tmp_path / "run", {"CONDA_OFFLINE": "1"}).result(1)["error"]
@@ -411,6 +442,30 @@ def test_a_file_size_limit_is_a_full_disk(
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert worker.result(1)["error"]["type"] == "disk_full", worker.log
     assert _leftovers() == []
+
+
+def test_a_full_disk_is_named_and_the_next_build_succeeds(
+    conda_plan: CondaPlan,
+    channel: CondaChannel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    channel.add("big", files={"share/big": os.urandom(8 << 20)})
+    channel.index()
+    with small_disk(tmp_path / "small", "4m") as disk, channel.served() as address:
+        monkeypatch.setenv("RUNYARD_CACHE_DIR", str(disk))
+        spec = conda_plan("big", channels=(address,))
+        worker = Worker(spec, tmp_path / "one")
+        error = worker.result(1)["error"]
+        assert "Downloading 2 packages, 8.4 MB" in worker.log
+        assert error["type"] == "disk_full", worker.log
+        assert error["message"].startswith("There is no space left on the disk, or in the quota, ")
+        assert _leftovers() == []
+        used = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file())
+        assert used < 1 << 20
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        result = Worker(spec, tmp_path / "two").result()
+        assert os.path.getsize(f"{result['prefix']}/share/big") == 8 << 20
 
 
 def test_an_estimator_with_a_conda_file_runs_in_it(

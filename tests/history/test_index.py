@@ -54,6 +54,18 @@ def test_an_entry_has_what_a_list_shows(workspace: WorkspaceDirectory, index: In
     assert entry.created < entry.started <= entry.ended
 
 
+def test_runs_by_environment(workspace: WorkspaceDirectory, index: Index) -> None:
+    for run_id, key in (("r1", "k1"), ("r2", "k2"), ("r3", "k1"), ("r4", ""), ("r5", None)):
+        run = make_run(workspace, run_id=run_id, age_s=10 - int(run_id[1]))
+        record = jsonl.read_json(run.run_json)
+        spec = None if key is None else {"environment": {"key": key}}
+        jsonl.write_once(run.run_json, {**record, "spec": spec})
+    assert index.environments() == {"k1": 2, "k2": 1}
+    assert ids(index, Query(environment="k1")) == ["r3", "r1"]
+    assert ids(index, Query(environment="none")) == []
+    assert {entry.id: entry.environment for entry in index.select()}["r4"] is None
+
+
 def test_newest_first_and_limit(workspace: WorkspaceDirectory, index: Index) -> None:
     for number in range(5):
         make_run(workspace, run_id=f"r{number}", age_s=100 - number)

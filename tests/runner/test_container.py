@@ -98,8 +98,9 @@ def test_a_user_without_a_home_gets_one(tmp_path: Path, shell: list[str]) -> Non
     run(shell, tmp_path, "sh", "-c", 'cd "$HOME" && pwd', home="/nonexistent")
     assert log(tmp_path) == "/tmp/home\n"
     (tmp_path / "log").write_text("")
-    run(shell, tmp_path, "sh", "-c", "echo $HOME", home=str(tmp_path))
-    assert log(tmp_path) == f"{tmp_path}\n"
+    for home in (tmp_path, tmp_path.parent):
+        run(shell, tmp_path, "sh", "-c", "echo $HOME", home=str(home))
+    assert log(tmp_path) == f"/tmp/home\n{tmp_path.parent}\n"
 
 
 def test_term_reaches_the_script_which_may_take_its_time(tmp_path: Path, shell: list[str]) -> None:

@@ -152,6 +152,29 @@ def test_a_failed_environment_says_what_and_what_to_do(
     assert "no-such-package" in environment_log(run)
 
 
+def test_the_packages_of_an_interpreter_used_as_it_is_are_listed(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    """After the script has started, which need not wait for it."""
+    environment = Environment("mine")
+    environment.python.user_managed_dependencies = True
+    planned = msgspec.to_builtins(resolve(environment, source_directory=tmp_path))
+    run = runs.make_run(workspace, "print(1)", environment=planned)
+    start(run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+    content = jsonl.read_json(run.environment_json)
+    assert (content["kind"], content["reused"]) == ("user_managed", True)
+    assert f"pytest=={pytest.__version__}" in content["lock"]
+    again = Environment.from_run(run)
+    assert again.python.user_managed_dependencies
+    assert again.python.interpreter_path == content["python"]
+    dependencies = again.python.conda_dependencies
+    assert list(dependencies.pip_lines) == content["lock"]
+    assert dependencies.get_python_version() == content["python_version"]
+    spec = resolve(again, source_directory=tmp_path)
+    assert (spec.kind, spec.interpreter) == ("user_managed", content["python"])
+
+
 def test_a_builder_that_dies_is_named(
     workspace: WorkspaceDirectory, gated: GatedProject, spec: Spec
 ) -> None:

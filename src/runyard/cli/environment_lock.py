@@ -1,4 +1,4 @@
-"""The exact packages of a run, as a requirements file."""
+"""The exact packages of a run, as a requirements file, or a conda file where conda has a part."""
 
 from __future__ import annotations
 
@@ -9,24 +9,35 @@ from runyard.record.layout import RunDirectory
 
 
 def show(run: RunDirectory, as_json: bool) -> None:
-    """Print them. Raises UserErrorException where nothing was installed for the run."""
+    """Print them. Raises UserErrorException where no list was kept."""
     built = locking.built(run)
     environment = locking.of_run(run)
-    if environment.python.user_managed_dependencies:
+    if not isinstance(built.get("lock"), list):
         raise UserErrorException(
-            f"run {run.id} used the interpreter {environment.python.interpreter_path} as it is; "
-            "nothing was installed for it, so there is no lock"
+            f"run {run.id} used the interpreter {environment.python.interpreter_path} as it is, "
+            "and no list of its packages was kept, as this version of runyard does"
         )
-    lines = environment.python.conda_dependencies.pip_lines
+    dependencies = environment.python.conda_dependencies
+    is_conda = built["kind"] == "conda"
     if as_json:
+        conda = {
+            "channels": list(dependencies.conda_channels),
+            "conda_packages": list(dependencies.conda_packages),
+        }
         output.to_json(
             {
                 "run_id": run.id,
                 "python_version": built["python_version"],
-                "requirements": list(lines),
+                **(conda if is_conda else {}),
+                "requirements": list(dependencies.pip_lines),
             }
         )
         return
-    output.text(f"# Python {built['python_version']}")
-    for line in lines:
+    interpreter = environment.python.user_managed_dependencies
+    used = f", {environment.python.interpreter_path} used as it was" if interpreter else ""
+    output.text(f"# Python {built['python_version']}{used}")
+    if is_conda:
+        output.text(dependencies.serialize_to_string().rstrip())
+        return
+    for line in dependencies.pip_lines:
         output.text(line)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from runyard.cli import environment_list, formats, opening, output
 from runyard.environments import pruning
 from runyard.errors import UserErrorException
-from runyard.record import jsonl
 
 if TYPE_CHECKING:
     from runyard.environments.pruning import Decision
@@ -65,18 +64,8 @@ def _plain(decision: Decision) -> dict[str, object]:
 
 def wanted() -> frozenset[str]:
     """Keys of the runs of this workspace, if there is one, that have not ended."""
-    directory = opening.named() or opening.search_here(make=False)
-    if directory is None:
+    workspace = opening.if_any()
+    if workspace is None:
         return frozenset()
-    from runyard.history import workspace_folder
-    from runyard.history.workspace import Workspace
-
-    if not workspace_folder.is_workspace(directory):
-        return frozenset()
-    workspace = Workspace.at(directory)
-    keys = set()
-    for entry in workspace.select():
-        if entry.ended is None:
-            record = jsonl.read_json(directory.run(entry.experiment, entry.id).run_json)
-            keys.add(((record.get("spec") or {}).get("environment") or {}).get("key", ""))
-    return frozenset(keys)
+    unended = (entry for entry in workspace.select() if entry.ended is None)
+    return frozenset(entry.environment for entry in unended if entry.environment)

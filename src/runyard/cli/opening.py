@@ -23,6 +23,16 @@ def existing() -> Workspace:
     return Workspace.at(existing_directory())
 
 
+def if_any() -> Workspace | None:
+    """The workspace of this command, None when there is none; none is made."""
+    directory = named() or search_here(make=False)
+    if directory is None or not folder.is_workspace(directory):
+        return None
+    from runyard.history.workspace import Workspace
+
+    return Workspace.at(directory)
+
+
 def existing_or_made() -> Workspace:
     """The same; without one, one is made in the current directory, and a notice says so.
 

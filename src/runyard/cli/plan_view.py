@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.cli import formats, output, table
 from runyard.config import secrets
-from runyard.environments import cache
+from runyard.environments import cache, image_venv
 from runyard.launchers.single import command_line
 
 if TYPE_CHECKING:
+    from runyard.config.jobspec import JobSpec
     from runyard.config.planning import Plan
+    from runyard.environments.spec import EnvironmentSpec
 
 _SHOWN = 10
 
@@ -46,7 +48,11 @@ def _python(planned: Plan) -> str:
     environment = planned.spec.environment
     if environment.kind == "user_managed":
         return environment.interpreter
-    return f"{cache.prefix(environment.key)}/bin/python"
+    if environment.image is None:
+        return f"{cache.prefix(environment.key)}/bin/python"
+    if environment.kind == "venv":
+        return image_venv.PYTHON
+    return f"{cache.prefix(environment.image.prefix_key)}/bin/python"
 
 
 def _variables(planned: Plan) -> dict[str, str]:
@@ -85,20 +91,46 @@ def show(planned: Plan, workspace: str) -> None:
 
 def _environment(planned: Plan) -> list[tuple[str, object]]:
     environment = planned.spec.environment
-    python = ("interpreter", f"{environment.interpreter} (Python {environment.python_version})")
-    if environment.kind == "user_managed":
-        return [("environment", "none is built: the interpreter is used as it is"), python]
+    if environment.kind == "user_managed" and environment.image is None:
+        return [
+            ("environment", "none is built: the interpreter is used as it is"),
+            ("interpreter", _interpreter(environment)),
+        ]
     state = "built already" if planned.environment_ready else "to be built"
-    if environment.kind == "conda":
-        python = ("channels", ", ".join(environment.channels))
     return [
         ("environment", f"{environment.key}, {state}"),
-        python,
+        *_container(planned.spec),
+        _origin(environment),
         *_rows("conda packages", list(environment.conda_packages), 0),
         *_rows("packages", list(environment.requirements), 0),
         *_rows("constraints", list(environment.constraints), 0),
         *_rows("pip options", list(environment.options), 0),
     ]
+
+
+def _origin(environment: EnvironmentSpec) -> tuple[str, object]:
+    """Where Python comes from."""
+    if environment.kind == "conda":
+        return "channels", ", ".join(environment.channels)
+    if environment.image is None:
+        return "interpreter", _interpreter(environment)
+    if environment.kind == "user_managed":
+        return "interpreter", f"{environment.interpreter} of the image, with the packages it has"
+    asked = environment.python
+    return "interpreter", f"Python {asked}, of the image if it has it" if asked else "of the image"
+
+
+def _interpreter(environment: EnvironmentSpec) -> str:
+    return f"{environment.interpreter} (Python {environment.python_version})"
+
+
+def _container(spec: JobSpec) -> list[tuple[str, object]]:
+    image = spec.environment.image
+    if image is None or spec.container is None:
+        return []
+    named = image.name or image.context or "of a Dockerfile"
+    options = [f"--shm-size={spec.container.shm_size}", *spec.container.arguments]
+    return [("image", named), ("container", shlex.join(options))]
 
 
 def _rows(name: str, lines: list[str], shown: int = _SHOWN) -> list[tuple[str, object]]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from runyard.environments.spec import EnvironmentSpec
 
 NO_CONTAINER = "use_docker is True but no image is named: no container is used"
+SHARED = (
+    "docker.shared_volumes=False has no effect: the workspace is always mounted into the container "
+    "(it was a way around a fault on Windows)"
+)
 
 _SHM_SIZE = DockerConfiguration().shm_size
 _SIZE = re.compile(r"\d+[bkmg]?", re.IGNORECASE)
@@ -32,12 +36,6 @@ def spec(run_config: RunConfiguration, environment: EnvironmentSpec) -> Containe
     """
     if environment.image is None:
         return None
-    shared = _setting(run_config, "shared_volumes")
-    if not shared:
-        raise RunConfigurationException(
-            "docker.shared_volumes=False is not built yet in this version; leave it at True: the "
-            "workspace is mounted into the container"
-        )
     return ContainerSpec(
         shm_size=_size(_setting(run_config, "shm_size") or _SHM_SIZE),
         arguments=_arguments(_setting(run_config, "arguments")),
@@ -57,10 +55,11 @@ def check_variables(names: Iterable[str]) -> None:
 def without_effect(run_config: RunConfiguration, environment: EnvironmentSpec) -> list[str]:
     """Settings that change nothing, one sentence each: all, where there is no container."""
     if environment.image is not None:
-        return arguments.check(_setting(run_config, "arguments")).notices
+        left_out = arguments.check(_setting(run_config, "arguments")).notices
+        return left_out if _setting(run_config, "shared_volumes") else [*left_out, SHARED]
     notices = [NO_CONTAINER] if run_config.docker.use_docker else []
     fresh = DockerConfiguration()
-    for name in ("arguments", "shm_size", "shared_volumes"):
+    for name in ("arguments", "shm_size"):
         value = _setting(run_config, name)
         if value and value != getattr(fresh, name):
             notices.append(

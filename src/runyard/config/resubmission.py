@@ -17,6 +17,8 @@ from runyard.config import planning, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
 from runyard.environments import planning as resolution
+from runyard.environments import vanished
+from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import UserErrorException
 from runyard.job.interactive import user_name
 from runyard.record import jsonl, notes
@@ -63,29 +65,38 @@ def _spec(
             f"of runyard ({record.get('version')})",
             error,
         ) from error
-    _check_kept(old, str(record["snapshot"]), spec)
+    spec = msgspec.structs.replace(spec, environment=_environment(old, spec.environment))
+    _check_snapshot(old, str(record["snapshot"]))
     plain, given = secrets.split(variables)
     hidden = {**_here(spec.secret_variables, given), **given}
     spec = msgspec.structs.replace(
         spec,
         environment_variables={**spec.environment_variables, **plain},
         secret_variables=tuple(sorted(hidden)),
-        # A newer build may have taken the place by now.
-        environment=msgspec.structs.replace(spec.environment, refreshes=""),
     )
     return spec, hidden
 
 
-def _check_kept(old: RunDirectory, snapshot: str, spec: JobSpec) -> None:
-    """What the run needs must still be there."""
-    interpreter = spec.environment.interpreter
+def _environment(old: RunDirectory, spec: EnvironmentSpec) -> EnvironmentSpec:
+    """That of the old run; where its interpreter is gone, with another of the same version."""
+    # A newer build may have taken the place of what it refreshed by now.
+    spec = msgspec.structs.replace(spec, refreshes="")
     # In a conda environment, and in an image, none has to be here.
-    elsewhere = spec.environment.kind == "conda" or spec.environment.image is not None
-    if not elsewhere and not os.access(interpreter, os.X_OK):
+    if spec.kind == "conda" or spec.image is not None or os.access(spec.interpreter, os.X_OK):
+        return spec
+    gone = f"the interpreter of run {old.id} is no longer there: {spec.interpreter}; "
+    if spec.kind == "user_managed":
         raise UserErrorException(
-            f"the interpreter of run {old.id} is no longer there: {interpreter}; submit the "
-            "script again with --python, see: runyard doctor"
+            f"{gone}put it back, or submit the script again with another one, see: runyard doctor"
         )
+    try:
+        return vanished.replaced(spec)
+    except UserErrorException as error:
+        raise UserErrorException(f"{gone}{error.message}", error) from error
+
+
+def _check_snapshot(old: RunDirectory, snapshot: str) -> None:
+    """What the run needs must still be there."""
     manifest = old.workspace.manifest(snapshot)
     if not os.path.isfile(manifest):
         raise UserErrorException(
@@ -107,9 +118,11 @@ def _here(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
 def _record(old: RunDirectory, record: dict[str, Any], spec: JobSpec) -> dict[str, Any]:
     """run.json of the new run: what the old one was submitted with, and who asked now."""
     properties = {**(record.get("properties") or {}), ORIGIN: old.id}
-    kept = ("type", "workspace", "tags", "snapshot", "git", "notices", "run_configuration")
+    kept = ("type", "workspace", "tags", "snapshot", "git", "run_configuration")
+    notices = dict.fromkeys((*(record.get("notices") or ()), *spec.environment.notices))
     return {
         **{key: record.get(key) for key in kept},
+        "notices": list(notices),
         "parent": None,
         "display_name": notes.read_notes(old, record).display_name,
         "properties": properties,

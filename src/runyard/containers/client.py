@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from runyard.containers import words
 from runyard.containers.errors import EngineError
@@ -13,6 +16,7 @@ from runyard.containers.errors import EngineError
 Say = Callable[[str], object]
 
 _END_S = 10.0
+_AGAIN_S = 0.5
 _KEPT_LINES = 200
 
 
@@ -56,11 +60,14 @@ def follow(
     *,
     variables: Mapping[str, str] | None = None,
     input: str | None = None,
+    folder: str | None = None,
+    kill: bool = False,
 ) -> tuple[int, str]:
     """Run a command, hand every line of its output to ``say``; return exit code and last lines.
 
-    ``variables`` are added to the environment of the client. It is ended when ``say`` raises, or
-    a signal handler does.
+    ``variables`` are added to the environment of the client, which is started in ``folder`` (None:
+    the current one). When ``say`` raises, or a signal handler does, the client and what it started
+    are ended: gently, or at once with ``kill``.
     """
     environment = {**os.environ, **(variables or {})}
     try:
@@ -70,6 +77,8 @@ def follow(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=folder,
+            start_new_session=True,
             text=True,
             errors="replace",
         )
@@ -80,7 +89,18 @@ def follow(
         kept = _pass_on(process, say)
         return process.wait(), "\n".join(kept)
     finally:
-        _end(process)
+        _end(process, kill)
+
+
+def cleaned(say: Say) -> Say:
+    """A ``say`` that passes on an engine's own lines without colours and notes of no use."""
+
+    def said(line: str) -> None:
+        text = words.plain(line)
+        if text or not line.strip():
+            say(text)
+
+    return said
 
 
 def _hand_over(process: subprocess.Popen[str], text: str | None) -> None:
@@ -98,20 +118,47 @@ def _pass_on(process: subprocess.Popen[str], say: Say) -> deque[str]:
     assert process.stdout is not None
     kept: deque[str] = deque(maxlen=_KEPT_LINES)
     for line in process.stdout:
-        text = words.plain(line).rstrip()
-        if text or not line.strip():  # an empty line is said, a warning that is left out is not
-            kept.append(text)
-            say(text)
+        kept.append(line.rstrip("\n"))
+        say(kept[-1])
     return kept
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str], kill: bool) -> None:
     if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if not kill:
+            _ask_to_end(process)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _ask_to_end(process: subprocess.Popen[str]) -> None:
+    """Signal those the client started, or the client when there are none.
+
+    A podman that is signalled itself leaves the step of its build running; one whose step ends
+    clears up.
+    """
+    end = time.monotonic() + _END_S
+    while process.poll() is None and time.monotonic() < end:
+        for pid in _started_by(process.pid) or [process.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_AGAIN_S)
+
+
+def _started_by(leader: int) -> list[int]:
+    """The processes of the group that the client leads, without the client."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                # Behind the name of the program, which may hold anything: state, parent, group.
+                group = stream.read().rpartition(b")")[2].split()[2]
+        except (OSError, IndexError):
+            continue
+        if int(group) == leader and int(name) != leader:
+            found.append(int(name))
+    return found

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from runyard.containers import client, command, details, words
 from runyard.containers.client import Say
 from runyard.containers.details import ContainerState, Finished, ImageDetails
 from runyard.containers.errors import EngineError
-from runyard.containers.login import Login, logged_in
+
+if TYPE_CHECKING:
+    from runyard.containers.login import Login, Options
 
 _ASK_S = 60.0
 _BUILD_VARIABLES = {
@@ -23,6 +25,7 @@ _BUILD_VARIABLES = {
 }
 # What a container ends with whose command cannot be started, or is not there.
 _NO_COMMAND = (126, 127)
+_TAKEN = "is already in use"
 _NO_SHORT_NAME = "short-name"
 
 
@@ -78,12 +81,12 @@ class Engine(NamedTuple):
         asks Docker Hub, as docker does.
         """
         chosen = ("--platform", platform) if platform else ()
-        with logged_in(self.name, self.program, login) as options:
+        with self._logged_in(login) as options:
             base = [self.program, *options.first, "pull", *options.after, *chosen]
-            code, text = client.follow([*base, reference], say)
+            code, text = client.follow([*base, reference], client.cleaned(say))
             if code != 0 and self.name == "podman" and _NO_SHORT_NAME in text:
                 reference = _on_docker_hub(reference)
-                code, text = client.follow([*base, reference], say)
+                code, text = client.follow([*base, reference], client.cleaned(say))
         if code != 0:
             raise words.explain(self.name, text, code, reference)
         return self._present(reference, "failed", f"was pulled by {self.name}, but is not there")
@@ -99,15 +102,17 @@ class Engine(NamedTuple):
         labels: Mapping[str, str] | None = None,
         platform: str = "",
         login: Login | None = None,
+        fresh: bool = False,
     ) -> str:
         """Build an image and return its id.
 
         ``dockerfile``: the text of a Dockerfile; ``context``: a folder, or the URL of a git
         repository, with one at ``dockerfile_path`` ('' for 'Dockerfile'). Text without a context
-        has an empty one. An image of this machine is named in FROM by a tag: buildx takes an id
-        for a name to pull. ``login`` is for the images that FROM names.
+        has an empty one; with a git repository docker's old builder refuses it. An image of this
+        machine is named in FROM by a tag: buildx takes an id for a name to pull. ``login`` is for
+        the images that FROM names. ``fresh``: no step is taken from an earlier build.
         """
-        with _scratch(dockerfile) as scratch, logged_in(self.name, self.program, login) as options:
+        with _scratch(dockerfile) as scratch, self._logged_in(login) as options:
             id_file = os.path.join(scratch, "id")
             argv = [
                 *(self.program, *options.first, "build", *options.after),
@@ -116,15 +121,21 @@ class Engine(NamedTuple):
                 *(("--format", "docker") if self.name == "podman" else ()),
                 *(("--tag", tag) if tag else ()),
                 *(("--platform", platform) if platform else ()),
+                *(("--no-cache",) if fresh else ()),
                 *command.label_options(labels),
                 *_what_to_build(scratch, dockerfile, context, dockerfile_path),
             ]
-            code, text = client.follow(argv, say, variables=_BUILD_VARIABLES)
+            code, text = client.follow(argv, client.cleaned(say), variables=_BUILD_VARIABLES)
             if code != 0:
                 raise words.explain(self.name, text, code)
             with open(id_file, encoding="ascii") as stream:
                 built = details.with_algorithm(stream.read().strip())
         return self._present(built, "image_build", "was built, but its builder keeps it for itself")
+
+    def _logged_in(self, login: Login | None) -> AbstractContextManager[Options]:
+        from runyard.containers.login import logged_in
+
+        return logged_in(self.name, self.program, login)
 
     def _present(self, reference: str, kind: str, otherwise: str) -> str:
         found = self.image_id(reference)
@@ -168,26 +179,45 @@ class Engine(NamedTuple):
             labels=labels,
             interactive=input is not None,
         )
-        try:
-            code, text = client.follow(argv, say, variables=secrets, input=input)
-            state = self.state(name)
-        finally:
-            self.remove(name)
+        text = ""
+        with _temporary_folder() as folder:
+            try:
+                code, text = client.follow(
+                    argv,
+                    say,
+                    variables=secrets,
+                    input=input,
+                    folder=folder,
+                    # Any other signal it hands on to the command, and waits for its end.
+                    kill=True,
+                )
+                state = self.state(name, folder)
+            finally:
+                if _TAKEN not in text:  # else it is another's
+                    self.remove(name)
         if state is None or not state.started:
             failure = words.explain(self.name, text, code, image)
             if failure.kind != "failed" or code not in _NO_COMMAND:
                 raise failure
         return Finished(code, text, state is not None and state.out_of_memory)
 
-    def state(self, container: str) -> ContainerState | None:
-        """Return the state of a container, None when there is none of that name."""
+    def state(self, container: str, started_in: str = "") -> ContainerState | None:
+        """Return the state of a container, None when there is none of that name.
+
+        ``started_in``: the folder that ``run`` was typed in. Before podman 5 and conmon 2.1.13 an
+        empty file ``oom`` there was all that told of a lack of memory
+        (https://github.com/containers/conmon/issues/504), so start it in a folder of its own.
+        """
         try:
             text = self.ask("container", "inspect", container)
         except EngineError as failure:
             if failure.kind == "container_not_found":
                 return None
             raise
-        return details.state_of(json.loads(text)[0]["State"])
+        state = details.state_of(json.loads(text)[0]["State"])
+        if started_in and os.path.exists(os.path.join(started_in, "oom")):
+            return state._replace(out_of_memory=True)
+        return state
 
     def stop(self, container: str, grace_s: float) -> None:
         """Send TERM to the container's command, and KILL after ``grace_s``; wait for its end.
@@ -202,7 +232,9 @@ class Engine(NamedTuple):
 
         Nothing happens when it is gone.
         """
-        self._if_there("rm", "--force", "--volumes", container, timeout_s=_ASK_S)
+        # docker kills at once, podman first asks for ten seconds.
+        at_once = ("--time", "0") if self.name == "podman" else ()
+        self._if_there("rm", "--force", *at_once, "--volumes", container, timeout_s=_ASK_S)
 
     def _if_there(self, *arguments: str, timeout_s: float) -> None:
         try:
@@ -226,12 +258,17 @@ class Engine(NamedTuple):
         return True
 
 
+def _temporary_folder() -> AbstractContextManager[str]:
+    # Not for a container of a run, which should start soon.
+    from tempfile import TemporaryDirectory
+
+    return TemporaryDirectory(prefix="runyard-container-")
+
+
 @contextmanager
 def _scratch(dockerfile: str | None) -> Iterator[str]:
     """A folder for the id of the image; it holds the Dockerfile and the empty context."""
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="runyard-build-") as folder:
+    with _temporary_folder() as folder:
         os.mkdir(os.path.join(folder, "context"))
         if dockerfile is not None:
             with open(os.path.join(folder, "Dockerfile"), "w", encoding="utf-8") as stream:

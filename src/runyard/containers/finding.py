@@ -8,13 +8,15 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from runyard import settings
 from runyard.containers import client, words
 from runyard.containers.engine import Engine
 from runyard.containers.errors import EngineError
 
-VARIABLE = "RUNYARD_CONTAINER_ENGINE"
+SETTING = "container_engine"
 ENGINES = ("docker", "podman")
 _ANSWER_S = 20.0
+_GIVE = "Give docker, podman or the path of one"
 _INSTALL = {
     "docker": "Install it: sudo apt-get install docker.io",
     "podman": "Install it: sudo apt-get install podman",
@@ -40,9 +42,10 @@ class Probed(NamedTuple):
 def find() -> Engine:
     """Return the engine that runs use.
 
-    ``$RUNYARD_CONTAINER_ENGINE`` (docker, podman or the path of one) if it is set, else docker if
-    it answers, else podman if it answers. Raises EngineError('engine') that lists every engine
-    looked at, why it does not work and what to do.
+    The setting ``container_engine`` (docker, podman or the path of one; the variable
+    RUNYARD_CONTAINER_ENGINE) if it is set, else docker if it answers, else podman if it answers.
+    Raises EngineError('engine') that lists every engine looked at, why it does not work and what
+    to do; UserErrorException for a settings file that cannot be used.
     """
     failures: dict[str, EngineError] = {}
     for name in _asked():
@@ -54,9 +57,10 @@ def find() -> Engine:
 
 
 def _none_works(failures: Mapping[str, EngineError]) -> EngineError:
-    if len(failures) == 1:
-        [(name, only)] = failures.items()
-        return EngineError("engine", f"{VARIABLE}={name}: {only.message}", only.hint)
+    asked = settings.get(SETTING)
+    if asked is not None:
+        [only] = failures.values()
+        return EngineError("engine", f"{asked.where} is {asked.value!r}: {only.message}", only.hint)
     why = "; ".join(f"{name}: {failure.message}" for name, failure in failures.items())
     hints = "; ".join(f"{name}: {failure.hint}" for name, failure in failures.items())
     return EngineError("engine", f"No container engine works here. {why}", hints)
@@ -68,8 +72,8 @@ def probe() -> list[Probed]:
 
 
 def _asked() -> Sequence[str]:
-    asked = os.environ.get(VARIABLE, "").strip()
-    return [asked] if asked else ENGINES
+    asked = settings.get(SETTING)
+    return [asked.value] if asked else ENGINES
 
 
 def _program(name: str) -> str:
@@ -78,13 +82,9 @@ def _program(name: str) -> str:
     if path is not None:
         return os.path.abspath(path)
     if os.sep in name:
-        raise EngineError(
-            "engine", f"there is no program {name}", f"Set {VARIABLE} to docker, podman or a path"
-        )
+        raise EngineError("engine", f"there is no program {name}", _GIVE)
     if name not in ENGINES:
-        raise EngineError(
-            "engine", f"{name} is no engine", f"Set {VARIABLE} to docker, podman or a path"
-        )
+        raise EngineError("engine", f"{name} is no engine", _GIVE)
     raise EngineError("engine", f"{name} is not installed", _INSTALL[name])
 
 
@@ -98,7 +98,7 @@ def _kind(program: str) -> str:
     raise EngineError(
         "engine",
         f"{program} is neither docker nor podman: it says {version.strip()[:80]!r}",
-        f"Set {VARIABLE} to docker, podman or a path",
+        _GIVE,
     )
 
 
@@ -123,7 +123,11 @@ _ANSWERING: dict[str, Callable[[str], Engine]] = {"docker": _docker, "podman": _
 
 
 def _info(name: str, program: str) -> dict[str, Any]:
-    info: dict[str, Any] = json.loads(_ask(name, program, "info", "--format", "{{json .}}"))
+    text = _ask(name, program, "info", "--format", "{{json .}}")
+    try:
+        info: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise _failure(name, f"{program} info is no JSON: {text.strip()[:80]!r}", 0) from None
     # Clients before docker 23 end well when there is no daemon.
     if info.get("ServerErrors"):
         raise _failure(name, "\n".join(info["ServerErrors"]), 1)

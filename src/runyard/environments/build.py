@@ -15,6 +15,7 @@ from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes 3 ms of the time that a build may take longer than uv.
+    from collections.abc import Mapping
     from types import FrameType
     from typing import Any, NoReturn
 
@@ -29,7 +30,7 @@ def build(spec: EnvironmentSpec) -> dict[str, Any]:
     Signals end the build cleanly from here on. The log goes to standard output.
     """
     try:
-        return Build(spec).run()
+        return _builder(spec).run()
     except RunyardError as error:
         failure = BuildFailure("failed", error.message)
     except Exception as error:
@@ -44,18 +45,33 @@ def build(spec: EnvironmentSpec) -> dict[str, Any]:
     return {"ok": False, "error": failure.as_dict()}
 
 
+def _builder(spec: EnvironmentSpec) -> Build:
+    # A run of an older runyard that is run again knows no images.
+    if getattr(spec, "image", None) is None:
+        return Build(spec)
+    from runyard.environments.image_build import ImageBuild
+
+    return ImageBuild(spec)
+
+
 class Build:
     """Builds one environment; everything it says goes to standard output, without secrets."""
+
+    # What a marker holds beyond what all have, and a result hands on.
+    _MORE: tuple[str, ...] = ("variables",)
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         self._spec = spec
         self._prefix = cache.prefix(spec.key)
         self._python = os.path.join(self._prefix, "bin", "python")
+        # Where files for uv are written, and where uv sees them.
+        self._files = self._files_seen = self._prefix
         self._python_version = spec.python_version
         # A run of an older runyard that is run again has none of these.
         self._tools: tuple[str, ...] = tuple(getattr(spec, "tools", ()))
         self._source_builds: tuple[dict[str, Any], ...] = tuple(getattr(spec, "source_builds", ()))
         self._refreshes: str = getattr(spec, "refreshes", "")
+        self._found: dict[str, Any] | None = None
         self._more: dict[str, Any] = {}
         self._secrets: frozenset[str] = frozenset()
 
@@ -64,9 +80,7 @@ class Build:
         stopped_by_signals()
         started = time.monotonic()
         try:
-            if getattr(self._spec, "image", None) is not None:
-                raise BuildFailure("failed", "images cannot be built yet in this version")
-            result = self._user_managed() if self._spec.kind == "user_managed" else self._cached()
+            result = self._ready()
         except BuildFailure as failure:
             return self._failed(failure)
         except OSError as error:
@@ -82,6 +96,9 @@ class Build:
         return line
 
     # The kinds
+
+    def _ready(self) -> dict[str, Any]:
+        return self._user_managed() if self._spec.kind == "user_managed" else self.cached()
 
     def _user_managed(self) -> dict[str, Any]:
         spec = self._spec
@@ -100,39 +117,57 @@ class Build:
         self.say(f"Python {answer.version} with {_packages(len(lock))}; nothing is installed")
         return self._result(answer.prefix, spec.interpreter, answer.version, lock, reused=True)
 
-    def _cached(self) -> dict[str, Any]:
-        marker = cache.built(self._spec.key)
-        if marker is not None:
-            return self._reused(marker)
+    def cached(self) -> dict[str, Any]:
+        """Return what is said of the environment in the cache, built if need be.
+
+        Raises BuildFailure, OSError and Stopped, after which nothing of the build is left.
+        """
+        if self._is_built():
+            return self._reused()
         self._say_plan()
-        with BuildLock(cache.build_lock(self._spec.key), self.say):
-            marker = cache.built(self._spec.key)
-            if marker is not None:
-                return self._reused(marker)
+        with BuildLock(cache.build_lock(self._spec.key), self.say, self._is_built) as self._lock:
+            if self._found is not None:
+                return self._reused()
             self._clear_leftovers()
             try:
                 return self._make()
             except BaseException:
-                _remove(self._prefix)
+                if self._lock.is_held():  # else it is another's by now
+                    remove(self._prefix)
                 raise
+
+    def _is_built(self) -> bool:
+        self._found = self._built()
+        return self._found is not None
+
+    def _built(self) -> dict[str, Any] | None:
+        return cache.built(self._spec.key)
 
     def _make(self) -> dict[str, Any]:
         started = time.monotonic()
-        lines = self._make_conda() if self._spec.kind == "conda" else self._make_venv()
+        lines = self._make_kind()
         lock = [redact(line, self._secrets) for line in lines]
         seconds = round(time.monotonic() - started, 3)
+        if not self._lock.is_held():
+            raise build_failure.taken_over(self._prefix)
         cache.write_json(os.path.join(self._prefix, cache.MARKER_NAME), self._marker(lock, seconds))
         if self._refreshes:
             cache.set_current(self._refreshes, self._spec.key)
-        self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._prefix}")
+        self.say(f"Built in {seconds:.1f} s: {_packages(len(lock))} in {self._place()}")
         return self._result(self._prefix, self._python, self._python_version, lock, reused=False)
+
+    def _make_kind(self) -> list[str]:
+        return self._make_conda() if self._spec.kind == "conda" else self._make_venv()
 
     def _clear_leftovers(self) -> None:
         """Remove what a killed build left, and whatever of it still runs."""
         if os.path.lexists(self._prefix):
-            self.say("Removing what an unfinished build left")
+            if cache.read_json(os.path.join(self._prefix, cache.MARKER_NAME)) is None:
+                self.say("Removing what an unfinished build left")
+            else:
+                self.say(f"The Python of {self._prefix} is gone since it was built: building again")
             uv_program.end_others(self._prefix)
-            _remove(self._prefix)
+            remove(self._prefix)
 
     # The steps
 
@@ -193,10 +228,10 @@ class Build:
             from runyard.environments import uv_config
 
             self._write(uv_config.NAME, [uv_config.text(self._source_builds, os.environ)], "")
-            arguments += uv_config.arguments(self._prefix, os.environ)
+            arguments += uv_config.arguments(self._files_seen, os.environ)
         command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
         following = uv_progress.UvProgress(self.say, settings.variables)
-        with uv_program.Uv(command, following.variables, settings.before_exec) as uv:
+        with self._start(command, following.variables, settings) as uv:
             ended = following.follow(uv, len(spec.requirements))
         if ended.exit_code == 0:
             return
@@ -214,7 +249,7 @@ class Build:
 
         tools = [pip_build.PIP, *(tool for tool in self._tools if tool != "pip")]
         command = ["pip", "install", "--python", self._python, *tools, *settings.arguments]
-        with uv_program.Uv(command, settings.variables, settings.before_exec) as uv:
+        with self._start(command, settings.variables, settings) as uv:
             self._finish(uv)
         lines = [*self._nested(), *self._spec.requirements]
         command = ["-m", "pip", "install", "-r", self._write("requirements.txt", lines)]
@@ -222,10 +257,20 @@ class Build:
             command += ["-c", self._write("constraints.txt", self._spec.constraints)]
         variables = pip_build.variables(settings.variables, self._source_builds)
         command += settings.arguments
-        with uv_program.Uv(command, variables, settings.before_exec, self._python) as pip:
+        with self._start(command, variables, settings, self._python) as pip:
             ended = pip.finish(self.say)
         if ended.exit_code != 0:
             raise pip_build.failure(ended.output, ended.exit_code, self._prefix)
+
+    def _start(
+        self,
+        command: list[str],
+        variables: Mapping[str, str],
+        settings: BuildSettings,
+        program: str | None = None,
+    ) -> uv_program.Uv:
+        """Start uv, or another program that does its work."""
+        return uv_program.Uv(command, variables, settings.before_exec, program)
 
     def _nested(self) -> list[str]:
         # Only these options are lines of a file for uv: the others are settings of ours.
@@ -251,10 +296,9 @@ class Build:
         return failures.of_output(ended.output, ended.exit_code, requirements, self._prefix)
 
     def _write(self, name: str, lines: list[str] | tuple[str, ...], start: str = "runyard-") -> str:
-        path = os.path.join(self._prefix, f"{start}{name}")
-        with open(path, "w", encoding="utf-8") as file:
+        with open(os.path.join(self._files, f"{start}{name}"), "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
-        return path
+        return os.path.join(self._files_seen, f"{start}{name}")
 
     # What is said and written
 
@@ -265,7 +309,7 @@ class Build:
             self.say(f"  channels: {', '.join(spec.channels)}")
             self.say(f"  conda packages: {', '.join(spec.conda_packages)}")
         else:
-            self.say(f"  Python {spec.python_version} ({spec.interpreter})")
+            self._say_python()
         self.say(f"  packages: {', '.join(spec.requirements) or 'none'}")
         for name, lines in (
             ("with", self._tools),
@@ -278,13 +322,21 @@ class Build:
             self.say(f"  refreshed: packages are resolved again, {self._refreshes} stays as it is")
         self._say_notices()
 
+    def _say_python(self) -> None:
+        self.say(f"  Python {self._spec.python_version} ({self._spec.interpreter})")
+
+    def _place(self) -> str:
+        return self._prefix
+
     def _say_notices(self) -> None:
         for notice in self._spec.notices:
             self.say(f"  note: {notice}")
 
-    def _reused(self, marker: dict[str, Any]) -> dict[str, Any]:
-        self.say(f"Environment {self._spec.name!r} is ready: {self._prefix}")
-        self._more = {"variables": marker["variables"]} if "variables" in marker else {}
+    def _reused(self) -> dict[str, Any]:
+        marker = self._found
+        assert marker is not None
+        self._more = {name: marker[name] for name in self._MORE if name in marker}
+        self.say(f"Environment {self._spec.name!r} is ready: {self._place()}")
         return self._result(
             self._prefix, marker["python"], marker["python_version"], marker["lock"], reused=True
         )
@@ -345,7 +397,8 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     raise Stopped(signal.Signals(number).name)
 
 
-def _remove(prefix: str) -> None:
+def remove(prefix: str) -> None:
+    """Remove a folder with all that is in it, if it is there."""
     if os.path.lexists(prefix):
         import shutil
 

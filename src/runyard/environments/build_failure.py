@@ -53,6 +53,15 @@ def disk_full(place: str) -> BuildFailure:
     )
 
 
+def taken_over(place: str) -> BuildFailure:
+    """Return the failure for a build that another machine took over."""
+    return BuildFailure(
+        "killed",
+        f"This machine gave no sign of life while it built {place}, so another took the build over",
+        hint="Submit again: what the other machine builds is used",
+    )
+
+
 def cancelled(signal_name: str) -> BuildFailure:
     """Return the failure for a build that was asked to stop."""
     return BuildFailure("cancelled", f"The build was stopped by {signal_name}")

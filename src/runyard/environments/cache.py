@@ -52,14 +52,16 @@ def built(key: str) -> dict[str, Any] | None:
     """Return the ready marker of ``key``, or None when there is no usable build.
 
     The marker is written last, so its existence says that the build ended well. The interpreter
-    is looked at too: it is a link to a Python that may have been uninstalled since.
+    is looked at too: it is a link to a Python that may have been uninstalled since. Whether an
+    image (``marker["image"]``) is still there only its engine knows; it is not asked here.
     """
     if not key:
         return None
     marker = read_json(os.path.join(prefix(key), MARKER_NAME))
     if marker is None or marker.get("format") != MARKER_FORMAT or marker.get("key") != key:
         return None
-    return marker if os.path.exists(str(marker.get("python", ""))) else None
+    there = "image" in marker or os.path.exists(str(marker.get("python", "")))
+    return marker if there else None
 
 
 def used(key: str) -> dict[str, Any] | None:

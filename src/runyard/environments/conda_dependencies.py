@@ -80,7 +80,7 @@ class CondaDependencies(FrameworkPackages):
         entry = self._python_entry()
         if entry is None:
             return None
-        return re.sub(r"^.*?python\s*=?=?\s*", "", entry).strip() or None
+        return _version_in(entry) or None
 
     def set_python_version(self, version: str) -> None:
         """Ask for a Python: ``'3.8'``, ``'3.8.13'`` or a range such as ``'>=3.8,<3.11'``.
@@ -129,7 +129,7 @@ class CondaDependencies(FrameworkPackages):
         """Add a conda package; ``python=…`` sets the version, an exact duplicate is ignored."""
         (package,) = _texts([conda_package], "conda_package")
         if _is_named(package, "python"):
-            self.set_python_version(re.sub(r"^.*?python\s*=?=?\s*", "", package) or "3")
+            self.set_python_version(_version_in(package) or "3")
         elif package not in self._dependencies():
             self._dependencies().append(package)
 
@@ -296,6 +296,11 @@ def _texts(items: Iterable[str], parameter: str) -> list[str]:
 
 def _option_name(line: str) -> str:
     return re.split(r"[\s=]", line.strip(), maxsplit=1)[0] if line.startswith("-") else ""
+
+
+def _version_in(entry: str) -> str:
+    """``channel::python=3.8`` asks for 3.8."""
+    return re.sub(r"^\s*python\s*=?=?\s*", "", entry.rpartition("::")[2]).strip()
 
 
 def _is_named(item: object, name: str) -> bool:

@@ -14,6 +14,8 @@ _NO_CANDIDATES = re.compile(
 )
 _NEEDED = re.compile(r"(?P<spec>(?P<name>__\w+)[^\n,]*), for which no candidates were found")
 _URL = re.compile(r"(?P<url>(?:https?|file|s3|oci)://[^\s'`)]+)")
+_IN_CHANNEL = re.compile(r"\[channel=\"[^\"]*\"\]")
+_EXACT = re.compile(r"^\S+ ==(?P<version>\S+) (?P<build>[^\s*]+)$")
 _TREE = re.compile(r"^[\s│├└─]+")
 _REFUSED = re.compile(r"\b40[13]\b|Unauthorized|Forbidden")
 _NETWORK = re.compile(
@@ -36,7 +38,8 @@ def no_candidates(text: str) -> NoCandidates | None:
     match = _NO_CANDIDATES.search(text.strip())
     if match is None:
         return None
-    return NoCandidates(match["name"], re.sub(r"\s+\*$", "", match["spec"]).strip())
+    spec = _IN_CHANNEL.sub("", match["spec"])
+    return NoCandidates(match["name"], re.sub(r"\s+\*$", "", spec).strip())
 
 
 def unknown_package(
@@ -58,6 +61,16 @@ def no_version(asked: NoCandidates, versions: Mapping[str, str]) -> BuildFailure
     newest = list(versions)[:_SHOWN]
     shown = ", ".join(f"{version} ({versions[version]})" for version in newest)
     more = f" and {len(versions) - _SHOWN} more" if len(versions) > _SHOWN else ""
+    exact = _EXACT.match(asked.spec)
+    if exact:
+        return BuildFailure(
+            "unresolvable",
+            f"The conda package {asked.name!r} {exact['version']}, build {exact['build']}, is not "
+            f"(or no longer) there for this machine; there are {shown}{more}",
+            asked.name,
+            "Ask for one of these, or for another build of the same version: a channel may have "
+            "replaced or removed it",
+        )
     return BuildFailure(
         "unresolvable",
         f"No version of the conda package {asked.name!r} fits {asked.spec!r}; there are "

@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_SUFFIX = ".dist-info"
+SUFFIX = ".dist-info"
+"""Ends the name of the folder of a distribution's metadata."""
 
 
 def freeze(prefix: str) -> list[str]:
@@ -24,14 +25,14 @@ def freeze(prefix: str) -> list[str]:
     lines = {}
     for folder in glob.glob(os.path.join(glob.escape(prefix), "lib", "*", "site-packages")):
         for entry in os.listdir(folder):
-            if entry.endswith(_SUFFIX):
-                name, _, version = entry[: -len(_SUFFIX)].partition("-")
+            if entry.endswith(SUFFIX):
+                name, _, version = entry[: -len(SUFFIX)].partition("-")
                 direct = cache.read_json(os.path.join(folder, entry, "direct_url.json"))
-                lines[canonical_name(name)] = _line(canonical_name(name), version, direct)
+                lines[canonical_name(name)] = line(canonical_name(name), version, direct)
     return [lines[name] for name in sorted(lines)]
 
 
-def _line(name: str, version: str, direct: dict[str, Any] | None) -> str:
+def line(name: str, version: str, direct: dict[str, Any] | None) -> str:
     """One line; ``direct`` is the content of direct_url.json (PEP 610) where there is one."""
     if direct is None:
         return f"{name}=={version}"

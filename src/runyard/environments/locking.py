@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runyard.environments import conda_lock
 from runyard.environments.environment import Environment
 from runyard.environments.redaction import HIDDEN
 from runyard.errors import UserErrorException
@@ -28,7 +29,11 @@ def of_run(run: Any) -> Environment:
             "has no environment of its own"
         )
     environment = locked(
-        built(directory), name=spec["name"], options=[*spec["options"]], of=f"run {directory.id}"
+        built(directory),
+        name=spec["name"],
+        options=[*spec["options"]],
+        channels=[*spec.get("channels", ())],
+        of=f"run {directory.id}",
     )
     environment.environment_variables = _variables(record)
     return environment
@@ -51,30 +56,45 @@ def locked(
     *,
     name: str = "locked",
     options: Sequence[str] = (),
+    channels: Sequence[str] = (),
     of: str = "the environment",
 ) -> Environment:
     """The environment that environment.json describes, every package at the version it had.
 
-    ``options``: lines such as ``--extra-index-url URL`` that stand before the packages; ``of``:
-    whose it is, for messages. A user-managed one is its interpreter. Raises UserErrorException
-    for a kind without a lock.
+    ``options``: lines such as ``--extra-index-url URL`` that stand before the packages;
+    ``channels``: of conda, those asked for, the preferred one first; ``of``:
+    whose it is, for messages. A user-managed one is its interpreter, with the list of what
+    it had, which is not installed. Raises UserErrorException for a kind without a lock.
     """
     environment = Environment(name)
     kind = environment_json.get("kind")
     if kind == "user_managed":
         environment.python.user_managed_dependencies = True
         environment.python.interpreter_path = str(environment_json["python"])
+        if isinstance(environment_json.get("lock"), list):  # not of runs of older versions
+            _set_packages(environment, environment_json, options)
+        return environment
+    if kind == "conda" and isinstance(environment_json.get("lock"), list):
+        environment.python.conda_dependencies = conda_lock.dependencies(
+            map(str, environment_json["lock"]), channels=channels, options=options
+        )
         return environment
     if kind != "venv" or not isinstance(environment_json.get("lock"), list):
         raise UserErrorException(
             f"{of} is of kind {kind!r} and has no list of pip packages; it cannot be rebuilt"
         )
+    _set_packages(environment, environment_json, options)
+    return environment
+
+
+def _set_packages(
+    environment: Environment, environment_json: Mapping[str, Any], options: Sequence[str]
+) -> None:
     dependencies = environment.python.conda_dependencies
     dependencies.set_python_version(str(environment_json["python_version"]))
     lines = [str(line).replace(f"{HIDDEN}@", "") for line in environment_json["lock"]]
     if options or lines:
         dependencies.set_pip_requirements([*options, *lines])
-    return environment
 
 
 def _read(directory: RunDirectory, path: str) -> dict[str, Any]:

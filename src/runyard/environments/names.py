@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SEPARATORS = re.compile(r"[-_.]+")
-_NAME = re.compile(r"^\s*(?:[^\s:]+::)?(?P<name>[^\[=<>~!|;@\s]+)")
+_NAME = re.compile(r"^\s*(?:\S+?::)?(?P<name>[^\[=<>~!|;@\s]+)")
 
 
 def canonical_name(name: str) -> str:

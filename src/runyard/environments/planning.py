@@ -17,6 +17,7 @@ from runyard.environments import (
     pip_settings,
     requirement_lines,
     source_builds,
+    vanished,
     venv_tools,
 )
 from runyard.environments.conda_planning import CondaPart
@@ -108,7 +109,7 @@ def _venv(
         wanted.requirements, wanted.constraints, settings, interpreter.version
     )
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
-    return EnvironmentSpec(
+    spec = EnvironmentSpec(
         name=environment.name,
         kind="venv",
         python=asked,
@@ -127,6 +128,7 @@ def _venv(
             *wanted.notices,
         ),
     )
+    return vanished.noticed(spec)
 
 
 def _found(environment: Environment, asked: str | None) -> Interpreter:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from runyard.environments import cache, inventory
+from runyard.environments import build_lock, build_owner, cache, inventory
 from runyard.environments.inventory import Cached
 
 _OURS = ".removed-"
@@ -67,8 +67,9 @@ def _reason(
 def _decide(item: Cached, why: str, wanted: Collection[str], dry_run: bool) -> Decision:
     if item.key in wanted:
         return Decision(item, False, "kept: a run that has not ended uses it")
-    with _alone(cache.build_lock(item.key)) as nobody_builds:
-        if not nobody_builds:
+    lock = cache.build_lock(item.key)
+    with _alone(lock) as nobody_builds:
+        if not nobody_builds or build_owner.is_elsewhere(build_lock.owner_path(lock)):
             return Decision(item, False, "kept: it is being built")
         with _alone(cache.use_lock(item.key)) as nobody_uses:
             if not nobody_uses:

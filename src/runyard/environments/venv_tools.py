@@ -43,8 +43,9 @@ def wanted(
 
 
 def _limited(name: str, python_version: str) -> str:
-    python = tuple(int(part) for part in python_version.split(".")[:2])
-    if name == "setuptools" and python >= _FIRST_PYTHON_WITHOUT:
+    python = tuple(int(part) for part in python_version.split(".")[:2] if part)
+    # That of an image may not be known yet; an old one does not mind the limit.
+    if name == "setuptools" and (len(python) < 2 or python >= _FIRST_PYTHON_WITHOUT):
         return _WITH_PKG_RESOURCES
     return name
 

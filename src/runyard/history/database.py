@@ -12,7 +12,7 @@ from typing import TypeVar
 
 _Result = TypeVar("_Result")
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the table's form; a file with another one is emptied and filled again."""
 
 _TABLE = """
@@ -20,7 +20,7 @@ CREATE TABLE runs (
     experiment TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, parent TEXT,
     status TEXT NOT NULL, reason TEXT, created REAL NOT NULL, started REAL, ended REAL,
     display_name TEXT, tags TEXT NOT NULL, properties TEXT NOT NULL, target TEXT,
-    stamp INTEGER NOT NULL, problem TEXT,
+    stamp INTEGER NOT NULL, problem TEXT, environment TEXT,
     PRIMARY KEY (experiment, id)
 ) WITHOUT ROWID
 """

@@ -35,6 +35,8 @@ class Entry(NamedTuple):
     stamp: int
     """Modification time of the run directory in ns when it was read; 0: read it again."""
     problem: str | None
+    environment: str | None = None
+    """Key of the environment it was submitted with; None where none is built for it."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -85,6 +87,7 @@ def _read(run: RunDirectory, stamp: int) -> Entry:
         target=target_name(record),
         stamp=stamp,
         problem=None,
+        environment=environment_key(record),
     )
 
 
@@ -99,6 +102,13 @@ def target_name(record: dict[str, Any]) -> str | None:
     """The compute target of a run.json; None for runs that are their own runners."""
     spec = record.get("spec")
     return record.get("target") or (spec.get("target") if isinstance(spec, dict) else None)
+
+
+def environment_key(record: dict[str, Any]) -> str | None:
+    """The key of the environment of a run.json; None for an interpreter used as it is."""
+    spec = record.get("spec")
+    environment = spec.get("environment") if isinstance(spec, dict) else None
+    return (environment.get("key") or None) if isinstance(environment, dict) else None
 
 
 def encode(values: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ every 4 ms (ext4) to 2 s (others). Such a run is read again next time."""
 
 _COLUMNS = (
     "experiment, id, type, parent, status, reason, created, started, ended, display_name, "
-    "tags, properties, target, stamp, problem"
+    "tags, properties, target, stamp, problem, environment"
 )
 _warned: set[str] = set()
 
@@ -45,6 +45,7 @@ class Query:
     properties: TagFilter = None
     include_children: bool = True
     target: str | None = None
+    environment: str | None = None
     limit: int | None = None
 
 
@@ -82,6 +83,18 @@ class Index:
                 (entry for entry in self._known.unended.values() if entry.problem is None),
                 key=lambda entry: (entry.created, entry.id),
             )
+
+        return self._database.run(action)
+
+    def environments(self) -> dict[str, int]:
+        """How many runs were submitted with the environment of each key."""
+
+        def action(db: sqlite3.Connection) -> dict[str, int]:
+            self._refresh(db, None)
+            counts = (
+                "SELECT environment, count(*) FROM runs WHERE environment IS NOT NULL GROUP BY 1"
+            )
+            return dict(db.execute(counts))
 
         return self._database.run(action)
 
@@ -235,7 +248,7 @@ def _write(db: sqlite3.Connection, changed: list[Entry], dropped: list[tuple[str
 
 def _sql(query: Query) -> tuple[str, list[str]]:
     clauses, values = ["1"], []
-    for column in ("experiment", "type", "status", "target"):
+    for column in ("experiment", "type", "status", "target", "environment"):
         value = getattr(query, column)
         if value is not None:
             clauses.append(f"{column} = ?")

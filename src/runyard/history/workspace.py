@@ -253,6 +253,10 @@ class Workspace(WorkspaceDetails):
         matching = (entry for entry in shown if query.status in (None, entry.status))
         return [*islice(matching, query.limit)]
 
+    def environment_uses(self) -> dict[str, int]:
+        """How many runs were submitted with the built environment of each key."""
+        return self._index.environments()
+
     def _as_seen(self, entry: Entry) -> Entry:
         path = self._directory.run(entry.experiment, entry.id).path
         if entry.ended is not None or path not in self._silent:

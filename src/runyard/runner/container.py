@@ -9,11 +9,13 @@ import shlex
 import subprocess
 import time
 
+from runyard.computes import processes
 from runyard.containers import finding, words
 from runyard.containers.command import Mount, has_gpus, run_command
 from runyard.containers.errors import EngineError
 from runyard.job import context
 from runyard.record import creation, jsonl
+from runyard.record.states import Reason
 from runyard.runner import launch, said
 
 TYPE_CHECKING = False
@@ -42,6 +44,8 @@ _INHERITED = (
 _PATIENCE_S = 30.0
 """For an engine that is busy to start a container, so that it can be stopped."""
 
+_LAST_GRACE_S = 2.0
+_LOST = "its client has ended, and the container had not"
 _KILLED = 137
 _UNSTARTED = (125, 126, 127)
 """What the engine's client, and container.sh, end with when they could not start the script."""
@@ -85,14 +89,15 @@ def start(
     jsonl.write_once(run.container_json, place, sync=False)
     open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
     given = _in_memory(exports(env, prefix["python"]))
+    folder = os.path.dirname(run.container_log)
     with open(run.container_log, "ab") as messages:
         try:
             client = channel.start(
-                process.node, command, os.environ, run.path, messages.fileno(), stdin_fd=given
+                process.node, command, os.environ, folder, messages.fileno(), stdin_fd=given
             )
         finally:
             os.close(given)
-    return Contained(engine, name, client, run.container_log)
+    return Contained(engine, name, client, run)
 
 
 def variables(
@@ -139,13 +144,14 @@ class Contained:
     """What a supervisor watches of a run in a container: the engine's client, attached to it."""
 
     def __init__(
-        self, engine: Engine, name: str, client: subprocess.Popen[bytes], messages: str
+        self, engine: Engine, name: str, client: subprocess.Popen[bytes], run: RunDirectory
     ) -> None:
         self.pid = client.pid
         self._engine = engine
         self._name = name
         self._client = client
-        self._messages = messages
+        self._run = run
+        self._messages = run.container_log
 
     def poll(self) -> int | None:
         """The exit code of the client, None while it is attached."""
@@ -176,18 +182,38 @@ class Contained:
 
     def judge(self, outcome: Outcome) -> None:
         """By what the engine says of the container, which is removed then."""
-        state = self._state()
         outcome.code = self._client.wait()
-        if state is not None and state.started:
+        try:
+            state = self._engine.state(self._name, os.path.dirname(self._messages))
+        except EngineError as error:
+            self._judge_without_engine(outcome, error)
+            return
+        if state is not None and state.running:
+            self._stop(0.0)
+            outcome.reason = Reason.NODE_LOST
+            outcome.error = {"message": f"{self._engine.name} lost sight of the script: {_LOST}"}
+        elif state is not None and state.started:
             outcome.code = state.exit_code
             outcome.out_of_memory = state.out_of_memory
         said_by_client = self._said()
         if outcome.code in _UNSTARTED and (said_by_client or state is None or not state.started):
             text = said_by_client or (state.error if state else "")
-            outcome.unstarted = failure(words.explain(self._engine.name, text, outcome.code))
+            why = words.explain(self._engine.name, text, outcome.code)
+            outcome.reason = Reason.LAUNCH_FAILED
+            outcome.error = {"type": why.kind, "message": why.message, "hint": why.hint}
         elif outcome.code in _SIGNALLED:
             outcome.code = 128 - outcome.code
         self._remove()
+
+    def _judge_without_engine(self, outcome: Outcome, error: EngineError) -> None:
+        """The engine has ended, or hangs; a script it has started may go on without it."""
+        processes.end(lambda: processes.of_run(self._run.path), grace_s=_LAST_GRACE_S)
+        outcome.reason = Reason.NODE_LOST
+        outcome.error = {
+            "type": error.kind,
+            "message": f"the engine was lost while the script was running: {error.message}",
+            "hint": error.hint,
+        }
 
     def _state(self) -> ContainerState | None:
         try:
@@ -212,8 +238,3 @@ class Contained:
             self._engine.remove(self._name)
         except EngineError as error:
             said.say(f"container {self._name} was not removed: {error.message}")
-
-
-def failure(error: EngineError) -> dict[str, Any]:
-    """Why there is no container, as the error of the run's end."""
-    return {"type": error.kind, "message": error.message, "hint": error.hint}

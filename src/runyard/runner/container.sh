@@ -4,19 +4,23 @@
 # stderr is kept, and the log goes on when the engine's client is gone. 125: it was not started.
 log=$1 folder=$2
 shift 2
+trap 'exit 143' TERM  # until there is a script to hand it to
 eval "$(cat)" || exit 125
 (: >>"$log") || exit 125
 exec </dev/null >>"$log" 2>&1
 cd "$folder" || exit 125
 
-# An image knows no home for a user it has never heard of.
-if [ ! -d "${HOME:-/}" ] || [ ! -w "${HOME:-/}" ] || [ "${HOME:-/}" = / ]; then
-    export HOME=/tmp/home
-    mkdir -p "$HOME"
-fi
+# An image knows no home for a user it has never heard of; podman then names the working directory.
+case ${HOME:-/} in
+    / | "$folder") HOME=/tmp/home ;;
+    *) [ -d "$HOME" ] && [ -w "$HOME" ] || HOME=/tmp/home ;;
+esac
+export HOME
+mkdir -p "$HOME"
 
 "$@" &
 script=$!
+exec 2>/dev/null  # what ended the script stands in the run's events, and not in its log
 
 # Whoever is process 1 hears no signal that it does not ask for. All of the container is told, as all
 # processes of a run are anywhere; with the engine's --pid=host that would be the whole machine.
@@ -26,14 +30,14 @@ stop() {
     else
         kill -s TERM "$script"
     fi
-} 2>/dev/null
+}
 trap stop TERM
 
-# A wait that a signal interrupts has not waited. What ended the script stands in the run's events.
-wait "$script" 2>/dev/null
+# A wait that a signal interrupts has not waited.
+wait "$script"
 code=$?
-while kill -s 0 "$script" 2>/dev/null; do
-    wait "$script" 2>/dev/null
+while kill -s 0 "$script"; do
+    wait "$script"
     code=$?
 done
 exit "$code"

@@ -32,8 +32,8 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
     """The reason of a run whose process has ended."""
     if outcome.cause is not None:
         return ended_by_runner(outcome)
-    if outcome.unstarted is not None:
-        return End(Reason.LAUNCH_FAILED, outcome.unstarted)
+    if outcome.reason is not None:
+        return End(outcome.reason, outcome.error)
     if outcome.code == 0:
         return _ended_well(run)
     from runyard.runner import logtail  # not on the way to the script's first line

@@ -24,15 +24,26 @@ if TYPE_CHECKING:
 def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     """The environment when it is there already; None when it must be built."""
     wanted = spec["environment"]
-    if wanted["kind"] == "user_managed":
+    if wanted["kind"] == "user_managed" and not wanted.get("image"):
+        if not os.access(wanted["interpreter"], os.X_OK):
+            return None  # gone since it was planned: the builder says so
         found = _user_managed(wanted)
     else:
         marker = cache.used(wanted["key"])
-        if marker is None:
+        if marker is None or not _is_there(marker):
             return None
         found = {"prefix": cache.prefix(wanted["key"]), **marker}
     _record(run, wanted, found)
     return {**found, "submitter_python": sys.executable}
+
+
+def _is_there(marker: dict[str, Any]) -> bool:
+    """Whether what the marker says is still so: an image may have been removed from its engine."""
+    if "image" not in marker:
+        return True
+    from runyard.environments import built_images
+
+    return built_images.is_there(marker)
 
 
 def _user_managed(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +61,21 @@ def _record(run: RunDirectory, wanted: dict[str, Any], found: dict[str, Any]) ->
     jsonl.write_once(run.environment_json, body, sync=False)
     with open(run.environment_log, "a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"environment {wanted['name']}: using {found['prefix']}\n")
+
+
+def record_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
+    """Add what is installed for the user's own interpreter to environment.json.
+
+    While the script runs, which need not wait for that. Does nothing for other environments.
+    """
+    if spec["environment"]["kind"] != "user_managed" or spec.get("container") is not None:
+        return
+    from runyard.environments import interpreter_packages
+
+    variables = {**os.environ, **spec["environment_variables"]}
+    lock = interpreter_packages.freeze(prefix["python"], prefix["python_version"], variables)
+    written = jsonl.read_json(run.environment_json)
+    jsonl.write_once(run.environment_json, {**written, "lock": lock}, sync=False)
 
 
 def build(

@@ -70,12 +70,21 @@ def _launch(
         said.say(f"the script could not be started: {error}")
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
+    _list_packages(run, spec, prefix)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
     end = ending.classify(run, outcome)
     said.status(log, Status.FINALIZING)
     _tidy(run, record)
     said.say(f"ended: {end.reason.value} {outcome}")
     return end
+
+
+def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
+    """The script has started, and stands, whatever happens here."""
+    try:
+        environment.record_packages(run, spec, prefix)
+    except Exception as error:
+        said.say(f"packages were not listed: {ending.error_detail(error)['traceback']}")
 
 
 def _tidy(run: RunDirectory, record: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from runyard.record.states import Reason
     from runyard.runner.requests import Requests
 
     class Watched(Protocol):
@@ -47,8 +48,8 @@ class Outcome:
     ``code``: as of ``Popen.returncode`` (negative: signal). ``cause``: why the runner ended it
     (``cancel``, ``fail``, ``complete``, ``time_limit``, ``terminated``), or None when it ended
     by itself. ``request``: the request behind the cause. ``out_of_memory``: the kernel killed
-    for memory meanwhile. ``killed``: how many processes did not end on TERM. ``unstarted``: why
-    the process was never started, or None.
+    for memory meanwhile. ``killed``: how many processes did not end on TERM. ``reason``, with
+    ``error``: why there is no exit code of the script, None where there is one.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,8 @@ class Outcome:
         self.request: dict[str, Any] = {}
         self.out_of_memory = False
         self.killed = 0
-        self.unstarted: dict[str, Any] | None = None
+        self.reason: Reason | None = None
+        self.error: dict[str, Any] | None = None
         self.seconds = 0.0
 
     def __str__(self) -> str:

@@ -52,9 +52,12 @@ def show_command(environment: str, as_json: bool) -> None:
 def lock_command(run: str, as_json: bool) -> None:
     """Print the exact packages a run had, as a requirements file.
 
+    Of an environment with conda packages as a conda file.
+
     \b
     runyard env lock last > requirements.lock
     runyard submit -r requirements.lock train.py
+    runyard env lock last > lock.yml && runyard env build lock.yml
     """
     from runyard.cli import environment_lock, facts
 

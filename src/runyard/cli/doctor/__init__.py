@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from runyard.cli.doctor import machine, tools, workspace
+from runyard.cli.doctor import containers, machine, tools, workspace
 from runyard.cli.doctor.finding import Finding, error
 from runyard.errors import UserErrorException
 
@@ -19,6 +19,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     machine.memory,
     machine.shared_memory,
     machine.kernel,
+    containers.containers,
     tools.programs,
 )
 

@@ -1,0 +1,83 @@
+"""The images that were built of environments: their names, and whether an engine has them."""
+
+from __future__ import annotations
+
+import re
+
+from runyard.containers.errors import EngineError
+from runyard.environments import cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runyard.containers.engine import Engine
+
+_KEY_LABEL = "runyard.environment"
+_CACHE_LABEL = "runyard.cache"
+_NAME = re.compile(r"[^a-z0-9]+")
+
+
+def tag_of(name: str, key: str) -> str:
+    """The name of the image of an environment."""
+    return f"runyard/{_NAME.sub('-', name.lower()).strip('-') or 'environment'}:{key}"
+
+
+def labels(key: str) -> dict[str, str]:
+    """The labels of what belongs to the environment of ``key``.
+
+    The cache folder is one: what another one has on the same engine is none of ours.
+    """
+    return {_KEY_LABEL: key, _CACHE_LABEL: cache.cache_dir()}
+
+
+def lost(marker: Mapping[str, Any], engine: Engine) -> str:
+    """Why the image of a marker cannot be used with this engine, '' where it can."""
+    image = marker["image"]
+    if image["engine"] != engine.name:
+        return f"The image was built with {image['engine']}, and {engine.name} is used now"
+    if engine.image_id(image["id"]) is None:
+        return f"The image {image['tag']} is no longer in {engine.name}"
+    return ""
+
+
+def is_there(marker: Mapping[str, Any]) -> bool:
+    """Whether the engine of this machine has the image; False where there is no engine."""
+    from runyard.containers import finding
+
+    try:
+        return not lost(marker, finding.find())
+    except EngineError:
+        return False
+
+
+def containers_of(engine: Engine, image: str) -> list[str]:
+    """The containers of an image, and of images on top of it, that run or have ended."""
+    return engine.ask("ps", "--all", "--quiet", "--filter", f"ancestor={image}").split()
+
+
+def remove_labelled(engine: Engine, key: str) -> None:
+    """Remove the containers and images that a build of ``key`` left in the engine."""
+    filters = [
+        part for item in labels(key).items() for part in ("--filter", "label=" + "=".join(item))
+    ]
+    for container in engine.ask("ps", "--all", "--quiet", *filters).split():
+        engine.remove(container)
+    listed = engine.ask("image", "ls", "--quiet", "--no-trunc", *filters).split()
+    for image in dict.fromkeys(listed):
+        engine.remove_image(image)
+
+
+def remove(engine: Engine, image: Mapping[str, Any]) -> bool:
+    """Remove the image of a marker, and a base that was built for it alone.
+
+    False when a container has it; an image that is not there any more is removed. One that the
+    user named himself only loses the name we gave it.
+    """
+    if containers_of(engine, image["id"]):
+        return False
+    removed = engine.remove_image(image["tag"])
+    if image["base"]["built"]:
+        engine.remove_image(image["base"]["name"])
+    return removed or engine.image_id(image["tag"]) is None
