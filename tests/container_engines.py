@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 
 from runyard.containers.engine import Engine
@@ -216,6 +217,19 @@ def registry(_registry_address: str) -> Iterator[Registry]:
             yield Registry(_registry_address)
 
 
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a server for the git repositories that a test makes in ``tmp_path``."""
+    address = f"127.0.0.1:{_free_port()}"
+    host, port = address.split(":")
+    argv = [
+        *(_program("git"), "daemon", "--export-all", f"--base-path={tmp_path}"),
+        *(f"--listen={host}", f"--port={port}"),
+    ]
+    with _service(argv, tmp_path / "git-daemon.log", _listens(address), "git"):
+        yield f"git://{address}"
+
+
 def _program(name: str, requirement: str = "") -> str:
     path = shutil.which(name)
     if path is None:
@@ -252,9 +266,19 @@ def _folder(name: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        _end_processes_of(folder)
         for place in _mounted_below(folder):
             subprocess.run(["umount", "--lazy", place], check=False)
         shutil.rmtree(folder)
+
+
+def _end_processes_of(folder: Path) -> None:
+    """End what a daemon that was killed has left: those that hold its containers, and these."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(f"{folder}/" in argument for argument in process.info["cmdline"] or ()):
+            with suppress(psutil.NoSuchProcess):
+                for one in [*process.children(recursive=True), process]:
+                    one.kill()
 
 
 def _mounted_below(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -79,6 +80,20 @@ def test_an_image_of_a_context(engine: Engine, tmp_path: Path) -> None:
     built = engine.build(silent, dockerfile=text, context=str(tmp_path))
     done = engine.run(built, ["/bin/cat", "/elsewhere"], silent, name=NAME)
     assert done.output == "from the context"
+
+
+def test_an_image_of_a_git_repository(engine: Engine, git_server: str, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "data.txt").write_text("from the repository")
+    (repository / "Own").write_text(f"FROM {BASE}\nCOPY data.txt /data.txt\n")
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=one"]):
+        subprocess.run(["git", "-C", str(repository), *arguments], check=True)
+    url = f"{git_server}/repository/.git"
+    built = engine.build(silent, context=url, dockerfile_path="Own", platform="linux/amd64")
+    assert engine.run(built, ["/bin/cat", "/data.txt"], silent, name=NAME).output == (
+        "from the repository"
+    )
 
 
 @pytest.mark.parametrize(

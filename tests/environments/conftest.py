@@ -10,6 +10,8 @@ from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
 from runyard.environments.planning import resolve
 from runyard.environments.spec import EnvironmentSpec
+from tests.container_engines import BASE
+from tests.environments.image_worker import ImagePlan
 from tests.wheelhouse import Wheelhouse
 
 Plan = Callable[..., EnvironmentSpec]
@@ -46,5 +48,32 @@ def plan(source: Path) -> Plan:
         dependencies = CondaDependencies.create(pip_packages=lines, python_version=python)
         environment.python.conda_dependencies = dependencies
         return resolve(environment, source_directory=source)
+
+    return make
+
+
+@pytest.fixture
+def image_plan(source: Path, monkeypatch: pytest.MonkeyPatch) -> ImagePlan:
+    """Return a function from pip lines to the plan of an environment in the base image."""
+    # Nothing is fetched: what an image has not is an error at once.
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+
+    def make(
+        *lines: str,
+        image: str = BASE,
+        dockerfile: str = "",
+        python: str | None = None,
+        refresh: bool = False,
+        edit: Callable[[Environment], object] = lambda environment: None,
+    ) -> EnvironmentSpec:
+        environment = Environment("Demo 1")
+        dependencies = CondaDependencies.create(pip_packages=lines, python_version=python)
+        environment.python.conda_dependencies = dependencies
+        if dockerfile:
+            environment.docker.base_dockerfile = dockerfile
+        else:
+            environment.docker.base_image = image
+        edit(environment)
+        return resolve(environment, source_directory=source, refresh=refresh)
 
     return make

@@ -332,6 +332,17 @@ def test_what_it_is_shown_as() -> None:
     assert repr(Mine(Path("src"), entry_script="train.py")) == f"Mine{shown}"
 
 
+def test_the_default_image_of_sdk_v1_is_no_wish_for_a_container() -> None:
+    """Environments of that time name one, whatever they are for."""
+    definition = Environment("old")
+    definition.docker.base_image = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
+    estimator = Estimator("src", entry_script="t.py", environment_definition=definition)
+    assert estimator.run_config.docker.use_docker is False
+    definition.docker.enabled = True
+    estimator = Estimator("src", entry_script="t.py", environment_definition=definition)
+    assert estimator.run_config.docker.use_docker is True
+
+
 @pytest.mark.parametrize("name", ["custom_docker_image", "custom_docker_base_image"])
 def test_an_image_is_that_of_the_environment(name: str) -> None:
     registry = ContainerRegistry()

@@ -108,9 +108,9 @@ class Engine(NamedTuple):
 
         ``dockerfile``: the text of a Dockerfile; ``context``: a folder, or the URL of a git
         repository, with one at ``dockerfile_path`` ('' for 'Dockerfile'). Text without a context
-        has an empty one. An image of this machine is named in FROM by a tag: buildx takes an id
-        for a name to pull. ``login`` is for the images that FROM names. ``fresh``: no step is taken
-        from an earlier build.
+        has an empty one; with a git repository docker's old builder refuses it. An image of this
+        machine is named in FROM by a tag: buildx takes an id for a name to pull. ``login`` is for
+        the images that FROM names. ``fresh``: no step is taken from an earlier build.
         """
         with _scratch(dockerfile) as scratch, self._logged_in(login) as options:
             id_file = os.path.join(scratch, "id")

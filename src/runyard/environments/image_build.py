@@ -132,7 +132,7 @@ class ImageBuild(Build):
         from runyard.environments.build_settings import BuildSettings
 
         base = self._prepare(self._base_tag())
-        self._stage = image_mounts.Stage(self._prefix, base.id)
+        self._stage = image_mounts.Stage(self._prefix)
         self._files, self._files_seen = self._stage.files, image_mounts.FILES
         self._python = image_venv.PYTHON
         settings = BuildSettings(self._spec)
@@ -142,6 +142,7 @@ class ImageBuild(Build):
             ended = shell.finish(self.say)
         if ended.exit_code != 0:
             raise image_venv.failure(ended, self._spec.python, self._image.name or "built here")
+        self._stage.keep_cache(self._system(base))
         self._install(settings)
         venv = os.path.join(self._stage.layer, os.path.basename(image_venv.FOLDER))
         self._python_version = image_venv.version_of(venv)
@@ -149,6 +150,15 @@ class ImageBuild(Build):
         self._add_layer(base, self._stage.layer, image_mounts.LAYER)
         self._more["prefix"] = image_venv.FOLDER
         return lock
+
+    def _system(self, base: Base) -> str:
+        """Images with the same one share what uv has fetched and built."""
+        assert self._stage is not None
+        path = os.path.join(self._stage.tmp, image_venv.OS_RELEASE)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            details = self._found_engine().image(base.id)
+            known = image_mounts.system_of(file.read(), details.environment if details else {})
+        return known or base.id.rpartition(":")[2][:16]
 
     def _make_conda(self) -> list[str]:
         engine = self._found_engine()

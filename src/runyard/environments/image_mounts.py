@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 
@@ -23,9 +22,6 @@ FILES = f"{FOLDER}/files"
 _CACHE = f"{FOLDER}/cache"
 _NETRC = f"{FOLDER}/netrc"
 _CONFIG = f"{FOLDER}/config"
-# What was built from source, and which interpreter is what, holds only for one system: another
-# image has another C library. Everything else of uv's cache is shared with this machine.
-_OWN_BUCKET = re.compile(rb"(?:sdists|interpreter)-v\d+")
 _OWN_CACHES = "image-caches"
 _PASSED_ON = re.compile(
     r"(?:UV|PIP)_\w+|(?:HTTPS?|ALL|NO)_PROXY|SSL_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
@@ -72,28 +68,39 @@ def variables(given: Mapping[str, str], lines: Iterable[str]) -> dict[str, str]:
 class Stage:
     """The folders of one build, below ``folder``, and what is mounted of them.
 
-    ``layer``: what becomes the layer. ``files``: requirement files. ``base_id``: of the image.
+    ``layer``: what becomes the layer. ``files``: requirement files. ``tmp``: for the tools.
     """
 
-    def __init__(self, folder: str, base_id: str) -> None:
+    def __init__(self, folder: str) -> None:
         self.layer = os.path.join(folder, "layer")
         self.files = os.path.join(folder, "files")
-        self._rest = {name: os.path.join(folder, name) for name in ("home", "tmp", "projects")}
-        self._base_id = base_id
-        for path in (self.layer, self.files, *self._rest.values()):
+        self.tmp = os.path.join(folder, "tmp")
+        self._home = os.path.join(folder, "home")
+        self._cache = os.path.join(folder, "cache")
+        self._projects = os.path.join(folder, "projects")
+        self._local: list[Mount] | None = None
+        for path in (self.layer, self.files, self.tmp, self._home, self._cache, self._projects):
             os.makedirs(path)
+
+    def keep_cache(self, system: str) -> None:
+        """Let uv use the cache of all images with this ``system`` from now on."""
+        self._cache = os.path.join(own_caches(), system)
+        os.makedirs(self._cache, exist_ok=True)
+        os.utime(self._cache)
 
     def mounts(self, lines: Iterable[str], given: Mapping[str, str]) -> list[Mount]:
         """All mounts. ``lines``: of requirements and options; ``given``: variables for uv."""
+        if self._local is None:
+            self._local = list(self._local_mounts([*lines, *_places(given)]))
         return [
             Mount(self.layer, LAYER),
             Mount(self.files, FILES, read_only=True),
-            Mount(self._rest["home"], f"{FOLDER}/home"),
-            Mount(self._rest["tmp"], f"{FOLDER}/tmp"),
+            Mount(self.tmp, f"{FOLDER}/tmp"),
+            Mount(self._home, f"{FOLDER}/home"),
+            Mount(self._cache, _CACHE),
             Mount(uv_program.find_uv(), UV, read_only=True),
-            *_cache_mounts(given, self._base_id),
             *_setting_mounts(given),
-            *self._local_mounts([*lines, *_places(given)]),
+            *self._local,
         ]
 
     def _local_mounts(self, texts: Iterable[str]) -> Iterator[Mount]:
@@ -103,60 +110,35 @@ class Stage:
         """
         for number, path in enumerate(_paths_in(texts)):
             if os.path.isdir(path) and _is_project(path):
-                yield Mount(_copy(path, os.path.join(self._rest["projects"], str(number))), path)
+                yield Mount(_copy(path, os.path.join(self._projects, str(number))), path)
             else:
                 yield Mount(path, path, read_only=True)
 
 
-def forget_caches(base_ids: Iterable[str]) -> None:
-    """Remove what was built from source in images other than these."""
-    import shutil
+def own_caches() -> str:
+    """The folder of uv's caches for images, one for each system.
 
-    kept = {_cache_name(base_id) for base_id in base_ids}
-    for path in glob.glob(os.path.join(glob.escape(_own_caches()), "*")):
-        if os.path.basename(path) not in kept:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _own_caches() -> str:
+    Not the cache of this machine: uv takes what it has once built from source for every system of
+    the same processor, and an image has another C library. uv moves files between the parts of
+    its cache, so that none of them can be shared either.
+    """
     return os.path.join(cache.cache_dir(), _OWN_CACHES)
 
 
-def _cache_name(base_id: str) -> str:
-    return base_id.rpartition(":")[2][:16]
+def system_of(os_release: str, variables: Mapping[str, str]) -> str:
+    """A name for the system of an image: distribution, its version, CUDA, processor; '' if unknown.
 
+    ``os_release``: the content of /etc/os-release. ``variables``: those of the image.
+    """
+    import platform
 
-def _cache_mounts(given: Mapping[str, str], base_id: str) -> Iterator[Mount]:
-    own = os.path.join(_own_caches(), _cache_name(base_id))
-    buckets = _own_buckets(uv_program.find_uv())
-    if not buckets:
-        # A program that is not uv itself: what it keeps apart is not known.
-        yield _made(Mount(os.path.join(own, "all"), _CACHE))
-        return
-    shared = given.get("UV_CACHE_DIR") or os.path.join(cache.xdg_cache_home(), "uv")
-    yield _made(Mount(os.path.abspath(os.path.expanduser(shared)), _CACHE))
-    for name in buckets:
-        # Else the engine would make it, and it would belong to root.
-        os.makedirs(os.path.join(shared, name), exist_ok=True)
-        yield _made(Mount(os.path.join(own, name), f"{_CACHE}/{name}"))
-
-
-def _made(mount: Mount) -> Mount:
-    os.makedirs(mount.source, exist_ok=True)
-    return mount
-
-
-def _own_buckets(uv: str) -> list[str]:
-    """Names of the folders in uv's cache that are not shared; their versions are in the program."""
-    import mmap
-
-    try:
-        with open(uv, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            found = {match[0].decode() for match in _OWN_BUCKET.finditer(text)}
-    except (OSError, ValueError):
-        return []
-    kinds = [name.partition("-")[0] for name in found]
-    return sorted(found) if sorted(kinds) == ["interpreter", "sdists"] else []
+    pairs = (line.partition("=") for line in os_release.splitlines())
+    found = {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+    if not found.get("ID"):
+        return ""
+    cuda = variables.get("CUDA_VERSION")
+    parts = (found["ID"], found.get("VERSION_ID"), cuda and f"cuda{cuda}", platform.machine())
+    return re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(filter(None, parts)))
 
 
 def _setting_mounts(given: Mapping[str, str]) -> Iterator[Mount]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FOLDER = f"{LAYER}/environment"
 PYTHON = f"{FOLDER}/bin/python"
 
+OS_RELEASE = "os-release"
+"""The file in the folder for temporary files that gets the image's own of that name."""
+
 _NO_UV, _NO_PYTHON = 91, 90
 # Arguments: the Pythons that will do, the best first; none for any. First the image's own.
 _PROGRAM = f"""
@@ -30,6 +33,7 @@ done_() {{
     done <"$environment/pyvenv.cfg"
     exit 0
 }}
+cat /etc/os-release >"$TMPDIR/{OS_RELEASE}" 2>/dev/null
 "$uv" --version >/dev/null || exit {_NO_UV}
 if [ $# = 0 ]; then
     make --no-managed-python 2>/dev/null && done_

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from runyard.config import arguments, script_run_config
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.environments import image_planning
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
@@ -146,6 +147,9 @@ class Estimator:
             run_config.target = given["compute_target"]
         run_config.environment = self._environment(given)
         run_config.docker.use_docker = bool(given["use_docker"])
+        if image_planning.is_unused_default(run_config.environment.docker, use_docker=False):
+            # True is the default here, and no wish for the default image of SDK v1.
+            run_config.docker.use_docker = False
         run_config.docker.shm_size = given["shm_size"]
         run_config.environment_variables = _copied(given["environment_variables"])
         run_config.max_run_duration_seconds = given["max_run_duration_seconds"]
