@@ -75,11 +75,16 @@ class Wheelhouse:
         version: str = "1.0",
         requires: Iterable[str] = (),
         content: bytes = b"",
+        python: str = "",
     ) -> Path:
-        """Write the wheel of a package with one module; ``content`` is a file beside it."""
+        """Write the wheel of a package with one module; ``content`` is a file beside it.
+
+        ``python``: the versions it is for, such as '>=3.9'.
+        """
         module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
         lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
         lines += [f"Requires-Dist: {requirement}" for requirement in requires]
+        lines += [f"Requires-Python: {python}"] if python else []
         files = {
             f"{module}.py": f"version = {version!r}\n".encode(),
             f"{info}/METADATA": "\n".join([*lines, ""]).encode(),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -193,6 +194,50 @@ def test_a_package_that_does_not_exist(plan: Plan, tmp_path: Path) -> None:
     error = Worker(plan("nosuch>=3"), tmp_path / "run").result(1)["error"]
     assert (error["type"], error["package"]) == ("unresolvable", "nosuch")
     assert "nosuch was not found" in error["message"]
+
+
+_COMPILING_BACKEND = """
+import subprocess
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    subprocess.run({command!r}, check=True)
+"""
+
+
+def _compiled(folder: Path, command: list[str]) -> None:
+    """A project whose build is one command."""
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "native"\nversion = "1.0"\n'
+    )
+    (folder / "backend.py").write_text(_COMPILING_BACKEND.format(command=command))
+
+
+def test_a_header_that_is_missing_is_named(
+    plan: Plan, source: Path, tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    file = source / "native" / "native.c"
+    _compiled(file.parent, [tool("cc"), "-c", str(file), "-o", "native.o"])
+    file.write_text("#include <no-such-header.h>\n")
+    worker = Worker(plan("./native"), tmp_path / "run")
+    error = worker.result(1)["error"]
+    assert (error["type"], error["package"]) == ("build_failed", "native")
+    assert error["message"].startswith("native could not be built from source: ")
+    assert "fatal error: no-such-header.h: No such file or directory" in error["message"]
+    assert error["hint"].startswith("The header no-such-header.h is missing (on Debian: apt-file ")
+    assert "native.c:1:10: " in worker.log
+
+
+def test_a_compiler_that_is_missing_is_named(plan: Plan, source: Path, tmp_path: Path) -> None:
+    _compiled(source / "native", ["no-such-gcc", "native.c"])
+    error = Worker(plan("./native"), tmp_path / "run").result(1)["error"]
+    assert error["message"] == (
+        "native could not be built from source: FileNotFoundError: [Errno 2] No such file or "
+        "directory: 'no-such-gcc'"
+    )
+    assert error["hint"].startswith(
+        "The program no-such-gcc is missing (on Debian: apt install build-essential). "
+    )
 
 
 def test_an_unreachable_index(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,39 @@ def test_causes(output: str, type_: str, package: str | None, message: str) -> N
     assert "unsatisfiable" not in failure.message
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        (
+            "a.c:1:10: fatal error: zlib.h: No such file or directory",
+            "The header zlib.h is missing (on Debian: apt-file search zlib.h). ",
+        ),
+        (
+            "error: command 'x86_64-linux-gcc' failed: No such file or directory",
+            "The program x86_64-linux-gcc is missing (on Debian: apt install build-essential). ",
+        ),
+        (
+            "unable to execute 'swig': No such file or directory",
+            "The program swig is missing (on Debian: apt install swig). ",
+        ),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: 'cmake'",
+            "The program cmake is missing (on Debian: apt install cmake). ",
+        ),
+        ("cc1: fatal error: missing.c: No such file or directory", ""),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/src/README.md'", ""),
+    ],
+)
+def test_what_a_build_misses_is_named(line: str, hint: str) -> None:
+    text = COMPILER.replace("cc1: fatal error: missing.c: No such file or directory", line)
+    failure = failures.of_output(text, 1, [], "/cache")
+    assert failure.message == f"bad could not be built from source: {line}"
+    assert failure.hint == (
+        f"{hint}The compiler's output is in the log above; install what it misses, or ask for a "
+        "version or a Python that has a ready wheel"
+    )
+
+
 def test_uvs_own_hint_is_kept() -> None:
     failure = failures.of_output(NO_WHEEL, 1, ["torch==1.4.0"], "/cache")
     assert failure.hint.startswith("You require CPython 3.11")

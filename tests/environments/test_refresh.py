@@ -1,8 +1,6 @@
 """``refresh``: unpinned packages resolved again, in a build beside the one there is."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from runyard import Environment, Estimator, Experiment, ScriptRunConfig, Workspace
 from runyard.environments import cache, planning, resolve
 from runyard.errors import TrainingException, UserErrorException
+from tests import simple_index
 from tests.environments.conftest import Plan
 from tests.wheelhouse import Wheelhouse, Worker
 
@@ -74,48 +73,13 @@ def test_what_is_not_built_cannot_be_refreshed(source: Path) -> None:
         resolve(environment, source_directory=source, refresh=True)
 
 
-class _Index(BaseHTTPRequestHandler):
-    """Says of every page that it holds for an hour, as public indexes do for minutes."""
-
-    wheels: Path
-
-    def do_GET(self) -> None:
-        if self.path.endswith(".whl"):
-            self._answer((self.wheels / self.path.rpartition("/")[2]).read_bytes(), "a/b")
-            return
-        package = self.path.strip("/").rpartition("/")[2]
-        names = [path.name for path in self.wheels.glob(f"{package}-*.whl")]
-        links = "".join(f'<a href="/files/{name}">{name}</a>' for name in names)
-        self._answer(f"<html><body>{links}</body></html>".encode(), "text/html")
-
-    def _answer(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "max-age=3600, public")
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def index(wheelhouse: Wheelhouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    handler = type("Handler", (_Index,), {"wheels": wheelhouse.folder})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with simple_index.served(wheelhouse.folder) as address:
         monkeypatch.delenv("PIP_NO_INDEX")
         monkeypatch.delenv("PIP_FIND_LINKS")
-        address = f"http://127.0.0.1:{server.server_port}/simple"
         monkeypatch.setenv("PIP_INDEX_URL", address)
         yield address
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.integration

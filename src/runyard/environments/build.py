@@ -239,7 +239,15 @@ class Build:
 
         refused = pip_build.refused(ended.output)
         if refused is None or spec.kind != "venv":
-            raise self._uv_failure(ended, spec.requirements)
+            from runyard.environments import version_lookup
+
+            raise version_lookup.explained(
+                self._uv_failure(ended, spec.requirements),
+                spec.requirements,
+                self._python_version,
+                settings.arguments,
+                settings.variables,
+            )
         self.say(f"uv cannot read the metadata of {refused}: {pip_build.PIP} installs the packages")
         self._install_with_pip(settings)
 

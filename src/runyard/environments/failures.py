@@ -19,6 +19,13 @@ _REFUSED = re.compile(r"valid authentication credentials|\(40[13] (?:Unauthorize
 _URL = re.compile(r"(?:Failed to fetch:? `?|for url \()(?P<url>\S+?)[`)]?(?:\s|$)")
 _NOT_BUILT = re.compile(r"Failed to (?:download and )?build:? `(?P<what>[^`]+)`")
 _BACKEND = re.compile(r"build backend returned an error|Failed to build|Build backend failed")
+_HEADER = re.compile(r"fatal error: (?P<name>\S+\.(?:h|hh|hpp|hxx|inc)): No such file or directory")
+_PROGRAM = re.compile(
+    r"unable to execute '?(?P<name>[^\s':]+)'?: No such file"
+    r"|command '?(?P<failed>[^\s':]+)'? failed: No such file"
+    r"|FileNotFoundError: \[Errno 2\] No such file or directory: '(?P<called>[^\s'/]+)'"
+)
+_COMPILER = re.compile(r"(?:^|-)(?:gcc|g\+\+|cc|c\+\+|make)$")
 _BECAUSE = re.compile(r"Because (?P<reason>.*?)(?:\n\s*\n|\n\s*hint:|\Z)", re.DOTALL)
 _REQUIRED = re.compile(r"you require ([A-Za-z0-9][A-Za-z0-9._-]*)")
 _HINT = re.compile(r"^\s*hint: (?P<hint>.*?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -115,15 +122,32 @@ def _not_built(text: str, requirements: Sequence[str]) -> BuildFailure:
         "build_failed",
         f"{package or 'A package'} could not be built from source: {_backend_reason(text)}",
         package,
-        "The compiler's output is in the log above; install what it misses, or ask for a version "
-        "or a Python that has a ready wheel",
+        f"{_missing(text)}The compiler's output is in the log above; install what it misses, or "
+        "ask for a version or a Python that has a ready wheel",
     )
+
+
+def _missing(text: str) -> str:
+    """A sentence that names the header or the program that the build did not find, or ''."""
+    header = _HEADER.search(text)
+    if header:
+        name = header["name"]
+        return f"The header {name} is missing (on Debian: apt-file search {name}). "
+    program = _PROGRAM.search(text)
+    if program:
+        name = program["name"] or program["failed"] or program["called"]
+        package = "build-essential" if _COMPILER.search(name) else name
+        return f"The program {name} is missing (on Debian: apt install {package}). "
+    return ""
 
 
 def _backend_reason(text: str) -> str:
     """The last line that speaks of an error, past those that only say that a command failed."""
     output = _SECTION.split(text)[-1].split("\nhint:")[0] if _SECTION.search(text) else ""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    missing = [line for line in lines if _HEADER.search(line) or _PROGRAM.search(line)]
+    if missing:
+        return missing[-1]
     telling = [line for line in lines if "rror" in line and "non-zero exit status" not in line]
     return next(reversed(telling or lines), _error_lines(text))
 
