@@ -363,14 +363,13 @@ def test_variables_of_the_framework_give_way_to_those_of_the_user() -> None:
 
 
 @pytest.mark.usefixtures("python_3_6")
-def test_the_optimized_mode_says_that_nothing_is_left_to_optimize() -> None:
+def test_the_optimized_mode_says_that_it_has_no_effect() -> None:
     found = said(
         lambda: runyard.Chainer("src", framework_version="5.1.0", _enable_optimized_mode=True)
     )
     assert found == [
-        "UserWarning: _enable_optimized_mode has no effect: nothing is left to optimize, for every "
-        "build takes the framework's files from the cache of all builds and fetches only what is "
-        "extra"
+        "UserWarning: _enable_optimized_mode has no effect here: every build takes the framework's "
+        "files from the cache that all builds share, and fetches only what is extra"
     ]
 
 
