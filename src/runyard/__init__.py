@@ -30,7 +30,10 @@ if TYPE_CHECKING:
         WebserviceException,
         WorkspaceException,
     )
+    from runyard.estimators.dnn import Chainer, PyTorch, TensorFlow
     from runyard.estimators.estimator import Estimator
+    from runyard.estimators.framework import FrameworkEstimator, framework
+    from runyard.estimators.sklearn import SKLearn
     from runyard.history.experiment import Experiment
     from runyard.history.model import Model
     from runyard.history.run import Run
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityFailedException",
+    "Chainer",
     "ComputeTargetException",
     "CondaDependencies",
     "Environment",
@@ -45,22 +49,27 @@ __all__ = [
     "Estimator",
     "Experiment",
     "ExperimentExecutionException",
+    "FrameworkEstimator",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
     "ProjectSystemException",
+    "PyTorch",
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
     "RunEnvironmentException",
     "RunyardError",
+    "SKLearn",
     "ScriptRunConfig",
     "SnapshotException",
+    "TensorFlow",
     "TrainingException",
     "UserErrorException",
     "WebserviceException",
     "Workspace",
     "WorkspaceException",
+    "framework",
     "__version__",
 ]
 

@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterable, List, Optional
 
 NAMES: "Dict[str, str]" = {
+    "Chainer": "runyard.estimators.dnn:Chainer",
     "CondaDependencies": "runyard.environments.conda_dependencies:CondaDependencies",
     "Environment": "runyard.environments.environment:Environment",
     "Estimator": "runyard.estimators.estimator:Estimator",
     "Experiment": "runyard.history.experiment:Experiment",
+    "FrameworkEstimator": "runyard.estimators.framework:FrameworkEstimator",
     "Model": "runyard.history.model:Model",
+    "PyTorch": "runyard.estimators.dnn:PyTorch",
     "Run": "runyard.history.run:Run",
     "RunConfiguration": "runyard.config.run_configuration:RunConfiguration",
+    "SKLearn": "runyard.estimators.sklearn:SKLearn",
     "ScriptRunConfig": "runyard.config.script_run_config:ScriptRunConfig",
+    "TensorFlow": "runyard.estimators.dnn:TensorFlow",
     "Workspace": "runyard.history.workspace:Workspace",
+    "framework": "runyard.estimators.framework:framework",
 }
 """Name → ``module:attribute``."""
 
@@ -107,28 +113,37 @@ def _missing(name: str, why: str) -> str:
     )
 
 
-def lazily(module: str, names: "Iterable[str]") -> "Callable[[str], Any]":
-    """A ``__getattr__`` for a module that offers these public names."""
-    offered = frozenset(names)
+def lazily(
+    module: str, names: "Iterable[str]", aliases: "Optional[Dict[str, str]]" = None
+) -> "Callable[[str], Any]":
+    """A ``__getattr__`` for a module that offers these public names.
+
+    ``aliases``: other names, by the public name each is of.
+    """
+    places = {name: name for name in names}
+    places.update(aliases or {})
 
     def find(name: str) -> "Any":
-        if name not in offered:
+        if name not in places:
             raise AttributeError("module {!r} has no attribute {!r}".format(module, name))
-        value = get(name)
+        value = get(places[name])
         setattr(sys.modules[module], name, value)
         return value
 
     return find
 
 
-def offer(module: str, *names: str) -> None:
-    """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``."""
+def offer(module: str, *names: str, **aliases: str) -> None:
+    """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``.
+
+    ``aliases``: other names it offers, with the public name each is of.
+    """
     target: "Any" = sys.modules[module]
-    target.__all__ = [*vars(target).get("__all__", ()), *names]
-    find = lazily(module, names)
+    target.__all__ = [*vars(target).get("__all__", ()), *names, *aliases]
+    find = lazily(module, names, aliases)
 
     def listing() -> "List[str]":
-        return sorted({*vars(target), *names})
+        return sorted({*vars(target), *names, *aliases})
 
     target.__getattr__, target.__dir__ = find, listing
     if sys.version_info < (3, 7):  # a module's own __getattr__ came with 3.7, its class with 3.5

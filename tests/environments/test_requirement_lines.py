@@ -133,6 +133,11 @@ def test_local_packages_become_absolute(plan: Plan, source: Path) -> None:
     )
 
 
+def test_the_address_of_a_wheel_is_no_path(plan: Plan) -> None:
+    address = "https://host/local-1.0-py3-none-any.whl"
+    assert plan(address).requirements == (address,)
+
+
 def test_the_content_of_a_local_package_is_part_of_the_key(plan: Plan, source: Path) -> None:
     Wheelhouse(source).add("local")
     before = plan("./local-1.0-py3-none-any.whl").key

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import re
@@ -14,24 +15,13 @@ from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import TrainingException, UserErrorException
 from runyard.estimators.estimator import Estimator
-
-_SIGNATURE = """
-source_directory compute_target=None vm_size=None vm_priority=None entry_script=None
-script_params=None node_count=1 process_count_per_node=1 distributed_backend=None
-distributed_training=None use_gpu=False use_docker=True custom_docker_base_image=None
-custom_docker_image=None image_registry_details=None user_managed=False conda_packages=None
-pip_packages=None conda_dependencies_file_path=None pip_requirements_file_path=None
-conda_dependencies_file=None pip_requirements_file=None environment_variables=None
-environment_definition=None inputs=None source_directory_data_store=None shm_size=None
-resume_from=None max_run_duration_seconds=None _disable_validation=True _show_lint_warnings=False
-_show_package_warnings=False
-"""
+from tests.estimators.signatures import SIGNATURES
 
 
 def test_the_signature_is_that_of_sdk_v1() -> None:
     first, *others = inspect.signature(Estimator).parameters.values()
     shown = [first.name, *(f"{item.name}={item.default!r}" for item in others)]
-    assert shown == _SIGNATURE.split()
+    assert shown == SIGNATURES["Estimator"]
     assert {item.kind for item in others} == {inspect.Parameter.KEYWORD_ONLY}
 
 
@@ -82,6 +72,7 @@ def test_the_target_is_local_unless_named() -> None:
     assert Estimator("src", compute_target=target).run_config.target == "gpu-cluster"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_built_parameter_reaches_the_run_config() -> None:
     estimator = Estimator(
         "src",
@@ -112,6 +103,7 @@ def test_user_managed() -> None:
     assert environment.python.user_managed_dependencies is True
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("parameter", ["pip_requirements_file", "pip_requirements_file_path"])
 def test_a_requirements_file_is_joined_with_the_packages(tmp_path: Path, parameter: str) -> None:
     (tmp_path / "requirements.txt").write_text("# ours\nnumpy>=1\nscipy\n--pre\n")
@@ -128,6 +120,7 @@ def test_a_requirements_file_is_joined_with_the_packages(tmp_path: Path, paramet
     assert alone.conda_dependencies.pip_lines == ("# ours", "numpy>=1", "scipy", "--pre")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_newer_spelling_wins(tmp_path: Path) -> None:
     (tmp_path / "new.txt").write_text("scipy\n")
     estimator = Estimator(
@@ -314,6 +307,7 @@ _REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(("parameters", "kind", "text"), _REFUSED)
 def test_what_cannot_be_used_is_refused(
     parameters: dict[str, Any], kind: type[Exception], text: str
@@ -343,6 +337,7 @@ def test_the_default_image_of_sdk_v1_is_no_wish_for_a_container() -> None:
     assert estimator.run_config.docker.use_docker is True
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", ["custom_docker_image", "custom_docker_base_image"])
 def test_an_image_is_that_of_the_environment(name: str) -> None:
     registry = ContainerRegistry()
@@ -367,3 +362,56 @@ def test_every_parameter_is_built_or_refused() -> None:
     }
     refused = {name for parameters, _, _ in _REFUSED for name in parameters}
     assert set(inspect.signature(Estimator).parameters) - {"source_directory"} == built | refused
+
+
+_DEPRECATED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"conda_dependencies_file_path": "c.yml"},
+        "conda_dependencies_file_path is deprecated; write conda_dependencies_file='c.yml'",
+    ),
+    (
+        {"pip_requirements_file_path": "old.txt", "pip_requirements_file": "r.txt"},
+        "pip_requirements_file_path is deprecated; write pip_requirements_file='old.txt' "
+        "(pip_requirements_file is given too)",
+    ),
+    (
+        {"custom_docker_base_image": "image"},
+        "custom_docker_base_image is deprecated; write custom_docker_image='image'",
+    ),
+    ({"use_docker": False}, "use_docker=False is deprecated; without an image no container is"),
+    (
+        {"process_count_per_node": 2},
+        "process_count_per_node is deprecated; write distributed_training=Mpi("
+        "process_count_per_node=2)",
+    ),
+    (
+        {"distributed_backend": "mpi"},
+        "distributed_backend='mpi' is deprecated; write distributed_training, such as Mpi()",
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameters", "text"), _DEPRECATED)
+def test_what_is_deprecated_is_said(tmp_path: Path, parameters: dict[str, Any], text: str) -> None:
+    (tmp_path / "c.yml").write_text("dependencies: [pip]\n")
+    (tmp_path / "r.txt").write_text("\n")
+    with (
+        pytest.warns(DeprecationWarning, match=re.escape(text)) as caught,
+        contextlib.suppress(TrainingException),  # of what is not built yet
+    ):
+        Estimator(tmp_path, **parameters)
+    assert [item.filename for item in caught] == [__file__]
+
+
+def test_what_is_deprecated_is_said_once_per_call_site() -> None:
+    class Mine(Estimator):
+        def __init__(self) -> None:
+            super().__init__("src", use_docker=False)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", DeprecationWarning)
+        for _ in range(2):
+            Estimator("src", use_docker=False)
+            Mine()
+        Estimator("src", use_docker=False)
+    assert len({item.lineno for item in caught}) == len(caught) == 3

@@ -44,7 +44,18 @@ def test_a_missing_dependency_is_not_a_missing_module_of_ours(
 
 
 @pytest.mark.parametrize(
-    "module", ["core", "core.experiment", "core.model", "core.run", "core.workspace", "exceptions"]
+    "module",
+    [
+        "core",
+        "core.experiment",
+        "core.model",
+        "core.run",
+        "core.workspace",
+        "exceptions",
+        "train.dnn",
+        "train.estimator",
+        "train.sklearn",
+    ],
 )
 def test_the_azureml_tree_offers_what_it_says(module: str) -> None:
     found = importlib.import_module("runyard.azureml." + module)

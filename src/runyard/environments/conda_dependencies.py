@@ -209,9 +209,10 @@ class CondaDependencies(FrameworkPackages):
 
     def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
         """Replace the whole pip section by these lines."""
-        before = self.pip_lines
-        self._origins = {text: o for text, o in self._origins.items() if text not in before}
-        self._replace_pip(_texts(pip_requirements, "pip_requirements"))
+        lines = _texts(pip_requirements, "pip_requirements")
+        gone = {*self.pip_lines} - {*lines}
+        self._origins = {text: o for text, o in self._origins.items() if text not in gone}
+        self._replace_pip(lines)
 
     def read_pip_requirements(self, path: Path) -> None:
         """Replace the pip section by the lines of a requirements file, kept as they are."""

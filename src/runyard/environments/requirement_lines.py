@@ -174,7 +174,7 @@ class _Reader:
     def _requirement(self, line: str, origin: Origin, constraining: bool) -> None:
         _refuse_credentials(line, origin)
         text, hashes = _split_hashes(line)
-        if _PATH.match(text):
+        if _PATH.match(text) and (text.startswith("file:") or not _URL.match(text)):
             path, extras = self._local(text, line, origin)
             self.found.local_paths.append(LocalPath(path, editable=False))
             text = f"{path}{extras}"

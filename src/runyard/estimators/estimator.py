@@ -33,7 +33,7 @@ _OF_SCRIPT_RUN_CONFIG = {
 _OVERRIDES = ("script_params", "inputs", "source_directory_data_store")
 
 
-def _suggesting(init: Callable[_P, None]) -> Callable[_P, None]:
+def suggesting(init: Callable[_P, None]) -> Callable[_P, None]:
     """Let a constructor's TypeError for an unknown keyword say which one may be meant."""
     known = frozenset(getattr(init, "__kwdefaults__", None) or ()) | {"source_directory"}
 
@@ -89,7 +89,7 @@ class Estimator:
 
     _SUPPORTED_BACKENDS: tuple[str, ...] = ("mpi",)
 
-    @_suggesting
+    @suggesting
     def __init__(
         self,
         source_directory: str | os.PathLike[str] | None,
@@ -126,16 +126,21 @@ class Estimator:
         _show_lint_warnings: bool = False,
         _show_package_warnings: bool = False,
     ) -> None:
-        given = dict(locals())
-        given["conda_dependencies_file"] = conda_dependencies_file or conda_dependencies_file_path
-        given["pip_requirements_file"] = pip_requirements_file or pip_requirements_file_path
+        self._set_up(dict(locals()))
+
+    def _set_up(self, given: dict[str, Any]) -> None:
+        """Check the constructor's parameters, by their names, and keep what they make."""
+        validation.warn_of_deprecated(given)
+        for name in ("conda_dependencies_file", "pip_requirements_file"):
+            given[name] = given[name] or given[f"{name}_path"]
         validation.check(given, self._SUPPORTED_BACKENDS)
-        self._source_directory = source_directory or "."
-        self._script_params = dict(arguments.checked_params(script_params or {}))
+        self._source_directory = given["source_directory"] or "."
+        self._script_params = dict(arguments.checked_params(given["script_params"] or {}))
         self._run_config = self._configured(given)
         self._arguments = list(self._run_config.arguments)
-        shown = {"lint": _show_lint_warnings, "packages": _show_package_warnings}
-        self._script_checks = [] if _disable_validation else [k for k, on in shown.items() if on]
+        shown = {"lint": given["_show_lint_warnings"], "packages": given["_show_package_warnings"]}
+        wanted = [] if given["_disable_validation"] else [kind for kind, on in shown.items() if on]
+        self._script_checks = wanted
 
     def _configured(self, given: Mapping[str, Any]) -> RunConfiguration:
         """The run configuration of the checked parameters."""

@@ -10,6 +10,7 @@ from typing import Any
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import TrainingException, UserErrorException
+from runyard.estimators.caution import deprecated
 
 _EXCLUDED_BY_DEFINITION = (
     "pip_packages",
@@ -52,6 +53,33 @@ def check(given: Mapping[str, Any], backends: Sequence[str]) -> None:
     _check_single(given)
     _check_images(given)
     _refuse_unbuilt(given)
+
+
+def warn_of_deprecated(given: Mapping[str, Any]) -> None:
+    """Warn of every deprecated parameter that is given (spec 2.4, rows 1, 2, 3 and 15)."""
+    for old, new in _OLDER_SPELLINGS.items():
+        if given.get(old):
+            both = f" ({new} is given too)" if given[new] else ""
+            deprecated(f"{old} is deprecated; write {new}={given[old]!r}{both}")
+    if given["process_count_per_node"] != 1:
+        deprecated(
+            "process_count_per_node is deprecated; write distributed_training=Mpi("
+            f"process_count_per_node={given['process_count_per_node']!r})"
+        )
+    if given["distributed_backend"] is not None:
+        deprecated(
+            f"distributed_backend={given['distributed_backend']!r} is deprecated; write "
+            "distributed_training, such as Mpi()"
+        )
+    if given["use_docker"] is False:
+        deprecated("use_docker=False is deprecated; without an image no container is used")
+
+
+_OLDER_SPELLINGS = {
+    "conda_dependencies_file_path": "conda_dependencies_file",
+    "pip_requirements_file_path": "pip_requirements_file",
+    "custom_docker_base_image": "custom_docker_image",
+}
 
 
 def _check_docker(given: Mapping[str, Any]) -> None:

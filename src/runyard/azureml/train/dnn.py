@@ -1,0 +1,5 @@
+"""``azureml.train.dnn``."""
+
+from runyard import _names
+
+_names.offer(__name__, "Chainer", "PyTorch", "TensorFlow")
