@@ -211,11 +211,12 @@ def test_packages_of_the_user_join_those_of_the_framework() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "numpy==1.18",
-        "Numpy>=1.18",
+        "numpy==1.21",
+        "Numpy>=1.20",
+        "numpy>1.20,<2",
         "numpy @ https://host/numpy-1.18-py3-none-any.whl",
         "https://host/numpy-1.18-py3-none-any.whl",
-        "numpy==1.18; python_version < '3.8'",
+        "numpy==1.22; python_version < '3.8'",
     ],
 )
 @pytest.mark.usefixtures("python_3_6")
@@ -226,10 +227,33 @@ def test_a_pin_of_the_user_wins_with_a_warning(line: str) -> None:
     )
     rest = f"torch==1.4.0, {_OTHERS.replace('numpy<1.20, ', '')}"
     (text,) = found
-    assert text.endswith(
-        _TEXT.format("", "numpy<1.20", "PyTorch 1.4", rest)[len("UserWarning: ''") :]
-    )
+    _, _, end = _TEXT.format("", "numpy<1.20", "PyTorch 1.4", rest).partition("''")
+    assert text.endswith(end)
     assert made[0].conda_dependencies.pip_lines[1:] == tuple(rest.split(", "))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["torch==1.4.0", "torchvision==0.5.0"],
+        ["torch>=1.2", "torchvision"],
+        ["numpy==1.18.5"],
+        ["numpy<1.19"],
+        ["numpy>=1.16", "protobuf"],
+        ["numpy>1.16,!=1.17", "future==0.17.*"],
+        ["numpy~=1.18", "pillow>=6"],
+    ],
+)
+@pytest.mark.usefixtures("python_3_6")
+def test_a_pin_that_ours_goes_together_with_is_beside_it(lines: list[str]) -> None:
+    made: list[Any] = []
+    assert (
+        said(
+            lambda: made.append(runyard.PyTorch("src", framework_version="1.4", pip_packages=lines))
+        )
+        == []
+    )
+    assert made[0].conda_dependencies.pip_lines == (*lines, "torch==1.4.0", *_OTHERS.split(", "))
 
 
 @pytest.mark.usefixtures("python_3_6")
@@ -363,14 +387,13 @@ def test_variables_of_the_framework_give_way_to_those_of_the_user() -> None:
 
 
 @pytest.mark.usefixtures("python_3_6")
-def test_the_optimized_mode_says_that_nothing_is_left_to_optimize() -> None:
+def test_the_optimized_mode_says_that_it_has_no_effect() -> None:
     found = said(
         lambda: runyard.Chainer("src", framework_version="5.1.0", _enable_optimized_mode=True)
     )
     assert found == [
-        "UserWarning: _enable_optimized_mode has no effect: nothing is left to optimize, for every "
-        "build takes the framework's files from the cache of all builds and fetches only what is "
-        "extra"
+        "UserWarning: _enable_optimized_mode has no effect here: every build takes the framework's "
+        "files from the cache that all builds share, and fetches only what is extra"
     ]
 
 

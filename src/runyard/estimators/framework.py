@@ -225,6 +225,6 @@ def _check_optimized(given: Mapping[str, Any]) -> None:
             "it out"
         )
     warn(
-        "_enable_optimized_mode has no effect: nothing is left to optimize, for every build takes "
-        "the framework's files from the cache of all builds and fetches only what is extra"
+        "_enable_optimized_mode has no effect here: every build takes the framework's files from "
+        "the cache that all builds share, and fetches only what is extra"
     )
