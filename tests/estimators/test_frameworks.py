@@ -211,11 +211,12 @@ def test_packages_of_the_user_join_those_of_the_framework() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "numpy==1.18",
-        "Numpy>=1.18",
+        "numpy==1.21",
+        "Numpy>=1.20",
+        "numpy>1.20,<2",
         "numpy @ https://host/numpy-1.18-py3-none-any.whl",
         "https://host/numpy-1.18-py3-none-any.whl",
-        "numpy==1.18; python_version < '3.8'",
+        "numpy==1.22; python_version < '3.8'",
     ],
 )
 @pytest.mark.usefixtures("python_3_6")
@@ -226,10 +227,33 @@ def test_a_pin_of_the_user_wins_with_a_warning(line: str) -> None:
     )
     rest = f"torch==1.4.0, {_OTHERS.replace('numpy<1.20, ', '')}"
     (text,) = found
-    assert text.endswith(
-        _TEXT.format("", "numpy<1.20", "PyTorch 1.4", rest)[len("UserWarning: ''") :]
-    )
+    _, _, end = _TEXT.format("", "numpy<1.20", "PyTorch 1.4", rest).partition("''")
+    assert text.endswith(end)
     assert made[0].conda_dependencies.pip_lines[1:] == tuple(rest.split(", "))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["torch==1.4.0", "torchvision==0.5.0"],
+        ["torch>=1.2", "torchvision"],
+        ["numpy==1.18.5"],
+        ["numpy<1.19"],
+        ["numpy>=1.16", "protobuf"],
+        ["numpy>1.16,!=1.17", "future==0.17.*"],
+        ["numpy~=1.18", "pillow>=6"],
+    ],
+)
+@pytest.mark.usefixtures("python_3_6")
+def test_a_pin_that_ours_goes_together_with_is_beside_it(lines: list[str]) -> None:
+    made: list[Any] = []
+    assert (
+        said(
+            lambda: made.append(runyard.PyTorch("src", framework_version="1.4", pip_packages=lines))
+        )
+        == []
+    )
+    assert made[0].conda_dependencies.pip_lines == (*lines, "torch==1.4.0", *_OTHERS.split(", "))
 
 
 @pytest.mark.usefixtures("python_3_6")

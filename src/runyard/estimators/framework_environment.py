@@ -39,8 +39,8 @@ def add(
 ) -> Added:
     """Add Python and packages of a framework's version to an environment.
 
-    A package that the user gives a version, an address or a path is theirs; one they only name
-    gets ours. Where the framework itself is theirs, what we pin exactly comes in any version that
+    A package to which the user gives a version that ours excludes, an address or a path, is
+    theirs. Where the framework itself is theirs, what we pin exactly comes in any version that
     fits. ``image``: Python is that of an image. Raises UserErrorException for a requirement that
     cannot be read.
     """
@@ -51,10 +51,12 @@ def add(
     for line in version.requirements(gpu=gpu, mpi=mpi):
         name = package_name(line)
         own = theirs.line(framework.alike(name))
-        if own:
-            overridden.append((own, line))
-        if not own or not theirs.installs(framework.alike(name)):
-            kept.append(name if own else line)
+        if not own or _agree(own, line):
+            kept.append(line)
+            continue
+        overridden.append((own, line))
+        if not theirs.installs(framework.alike(name)):
+            kept.append(name)
     if any(package_name(ours) in framework.package for _, ours in overridden):
         kept = [package_name(line) if "==" in line else line for line in kept]
     dependencies.set_pip_requirements([*dependencies.pip_lines, *kept])
@@ -105,6 +107,23 @@ def _decided(line: str) -> str:
     except InvalidRequirement:  # a path or an address; archives begin with the name
         return canonical_name(text.rpartition("/")[2].partition("-")[0])
     return canonical_name(requirement.name) if requirement.specifier or requirement.url else ""
+
+
+def _agree(theirs: str, ours: str) -> bool:
+    """Whether some version of a package is in both lines."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        first, second = Requirement(theirs.partition(" --hash")[0]), Requirement(ours)
+    except InvalidRequirement:
+        return False
+    if first.url or canonical_name(first.name) != canonical_name(second.name):
+        return False
+    both = first.specifier & second.specifier
+    named = [item.version.removesuffix(".*") for item in both]
+    # Just above a limit, at it, or below all of them: elsewhere nothing changes.
+    tried = ["0", *named, *(f"{version}.0.1" for version in named)]
+    return any(both.contains(version, prereleases=True) for version in tried)
 
 
 # Python
