@@ -58,8 +58,8 @@ def is_git(location: str) -> bool:
 def digest(folder: Path, dockerfile_path: str) -> str:
     """Hexadecimal hash of all that the engine gets of a folder: names, modes, links, contents.
 
-    What ``.dockerignore`` leaves out does not count, nor does a workspace in it. Raises UserErrorException for a file that
-    cannot be read.
+    What ``.dockerignore`` leaves out does not count, nor does a workspace in it. Raises
+    UserErrorException for a file that cannot be read.
     """
     from blake3 import blake3
 
