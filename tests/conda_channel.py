@@ -144,9 +144,18 @@ class CondaChannel:
         *,
         answers: list[str] | None = None,
         dates: bool = True,
+        max_age_s: int = 0,
     ) -> AbstractContextManager[str]:
         """Serve the channel over HTTP while in the block; see ``file_server.served``."""
-        return file_server.served(self.folder, password, gate, token, answers=answers, dates=dates)
+        return file_server.served(
+            self.folder,
+            password,
+            gate,
+            token,
+            answers=answers,
+            dates=dates,
+            max_age_s=max_age_s,
+        )
 
 
 async def _index(indexing: object) -> None:

@@ -23,18 +23,19 @@ def served(
     *,
     answers: list[str] | None = None,
     dates: bool = True,
+    max_age_s: int = 0,
 ) -> Iterator[str]:
     """Serve the folder while in the block; the value is its address.
 
     ``password``: what user ``me`` must give. ``gate``: the second half of every package is held
     back until it is set. ``token``: addresses must begin with ``/t/TOKEN``, others are refused.
     ``answers`` gets the path and the status of every answer. ``dates``: what has not changed is
-    answered with its date, as servers of channels do.
+    answered with its date, as servers of channels do. ``max_age_s``: for how long an answer holds.
     """
     handler = partial(_Handler, directory=str(folder))
     with _Server(("127.0.0.1", 0), handler) as server:
         server.password, server.gate, server.token = password, gate, token
-        server.answers, server.dates = answers, dates
+        server.answers, server.dates, server.max_age_s = answers, dates, max_age_s
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -53,6 +54,7 @@ class _Server(ThreadingHTTPServer):
     token: str
     answers: list[str] | None
     dates: bool
+    max_age_s: int
 
     def handle_error(self, *_: object) -> None:
         """A client that was killed is no news."""
@@ -87,6 +89,8 @@ class _Handler(SimpleHTTPRequestHandler):
         since = self.server.dates and self.headers.get("If-Modified-Since")
         if since and b" 304 " in self._headers_buffer[0]:  # type: ignore[attr-defined]
             self.send_header("Last-Modified", since)
+        if self.server.max_age_s:
+            self.send_header("Cache-Control", f"max-age={self.server.max_age_s}, public")
         super().end_headers()
 
     def log_request(self, code: object = "-", size: object = "-") -> None:

@@ -192,7 +192,8 @@ def test_build_needs_something(invoke: Invoke, project: Path) -> None:
     said = invoke("env", "build")
     assert said.code == 2
     assert (
-        "there is nothing to build: give a file, such as requirements.txt, or --pip" in said.words
+        "there is nothing to build: give a file, such as requirements.txt, --pip PKG, or"
+        in said.words
     )
     assert "there is no file 'none.txt'" in invoke("env", "build", "none.txt").words
 

@@ -65,3 +65,17 @@ def test_processes_of_a_run_are_known_by_their_variable() -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_whether_there_are_children() -> None:
+    code = (
+        "import subprocess\n"
+        "from runyard.computes import processes\n"
+        "print(processes.has_children())\n"
+        "with subprocess.Popen(['sleep', '60']) as child:\n"
+        "    print(processes.has_children())\n"
+        "    child.kill()\n"
+        "print(processes.has_children())\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert said.split() == ["False", "True", "False"]

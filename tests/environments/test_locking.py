@@ -55,7 +55,46 @@ def test_an_interpreter_of_the_users() -> None:
     assert environment.python.interpreter_path == "/usr/bin/python3"
 
 
-_SPEC = {"name": "train", "options": []}
+_SPEC: dict[str, Any] = {"name": "train", "options": []}
+_IMAGE = {
+    **dict.fromkeys(("name", "dockerfile", "context", "dockerfile_path"), ""),
+    **dict.fromkeys(("registry", "username", "platform"), ""),
+}
+
+
+def test_an_environment_in_an_image(tmp_path: Path) -> None:
+    image = {**_IMAGE, "name": "r/base:1", "registry": "r", "username": "me"}
+    built = {**VENV, "image": {"base": {"digests": ["r/base@sha256:0"]}}}
+    found = Environment.from_run(a_run(tmp_path, built, {**_SPEC, "image": image}))
+    assert found.docker.base_image == "r/base@sha256:0"
+    assert found.docker.base_image_registry.username == "me"
+    assert found.python.conda_dependencies.pip_lines == ("numpy==1.2", "six==1.0")
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ({"name": "base:1", "platform": "linux/arm64"}, {"base_image": "base:1"}),
+        ({"dockerfile": "FROM base:1"}, {"base_dockerfile": "FROM base:1"}),
+    ],
+)
+def test_an_image_that_no_registry_has(
+    tmp_path: Path, image: dict[str, str], named: dict[str, str]
+) -> None:
+    built = {"kind": "user_managed", "python": "/usr/bin/python3", "image": {"base": {}}}
+    spec = {**_SPEC, "image": {**_IMAGE, **image}}
+    found = Environment.from_run(a_run(tmp_path, built, spec))
+    assert found.docker.images() == named
+    assert found.python.interpreter_path == "/usr/bin/python3"
+    assert (found.docker.platform.architecture == "arm64") is ("platform" in image)
+
+
+def test_a_build_context(tmp_path: Path) -> None:
+    image = {**_IMAGE, "context": "/context", "dockerfile_path": "File"}
+    found = Environment.from_run(a_run(tmp_path, VENV, {**_SPEC, "image": image}))
+    context = found.docker.build_context
+    assert context is not None
+    assert (context.location, context.dockerfile_path) == ("/context", "File")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from runyard import Environment, Estimator, Experiment, ScriptRunConfig, Workspa
 from runyard.environments import cache, planning, resolve
 from runyard.errors import TrainingException, UserErrorException
 from tests import simple_index
+from tests.conda_channel import CondaChannel
 from tests.environments.conftest import Plan
 from tests.wheelhouse import Wheelhouse, Worker
 
@@ -101,6 +102,29 @@ def test_a_refresh_asks_the_index_again(
     wheelhouse.add("lib", "2.0")
     assert lib("two", refresh=True) == "lib==2.0"
     assert lib("three") == "lib==2.0"
+
+
+@pytest.mark.integration
+def test_a_refresh_asks_the_channel_again(source: Path, tmp_path: Path) -> None:
+    """Its index holds for an hour, and is cached."""
+    channel = CondaChannel(tmp_path / "channel")
+    channel.add_python()
+    channel.add_module("hello", "1.0")
+    environment = Environment("demo")
+    environment.python.conda_dependencies.add_conda_package("hello")
+
+    def hello(folder: str, **options: bool) -> str:
+        spec = resolve(environment, source_directory=source, **options)
+        lock = Worker(spec, tmp_path / folder).result()["lock"]
+        return str(lock[0]).partition(" ")[0]
+
+    with channel.index().served(max_age_s=3600) as address:
+        environment.python.conda_dependencies.add_channel(address)
+        assert hello("one") == "hello=1.0=0"
+        channel.add_module("hello", "2.0")
+        channel.index()
+        assert hello("two", refresh=True) == "hello=2.0=0"
+        assert hello("three") == "hello=2.0=0"
 
 
 @pytest.mark.integration

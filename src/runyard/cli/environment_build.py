@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runyard.cli import output
-from runyard.environments import conda_planning
+from runyard.environments import conda_planning, image_planning
 from runyard.environments.build import build as build_environment
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
@@ -22,15 +22,20 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def described(
-    file: str | None, packages: tuple[str, ...], python: str | None, name: str | None
+    file: str | None,
+    packages: tuple[str, ...],
+    python: str | None,
+    name: str | None,
+    image: str | None = None,
 ) -> Environment:
-    """The environment of a file and options.
+    """The environment of a file and options; in an image with its own Python if that is all.
 
     Raises UserErrorException without any, and what reading the file raises.
     """
-    if file is None and not packages:
+    if file is None and not packages and image is None:
         raise UserErrorException(
-            "there is nothing to build: give a file, such as requirements.txt, or --pip PKG"
+            "there is nothing to build: give a file, such as requirements.txt, --pip PKG, or "
+            "--image NAME"
         )
     environment = Environment("environment") if file is None else _of_file(Path(file))
     dependencies = environment.python.conda_dependencies
@@ -39,6 +44,10 @@ def described(
         dependencies.set_pip_requirements(CondaDependencies.merge_requirements(lines))
     if python is not None:
         dependencies.set_python_version(python)
+    if image is not None:
+        environment.docker.base_image = image
+        if file is None and not packages and python is None:
+            environment.python.user_managed_dependencies = True
     if name is not None:
         environment.name = name
     return environment
@@ -67,6 +76,7 @@ def build(environment: Environment, file: str | None, as_json: bool, refresh: bo
     spec = resolve(environment, source_directory=folder, refresh=refresh)
     # The build is in this process, and so are the variables it asks for.
     os.environ.update(conda_planning.tokens(environment.python.conda_dependencies))
+    os.environ.update(image_planning.secrets(environment))
     with _signals_restored():
         if as_json:
             with contextlib.redirect_stdout(sys.stderr):

@@ -60,7 +60,7 @@ def show_one(text: str, as_json: bool) -> None:
         ("name", item.name),
         ("key", item.key),
         ("python", item.python_version),
-        ("folder", item.prefix),
+        ("image", f"{item.image} ({item.engine})") if item.image else ("folder", item.prefix),
         ("size", formats.size(item.size_bytes)),
         ("built", formats.moment(item.built or 0.0)),
         ("last used", formats.moment(item.last_used)),

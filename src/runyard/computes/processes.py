@@ -66,6 +66,18 @@ def _output(pid: int, fd: int) -> bytes:
         return b""
 
 
+def has_children() -> bool:
+    """Whether this process has any, zombies included; asks the kernel, which takes 2 µs.
+
+    Of a subreaper: whether anything at all is left below it.
+    """
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def descendants_of_run(root: int, run_path: str) -> list[int]:
     """Descendants of ``root`` that do not belong to another run.
 

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from runyard.containers import words
 from runyard.containers.errors import EngineError
@@ -125,40 +126,75 @@ def _pass_on(process: subprocess.Popen[str], say: Say) -> deque[str]:
 
 def _end(process: subprocess.Popen[str], kill: bool) -> None:
     if process.poll() is None:
+        below = _below(process.pid)
         if not kill:
-            _ask_to_end(process)
+            below |= _ask_to_end(process)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        _kill(below)
     if process.stdout is not None:
         process.stdout.close()
 
 
-def _ask_to_end(process: subprocess.Popen[str]) -> None:
-    """Signal those the client started, or the client when there are none.
+def _ask_to_end(process: subprocess.Popen[str]) -> set[_Process]:
+    """Signal those the client started, or the client when there are none; return all seen below it.
 
     A podman that is signalled itself leaves the step of its build running; one whose step ends
     clears up.
     """
     end = time.monotonic() + _END_S
+    below: set[_Process] = set()
     while process.poll() is None and time.monotonic() < end:
-        for pid in _started_by(process.pid) or [process.pid]:
+        below |= _below(process.pid)
+        group = [found.pid for found in below if found.group == process.pid]
+        for pid in group or [process.pid]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_AGAIN_S)
+    return below
 
 
-def _started_by(leader: int) -> list[int]:
-    """The processes of the group that the client leads, without the client."""
-    found = []
+class _Process(NamedTuple):
+    """A process; ``start``, in ticks, tells it from a later one of the same id."""
+
+    pid: int
+    parent: int
+    group: int
+    start: int
+
+
+def _below(root: int) -> set[_Process]:
+    """All processes that descend from a process, whatever group or session they are in."""
+    children: dict[int, list[_Process]] = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat", "rb") as stream:
-                # Behind the name of the program, which may hold anything: state, parent, group.
-                group = stream.read().rpartition(b")")[2].split()[2]
-        except (OSError, IndexError):
-            continue
-        if int(group) == leader and int(name) != leader:
-            found.append(int(name))
-    return found
+        found = _process(int(name))
+        if found is not None:
+            children.setdefault(found.parent, []).append(found)
+    below: set[_Process] = set()
+    waiting = [root]
+    while waiting:
+        found_here = children.get(waiting.pop(), [])
+        below.update(found_here)
+        waiting.extend(process.pid for process in found_here)
+    return below
+
+
+def _process(pid: int) -> _Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            # Behind the name of the program, which may hold anything: state, parent, group, ...
+            fields = stream.read().rpartition(b")")[2].split()
+        return _Process(pid, int(fields[1]), int(fields[2]), int(fields[19]))
+    except (OSError, IndexError):
+        return None
+
+
+def _kill(processes: set[_Process]) -> None:
+    """Kill those that are still there: a step of a build that nobody waits for any more."""
+    for process in processes:
+        now = _process(process.pid)
+        if now is not None and now.start == process.start:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)

@@ -66,6 +66,18 @@ def _none_works(failures: Mapping[str, EngineError]) -> EngineError:
     return EngineError("engine", f"No container engine works here. {why}", hints)
 
 
+def named(name: str) -> Engine:
+    """Return the engine of that name, 'docker' or 'podman', whichever runs use.
+
+    Raises EngineError('engine') when it is not there or does not answer.
+    """
+    for path in set(_asked()) - set(ENGINES):
+        engine = _answering(path)
+        if engine.name == name:
+            return engine
+    return _answering(name)
+
+
 def probe() -> list[Probed]:
     """Look at every engine, or at the one that is asked for, and say how it is."""
     return [_probed(name) for name in _asked()]

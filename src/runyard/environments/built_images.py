@@ -53,8 +53,16 @@ def is_there(marker: Mapping[str, Any]) -> bool:
 
 
 def containers_of(engine: Engine, image: str) -> list[str]:
-    """The containers of an image, and of images on top of it, that run or have ended."""
-    return engine.ask("ps", "--all", "--quiet", "--filter", f"ancestor={image}").split()
+    """The containers of an image, and of images on top of it, that run or have ended.
+
+    Empty for an image that is not there.
+    """
+    found = engine.image_id(image)
+    if found is None:
+        return []
+    # podman knows no id with the name of its algorithm here.
+    bare = found.rpartition(":")[2]
+    return engine.ask("ps", "--all", "--quiet", "--filter", f"ancestor={bare}").split()
 
 
 def remove_labelled(engine: Engine, key: str) -> None:
@@ -75,8 +83,6 @@ def remove(engine: Engine, image: Mapping[str, Any]) -> bool:
     False when a container has it; an image that is not there any more is removed. One that the
     user named himself only loses the name we gave it.
     """
-    if containers_of(engine, image["id"]):
-        return False
     removed = engine.remove_image(image["tag"])
     if image["base"]["built"]:
         engine.remove_image(image["base"]["name"])

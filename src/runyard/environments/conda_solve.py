@@ -43,6 +43,7 @@ class _Making:
         self._spec = spec
         self._prefix = prefix
         self._say = say
+        self._is_refresh = bool(getattr(spec, "refreshes", ""))
         self._sources = [Source.of(channel, os.environ) for channel in spec.channels]
         self._client = conda_client.client(self._sources)
 
@@ -64,7 +65,8 @@ class _Making:
         if conda_client.is_offline():
             return await self._solve("force-cache-only")
         try:
-            return await self._solve("cache-or-fetch")
+            # An index may be good for an hour by its own word: not for who asks for what is new.
+            return await self._solve("no-cache" if self._is_refresh else "cache-or-fetch")
         except GatewayError as error:
             text = str(error)
         if _NOT_MODIFIED in text:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
+from runyard.environments.build_methods import BuildMethods
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.docker_section import DockerSection
 from runyard.environments.folder_methods import FolderMethods
@@ -18,7 +19,7 @@ from runyard.environments.sections import PythonSection, Section
 from runyard.errors import UserErrorException
 
 
-class Environment(RegistryMethods, FolderMethods, ImageMethods, Section):
+class Environment(RegistryMethods, FolderMethods, ImageMethods, BuildMethods, Section):
     """A named description of packages, interpreter and container.
 
     ``name`` (str; anything else raises TypeError). ``version`` (None until registered).

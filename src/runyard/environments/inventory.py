@@ -16,7 +16,8 @@ class Cached:
     """One environment of the cache.
 
     ``finished``: False for what a build that was killed left, which is never used. ``lock``: what
-    is installed. ``size_bytes``: of all files; those shared with the cache of uv count too.
+    is installed. ``size_bytes``: of all files; those shared with the cache of uv count too, and of
+    an image its base. ``image``: its name, ``engine``: who has it; both '' for a folder.
     ``built``, ``last_used``: Unix times; ``built`` is None where ``finished`` is False.
     """
 
@@ -30,6 +31,8 @@ class Cached:
     size_bytes: int
     built: float | None
     last_used: float
+    image: str = ""
+    engine: str = ""
 
 
 def every() -> list[Cached]:
@@ -79,6 +82,7 @@ def _cached(key: str) -> Cached | None:
     except FileNotFoundError:  # removed since the folder was listed
         return None
     content: dict[str, Any] = marker if marker is not None and finished else {}
+    image = content.get("image") or {}
     return Cached(
         key=key,
         prefix=prefix,
@@ -87,9 +91,11 @@ def _cached(key: str) -> Cached | None:
         python_version=str(content.get("python_version", "")),
         requirements=tuple(content.get("requirements") or ()),
         lock=tuple(content.get("lock") or ()),
-        size_bytes=_size(prefix),
+        size_bytes=int(image["size_bytes"]) if image else _size(prefix),
         built=content.get("built"),
         last_used=last_used,
+        image=str(image.get("tag", "")),
+        engine=str(image.get("engine", "")),
     )
 
 

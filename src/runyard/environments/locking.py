@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runyard.environments import conda_lock
+from runyard.environments.container_sections import DockerBuildContext
 from runyard.environments.environment import Environment
 from runyard.environments.redaction import HIDDEN
 from runyard.errors import UserErrorException
@@ -35,6 +36,7 @@ def of_run(run: Any) -> Environment:
         channels=[*spec.get("channels", ())],
         of=f"run {directory.id}",
     )
+    _set_image(environment, spec.get("image"), built(directory).get("image"))
     environment.environment_variables = _variables(record)
     return environment
 
@@ -85,6 +87,28 @@ def locked(
         )
     _set_packages(environment, environment_json, options)
     return environment
+
+
+def _set_image(
+    environment: Environment, planned: Mapping[str, Any] | None, made: Mapping[str, Any] | None
+) -> None:
+    """The image that the environment was built on: exactly that where its registry has it."""
+    if not planned:
+        return
+    docker = environment.docker
+    if planned["context"]:
+        docker.build_context = DockerBuildContext(
+            None, planned["context"], planned["dockerfile_path"]
+        )
+    elif planned["dockerfile"]:
+        docker.base_dockerfile = planned["dockerfile"]
+    else:
+        digests = (made or {}).get("base", {}).get("digests") or ()
+        docker.base_image = next(iter(digests), planned["name"])
+    docker.base_image_registry.address = planned["registry"] or None
+    docker.base_image_registry.username = planned["username"] or None
+    if planned["platform"]:
+        docker.platform.architecture = planned["platform"].partition("/")[2]
 
 
 def _set_packages(

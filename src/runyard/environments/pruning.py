@@ -41,6 +41,8 @@ def prune(
     left = inventory.every()
     if not dry_run:
         _remove_leftovers()
+        if older_than_s is not None:
+            _remove_unused(now - older_than_s)
     total = sum(item.size_bytes for item in left)
     decisions = []
     for item in reversed(left):
@@ -74,9 +76,33 @@ def _decide(item: Cached, why: str, wanted: Collection[str], dry_run: bool) -> D
         with _alone(cache.use_lock(item.key)) as nobody_uses:
             if not nobody_uses:
                 return Decision(item, False, "kept: a run uses it")
+            reason = _image_stays(item, dry_run) if item.image else ""
+            if reason:
+                return Decision(item, False, f"kept: {reason}")
             if not dry_run:
                 _remove(item)
     return Decision(item, True, why)
+
+
+def _image_stays(item: Cached, dry_run: bool) -> str:
+    """Remove the image from its engine, unless ``dry_run``; says why it stays, '' if it does not.
+
+    Before what says that it is built: an image without that would never be removed, and where
+    the image is gone a run builds it again.
+    """
+    from runyard.containers import finding
+    from runyard.containers.errors import EngineError
+    from runyard.environments import built_images
+
+    marker = cache.read_json(os.path.join(item.prefix, cache.MARKER_NAME)) or {}
+    try:
+        engine = finding.named(item.engine)
+        used = bool(built_images.containers_of(engine, marker["image"]["id"]))
+        if not used and not dry_run:
+            used = not built_images.remove(engine, marker["image"])
+    except EngineError as error:
+        return error.message
+    return f"a container of {item.engine} uses it" if used else ""
 
 
 @contextlib.contextmanager
@@ -99,6 +125,17 @@ def _remove(item: Cached) -> None:
     aside = os.path.join(inventory.folder(), f"{_OURS}{item.key}-{os.getpid()}")
     os.rename(item.prefix, aside)
     shutil.rmtree(aside)
+
+
+def _remove_unused(since: float) -> None:
+    """What uv keeps for images, where no build used it since, and logs of builds before."""
+    from runyard.environments import build_details, image_mounts
+
+    for folder in (image_mounts.own_caches(), build_details.builds()):
+        with contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(folder):
+                if entry.stat().st_mtime < since:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _remove_leftovers() -> None:

@@ -217,7 +217,11 @@ class _Reader:
 
     def _located(self, value: str, line: str, origin: Origin, file_first: bool = False) -> Path:
         """Absolute path; pip reads ``-r`` relative to the file, packages relative to the folder."""
-        path = Path(re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", value)).expanduser()
+        if value.startswith("file:"):
+            from urllib.parse import unquote
+
+            value = unquote(re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", value))
+        path = Path(value).expanduser()
         folders = [self._source_directory, Path(origin.file).parent]
         if not Path(origin.file).is_absolute():
             folders = folders[:1]

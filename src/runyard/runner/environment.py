@@ -82,6 +82,9 @@ def build(
     run: RunDirectory, wanted: dict[str, Any], supervisor: Supervisor, ownership: Ownership
 ) -> dict[str, Any] | ending.End:
     """Build it in a process of its own, whose output is the run's first log."""
+    # Both the builder and the start of the script need it: imported once, before the fork.
+    import subprocess  # noqa: F401
+
     outcome = supervisor.watch(ProcessTree(forked(lambda: _build(run, wanted, ownership)), run))
     if outcome.cause is not None:
         return ending.ended_by_runner(outcome)

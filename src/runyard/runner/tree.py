@@ -37,7 +37,7 @@ class ProcessTree:
     def end(self, grace_s: float) -> int:
         """End the process and all that is below this runner for the run."""
         return processes.end(
-            lambda: processes.descendants_of_run(os.getpid(), self._run.path),
+            self._below,
             grace_s,
             near=lambda: processes.children_of_run(os.getpid(), self._run.path),
             reap=self._reap,
@@ -47,6 +47,13 @@ class ProcessTree:
         """By the exit code of the process and what the kernel counted."""
         outcome.code = self._process.wait()
         outcome.out_of_memory = self._memory.struck()
+
+    def _below(self) -> list[int]:
+        # Without a child nothing is below a subreaper: nearly always so, and a look through /proc
+        # takes 3 ms where 100 processes run.
+        if not processes.has_children():
+            return []
+        return processes.descendants_of_run(os.getpid(), self._run.path)
 
     def _reap(self) -> None:
         """Collect the process and all orphans that have ended."""

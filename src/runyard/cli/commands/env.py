@@ -68,6 +68,7 @@ def lock_command(run: str, as_json: bool) -> None:
 @click.argument("file", required=False, shell_complete=completing.files)
 @click.option("--pip", "pip", metavar="PKG", multiple=True, help="A pip requirement; repeatable.")
 @click.option("--python", metavar="VERSION", help="Such as 3.8. Default: that of runyard itself.")
+@click.option("--image", metavar="NAME", help="In this image; alone: with the image's own Python.")
 @click.option("--name", metavar="TEXT", help="Name of the environment. Default: that of FILE.")
 @click.option("--refresh", is_flag=True, help="Resolve unpinned packages again, build anew.")
 @json_option
@@ -77,6 +78,7 @@ def build_command(  # noqa: PLR0917
     file: str | None,
     pip: tuple[str, ...],
     python: str | None,
+    image: str | None,
     name: str | None,
     refresh: bool,
     as_json: bool,
@@ -92,7 +94,7 @@ def build_command(  # noqa: PLR0917
     """
     from runyard.cli import environment_build
 
-    environment = environment_build.described(file, pip, python, name)
+    environment = environment_build.described(file, pip, python, name, image)
     ctx.exit(environment_build.build(environment, file, as_json, refresh))
 
 
