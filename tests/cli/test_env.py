@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -159,6 +160,27 @@ def test_one_being_built_stays() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         (decision,) = pruning.prune(now=time.time(), older_than_s=DAY_S)
     assert (decision.removed, decision.why) == (False, "kept: it is being built")
+
+
+def test_one_being_built_on_another_machine_stays() -> None:
+    """Whose locks are not seen here."""
+    made("a" * 32, days=40)
+    who = {"host": "far-away", "boot": "b", "pid": 1, "start": 1, "started": 1.0}
+    Path(f"{cache.build_lock('a' * 32)}.owner").write_text(json.dumps(who))
+    (decision,) = pruning.prune(now=time.time(), older_than_s=DAY_S)
+    assert (decision.removed, decision.why) == (False, "kept: it is being built")
+
+
+def test_where_there_are_no_locks_all_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    made("a" * 32, days=40)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    (decision,) = pruning.prune(now=time.time(), older_than_s=DAY_S)
+    assert not decision.removed
+    assert decision.why == "kept: its folder has no file locks, so who uses it cannot be told"
 
 
 def test_one_that_a_run_will_use_stays() -> None:

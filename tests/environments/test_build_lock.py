@@ -1,5 +1,6 @@
 """The build lock: who holds it, and what becomes of it when its holder is gone."""
 
+import asyncio
 import errno
 import fcntl
 import json
@@ -176,6 +177,18 @@ def test_another_error_of_flock_is_raised(path: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fcntl, "flock", broken)
     with pytest.raises(OSError, match="Input/output"), BuildLock(path, lambda _: None):
         pass
+
+
+def test_the_index_of_channels_is_read_without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runyard.environments import conda_client
+
+    _without_flock(monkeypatch)
+
+    async def entered() -> bool:
+        async with conda_client.index_lock():
+            return True
+
+    assert asyncio.run(entered())
 
 
 def test_signs_of_life(path: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,25 @@ def test_nothing_to_fetch_is_installed() -> None:
     assert said == ["Resolved 1 package in 1ms", "Installing for 6 s"]
 
 
+def test_a_uv_that_does_not_tell_its_plan() -> None:
+    clock, said = Clock(), Said()
+    progress, _ = _follow("Building old==1.0\n", clock, said)
+    clock.now += 5
+    progress.pause()
+    for line in ("Built old==1.0", "Resolved 1 package in 1ms", "Downloading big (odd)"):
+        progress.line(line)
+    clock.now += 5
+    progress.pause()
+    assert said == [
+        "Building old==1.0",
+        "Resolving for 5 s: building old==1.0",
+        "Built old==1.0",
+        "Resolved 1 package in 1ms",
+        "Downloading 1 large package: big",
+        "Fetching for 5 s: 0 of 1 downloaded, waiting for big",
+    ]
+
+
 def test_who_debugs_uv_sees_it_all() -> None:
     said = Said()
     progress, kept = _follow("DEBUG about uv", Clock(), said, RUST_LOG="uv=debug")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from runyard.cli import facts
 from runyard.computes import processes
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import DockerConfiguration
@@ -91,6 +92,7 @@ def test_a_script_finds_its_run_in_a_container(experiment: Experiment, engine: E
     assert model.read_text() == "weights"
     assert (model.stat().st_uid, model.parent.stat().st_gid) == (os.getuid(), os.getgid())
     assert Path(run.directory.container_log).read_text() == ""
+    assert facts.read(run.directory).image == f"{BASE}  {engine.image_id(BASE)}"
     assert containers(engine) == []
 
 

@@ -78,10 +78,10 @@ def _source(first: Facts, second: Facts) -> SnapshotDiff | None:
 
 
 def _environment(found: Facts) -> dict[str, Any]:
-    environment = found.environment
+    environment = {**found.environment, "image": found.image}
     return {
         key: environment.get(key)
-        for key in ("kind", "python_version", "requirements", "constraints", "options")
+        for key in ("kind", "image", "python_version", "requirements", "constraints", "options")
         if environment.get(key)
     }
 

@@ -51,6 +51,16 @@ class Facts:
         return {**(self.spec.get("environment") or {}), **built}
 
     @property
+    def image(self) -> str | None:
+        """The image of the run's container: its name, and its id once that is known."""
+        asked = (self.spec.get("environment") or {}).get("image")
+        if not asked:
+            return None
+        named = asked.get("name") or asked.get("context") or "of a Dockerfile"
+        base = (self.environment["image"].get("base") or {}).get("id")
+        return f"{named}  {base}" if base else str(named)
+
+    @property
     def error(self) -> dict[str, Any] | None:
         """Why it failed, None when it did not."""
         if self.status is not Status.FAILED:

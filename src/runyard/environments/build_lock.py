@@ -19,7 +19,8 @@ _LONGEST_PAUSE_S = 0.5
 # Of the time waited so far: what a waiter may lose to its own pauses.
 _SHARE = 0.05
 _REPORT_EVERY_S = 5.0
-_NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""What ``flock`` fails with on file systems that have no such locks."""
 
 
 class BuildLock:
@@ -99,7 +100,7 @@ class BuildLock:
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno not in _NO_FLOCK:
+            if error.errno not in NO_FLOCK:
                 raise
             self._has_flock = False
         return True

@@ -18,7 +18,7 @@ from rattler.networking import (
     RetryMiddleware,
 )
 
-from runyard.environments import cache, conda_channels, conda_failures
+from runyard.environments import build_lock, cache, conda_channels, conda_failures
 from runyard.environments.redaction import without_credentials
 
 TYPE_CHECKING = False
@@ -117,6 +117,10 @@ def _taken(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        # Without it two may fetch the same.
+        if error.errno not in build_lock.NO_FLOCK:
+            raise
     return True
 
 

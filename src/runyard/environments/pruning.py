@@ -69,6 +69,17 @@ def _reason(
 def _decide(item: Cached, why: str, wanted: Collection[str], dry_run: bool) -> Decision:
     if item.key in wanted:
         return Decision(item, False, "kept: a run that has not ended uses it")
+    try:
+        return _decided(item, why, dry_run)
+    except OSError as error:
+        if error.errno not in build_lock.NO_FLOCK:
+            raise
+        return Decision(
+            item, False, "kept: its folder has no file locks, so who uses it cannot be told"
+        )
+
+
+def _decided(item: Cached, why: str, dry_run: bool) -> Decision:
     lock = cache.build_lock(item.key)
     with _alone(lock) as nobody_builds:
         if not nobody_builds or build_owner.is_elsewhere(build_lock.owner_path(lock)):

@@ -60,7 +60,7 @@ class UvProgress:
         if word == "Resolved":
             self._begin("Resolved")
         elif self._step.name == "Resolved":
-            self._plan_ends()
+            self._plan_ends(word in ("Downloading", "Building"))
         if word == "Downloading" and rest.endswith(")"):
             name, _, amount = rest[:-1].rpartition(" (")
             self._downloads.add(name, _bytes(amount))
@@ -89,9 +89,9 @@ class UvProgress:
         self._downloads.flush()
         self._step.tick(self._state)
 
-    def _plan_ends(self) -> None:
-        """All that has to be fetched is known."""
-        self._begin("Fetching" if self._to_fetch else "Installing")
+    def _plan_ends(self, fetches: bool = False) -> None:
+        """All that has to be fetched is known, or at least that there is something."""
+        self._begin("Fetching" if self._to_fetch or fetches else "Installing")
         if self._to_fetch:
             self._say(f"Fetching {_counted(self._to_fetch, 'package')}")
 
@@ -99,13 +99,11 @@ class UvProgress:
         self._step = Step(step, self._say, self._clock)
 
     def _state(self) -> str:
-        if self._step.name != "Fetching":
-            return ""
-        if self._building:
-            parts = (self._downloads.state(), f"building {', '.join(self._building)}")
-        else:
-            written = self._uv.written_bytes() if self._uv else 0
-            parts = (self._downloads.state(), size(written, "{} unpacked"))
+        building = f"building {', '.join(self._building)}" if self._building else ""
+        written = 0
+        if self._uv is not None and self._step.name == "Fetching" and not building:
+            written = self._uv.written_bytes()
+        parts = (self._downloads.state(), size(written, "{} unpacked"), building)
         return "; ".join(filter(None, parts))
 
 

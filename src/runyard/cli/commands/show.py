@@ -134,6 +134,7 @@ def _environment(found: Facts) -> Rows:
     ]
     return [
         ("environment", ", ".join(part for part in parts if part)),
+        ("image", found.image),
         ("packages", "\n".join(environment.get("requirements") or ())),
         ("python", environment.get("python") or environment.get("interpreter")),
     ]
