@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 
-from runyard.environments import build_failure, cache, uv_program, uv_progress
+from runyard.environments import build_failure, cache, uv_program
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.build_lock import BuildLock
+from runyard.environments.package_steps import PackageSteps
 from runyard.environments.redaction import redact
+from runyard.environments.stopping import Stopped, stopped_by_signals
 from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes 3 ms of the time that a build may take longer than uv.
-    from collections.abc import Mapping
-    from types import FrameType
-    from typing import Any, NoReturn
+    from typing import Any
 
     from runyard.environments.build_settings import BuildSettings
     from runyard.environments.spec import EnvironmentSpec
-    from runyard.environments.uv_program import Ended
 
 
 def build(spec: EnvironmentSpec) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def _builder(spec: EnvironmentSpec) -> Build:
     return ImageBuild(spec)
 
 
-class Build:
+class Build(PackageSteps):
     """Builds one environment; everything it says goes to standard output, without secrets."""
 
     # What a marker holds beyond what all have, and a result hands on.
@@ -213,83 +211,6 @@ class Build:
             self._finish(uv)
         return settings
 
-    def _install(self, settings: BuildSettings) -> None:
-        spec = self._spec
-        if not spec.requirements:
-            return
-        lines = [*self._nested(), *spec.requirements, *self._tools]
-        arguments = ["-r", self._write("requirements.txt", lines)]
-        if self._refreshes:
-            # Else uv believes for minutes what the index said last.
-            arguments.append("--refresh")
-        if spec.constraints:
-            arguments += ["-c", self._write("constraints.txt", spec.constraints)]
-        if self._source_builds:
-            from runyard.environments import uv_config
-
-            self._write(uv_config.NAME, [uv_config.text(self._source_builds, os.environ)], "")
-            arguments += uv_config.arguments(self._files_seen, os.environ)
-        command = ["pip", "install", "--python", self._python, *arguments, *settings.arguments]
-        following = uv_progress.UvProgress(self.say, settings.variables)
-        with self._start(command, following.variables, settings) as uv:
-            ended = following.follow(uv, len(spec.requirements))
-        if ended.exit_code == 0:
-            return
-        from runyard.environments import pip_build
-
-        refused = pip_build.refused(ended.output)
-        if refused is None or spec.kind != "venv":
-            from runyard.environments import version_lookup
-
-            raise version_lookup.explained(
-                self._uv_failure(ended, spec.requirements),
-                spec.requirements,
-                self._python_version,
-                settings.arguments,
-                settings.variables,
-            )
-        self.say(f"uv cannot read the metadata of {refused}: {pip_build.PIP} installs the packages")
-        self._install_with_pip(settings)
-
-    def _install_with_pip(self, settings: BuildSettings) -> None:
-        """Install what uv's call would have."""
-        from runyard.environments import pip_build
-
-        tools = [pip_build.PIP, *(tool for tool in self._tools if tool != "pip")]
-        command = ["pip", "install", "--python", self._python, *tools, *settings.arguments]
-        with self._start(command, settings.variables, settings) as uv:
-            self._finish(uv)
-        lines = [*self._nested(), *self._spec.requirements]
-        command = ["-m", "pip", "install", "-r", self._write("requirements.txt", lines)]
-        if self._spec.constraints:
-            command += ["-c", self._write("constraints.txt", self._spec.constraints)]
-        variables = pip_build.variables(settings.variables, self._source_builds)
-        command += settings.arguments
-        with self._start(command, variables, settings, self._python) as pip:
-            ended = pip.finish(self.say)
-        if ended.exit_code != 0:
-            raise pip_build.failure(ended.output, ended.exit_code, self._prefix)
-
-    def _start(
-        self,
-        command: list[str],
-        variables: Mapping[str, str],
-        settings: BuildSettings,
-        program: str | None = None,
-    ) -> uv_program.Uv:
-        """Start uv, or another program that does its work."""
-        return uv_program.Uv(command, variables, settings.before_exec, program)
-
-    def _nested(self) -> list[str]:
-        # Only these options are lines of a file for uv: the others are settings of ours.
-        options = self._spec.options
-        return [line for line in options if line.startswith(("--requirement", "--constr"))]
-
-    def _finish(self, uv: uv_program.Uv) -> None:
-        ended = uv.finish(self.say)
-        if ended.exit_code != 0:
-            raise self._uv_failure(ended, self._spec.requirements)
-
     def _freeze(self, python: str) -> list[str]:
         """What is installed beside an interpreter of the user's."""
         arguments = ["pip", "freeze", "--quiet", "--python", python]
@@ -297,16 +218,6 @@ class Build:
         if ended.exit_code != 0:
             raise self._uv_failure(ended, ())
         return [redact(line) for line in ended.output.splitlines()]
-
-    def _uv_failure(self, ended: Ended, requirements: tuple[str, ...]) -> BuildFailure:
-        from runyard.environments import failures
-
-        return failures.of_output(ended.output, ended.exit_code, requirements, self._prefix)
-
-    def _write(self, name: str, lines: list[str] | tuple[str, ...], start: str = "runyard-") -> str:
-        with open(os.path.join(self._files, f"{start}{name}"), "w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        return os.path.join(self._files_seen, f"{start}{name}")
 
     # What is said and written
 
@@ -386,23 +297,6 @@ class Build:
         if error["hint"]:
             self.say(f"  {error['hint']}")
         return {"ok": False, "error": error}
-
-
-class Stopped(BaseException):
-    """A signal asked this process to end; not an Exception, so that nothing swallows it."""
-
-
-def stopped_by_signals() -> None:
-    """Make SIGTERM, SIGINT and SIGHUP raise ``Stopped``, so that clean-up runs."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _stop)
-
-
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
-    # A second signal must not interrupt the clean-up after the first.
-    for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(other, signal.SIG_IGN)
-    raise Stopped(signal.Signals(number).name)
 
 
 def remove(prefix: str) -> None:
