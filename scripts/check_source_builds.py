@@ -59,6 +59,16 @@ CHECKS = {
         ),
         _RANKS,
     ),
+    "mpi4py-chainermn": Check(
+        "mpi4py",
+        "3.6",
+        ["mpi4py==3.0.0", "chainer==5.1.0", "numpy<1.20", "protobuf<3.21", "mpich"],
+        "import chainermn\n"
+        "world = chainermn.create_communicator('naive')\n"
+        "total = world.allreduce_obj(world.rank + 1)\n"
+        "print('rank', world.rank, 'of', world.size, 'sum', total, flush=True)\n",
+        _RANKS,
+    ),
 }
 
 

@@ -160,3 +160,23 @@ def test_the_password_of_the_shell(
     assert said.code == 1
     assert "RUNYARD_REGISTRY_PASSWORD" not in os.environ
     assert "of the shell" not in said.out + said.err
+
+
+def test_prune_removes_images_that_no_build_stands_for(
+    engine: Engine, invoke: Invoke, project: Path, tmp_path: Path
+) -> None:
+    key = _build(invoke, "made", _dockerfile(tmp_path))
+    path = Path(cache.prefix(key), cache.MARKER_NAME)
+    kept = path.read_text()
+    path.unlink()
+    engine.ask("create", "--name", "user-of-it", f"runyard/made:{key}", "true")
+    invoke("env", "prune", "--max-size", "100")
+    assert f"runyard/made:{key}" in _tags(engine)
+    engine.remove("user-of-it")
+    path.write_text(kept)
+    invoke("env", "prune", "--max-size", "100")
+    assert f"runyard/made:{key}" in _tags(engine)
+    path.unlink()
+    invoke("env", "prune", "--max-size", "100")
+    assert f"runyard/made:{key}" not in _tags(engine)
+    assert engine.image_id(BASE) is not None

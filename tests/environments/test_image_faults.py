@@ -18,6 +18,7 @@ from tests.environments.image_worker import (
     names,
     user_managed,
 )
+from tests.requirements import small_disk
 from tests.wheelhouse import GatedProject, Wheelhouse, Worker
 
 pytestmark = pytest.mark.integration
@@ -144,3 +145,18 @@ def test_an_image_of_another_cache_is_left_alone(
     theirs = Worker(spec, tmp_path / "two", other).result()
     assert theirs["image"]["id"] != mine["image"]["id"]
     assert Worker(spec, tmp_path / "three").result()["reused"]
+
+
+def test_a_full_disk(
+    docker: Engine, image_plan: ImagePlan, wheelhouse: Wheelhouse, tmp_path: Path
+) -> None:
+    wheelhouse.add("big", content=os.urandom(6_000_000))
+    with small_disk(tmp_path / "small", "4m") as disk:
+        worker = Worker(image_plan("big"), tmp_path / "run", {"RUNYARD_CACHE_DIR": str(disk)})
+        error = worker.result(1)["error"]
+        assert error["type"] == "disk_full"
+        assert f"There is no space left on the disk, or in the quota, that holds {disk}" in str(
+            error["message"]
+        )
+        assert list((disk / "environments").glob("*/*")) == []
+    assert containers(docker) == []

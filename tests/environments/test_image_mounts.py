@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.environments import image_mounts
+from runyard.environments import image_mounts, local_files
 
 
 def test_what_uv_is_told() -> None:
@@ -60,7 +60,35 @@ def test_paths_that_are_named(tmp_path: Path, line: str) -> None:
 def test_paths_that_are_not_mounted(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     lines = ["numpy>=1", "https://h/x.whl", "/nowhere", "/", "", f"{tmp_path}/in", f"{tmp_path}"]
-    assert image_mounts._paths_in(lines) == [str(tmp_path)]
+    assert image_mounts._paths_in(lines) == [str(tmp_path), f"{tmp_path}/in"]
+
+
+def test_projects_are_copied_without_what_is_not_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "folder/project"
+    for name in (".git/HEAD", ".runyard/runs/x", "venv/x", "cache/x", "inner/setup.py", "setup.py"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    (project / "dangling").symlink_to("nowhere")
+    monkeypatch.setenv("RUNYARD_CACHE_DIR", str(project / "cache"))
+    stage = image_mounts.Stage(str(project / "cache/environments/key"))
+    lines = [str(project / "inner"), str(project), f"--find-links {project.parent}"]
+    local = [mount for mount in stage.mounts(lines, {}) if mount.target.startswith(str(tmp_path))]
+    folder, copy = local
+    assert (folder.source, folder.target, folder.read_only) == (*[str(project.parent)] * 2, True)
+    assert (copy.target, copy.read_only) == (str(project), False)
+    assert sorted(path.name for path in Path(copy.source).iterdir()) == [
+        *(".git", "dangling", "inner", "setup.py")
+    ]
+
+
+def test_a_workspace_in_a_project_changes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").touch()
+    before = local_files.digest(tmp_path, editable=False)
+    (tmp_path / ".runyard/runs").mkdir(parents=True)
+    (tmp_path / ".runyard/runs/x").touch()
+    assert local_files.digest(tmp_path, editable=False) == before
 
 
 def test_a_mirror_on_disk_is_seen_with_its_files(tmp_path: Path) -> None:

@@ -184,6 +184,7 @@ def _write(name: str, text: str) -> Callable[[Path], object]:
         (lambda folder: (folder / "data.txt").chmod(0o755), True),
         (lambda folder: (folder / "link").symlink_to("data.txt"), True),
         (lambda folder: (folder / "empty").mkdir(), False),
+        (lambda folder: ((folder / ".runyard").mkdir(), (folder / ".runyard/x").touch()), False),
         (lambda folder: os.utime(folder / "data.txt", (1, 1)), False),
     ],
 )

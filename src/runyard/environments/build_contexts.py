@@ -58,8 +58,8 @@ def is_git(location: str) -> bool:
 def digest(folder: Path, dockerfile_path: str) -> str:
     """Hexadecimal hash of all that the engine gets of a folder: names, modes, links, contents.
 
-    What ``.dockerignore`` leaves out does not count. Raises UserErrorException for a file that
-    cannot be read.
+    What ``.dockerignore`` leaves out does not count, nor does a workspace in it. Raises
+    UserErrorException for a file that cannot be read.
     """
     from blake3 import blake3
 
@@ -93,6 +93,8 @@ def _address(location: str) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     for directory, folders, names in os.walk(folder):
+        # A workspace: every run changes it.
+        folders[:] = [name for name in folders if name != ".runyard"]
         links = [name for name in folders if os.path.islink(os.path.join(directory, name))]
         yield from (Path(directory, name) for name in (*names, *links))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from runyard.containers.errors import EngineError
@@ -65,6 +66,14 @@ def containers_of(engine: Engine, image: str) -> list[str]:
     return engine.ask("ps", "--all", "--quiet", "--filter", f"ancestor={bare}").split()
 
 
+def of_this_cache(engine: Engine) -> dict[str, str]:
+    """The ids of all images that builds of this cache have made, each with the key it is for."""
+    label = f"label={_CACHE_LABEL}={cache.cache_dir()}"
+    listed = engine.ask("image", "ls", "--quiet", "--no-trunc", "--filter", label).split()
+    found = filter(None, map(engine.image, dict.fromkeys(listed)))
+    return {image.id: image.labels.get(_KEY_LABEL, "") for image in found}
+
+
 def remove_labelled(engine: Engine, key: str) -> None:
     """Remove the containers and images that a build of ``key`` left in the engine."""
     filters = [
@@ -74,7 +83,16 @@ def remove_labelled(engine: Engine, key: str) -> None:
         engine.remove(container)
     listed = engine.ask("image", "ls", "--quiet", "--no-trunc", *filters).split()
     for image in dict.fromkeys(listed):
-        engine.remove_image(image)
+        remove_with_names(engine, image)
+
+
+def remove_with_names(engine: Engine, image: str) -> None:
+    """Remove an image with every name it has, unless a container has it."""
+    if containers_of(engine, image):
+        return
+    names = json.loads(engine.ask("image", "inspect", image))[0].get("RepoTags") or [image]
+    for name in names:
+        engine.remove_image(name)
 
 
 def remove(engine: Engine, image: Mapping[str, Any]) -> bool:

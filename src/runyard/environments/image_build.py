@@ -83,6 +83,8 @@ class ImageBuild(Build):
     def _make_kind(self) -> list[str]:
         engine = self._found_engine()
         os.makedirs(self._prefix)
+        # Tells pruning that an engine is used with this cache.
+        os.makedirs(image_mounts.own_caches(), exist_ok=True)
         steps = {
             "user_managed": self._make_user_managed,
             "venv": self._make_venv,

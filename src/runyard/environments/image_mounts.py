@@ -23,6 +23,8 @@ _CACHE = f"{FOLDER}/cache"
 _NETRC = f"{FOLDER}/netrc"
 _CONFIG = f"{FOLDER}/config"
 _OWN_CACHES = "image-caches"
+# Of a project; its history stays, for those who take the version from it.
+_NOT_COPIED = frozenset((".runyard", ".venv", "venv", ".tox", "node_modules", "__pycache__"))
 _PASSED_ON = re.compile(
     r"(?:UV|PIP)_\w+|(?:HTTPS?|ALL|NO)_PROXY|SSL_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
     r"|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS|RUST_LOG|NO_COLOR",
@@ -108,8 +110,12 @@ class Stage:
 
         A source build writes into the project's folder.
         """
+        copied: list[str] = []
         for number, path in enumerate(_paths_in(texts)):
+            if any(path.startswith(f"{outer}/") for outer in copied):
+                continue
             if os.path.isdir(path) and _is_project(path):
+                copied.append(path)
                 yield Mount(_copy(path, os.path.join(self._projects, str(number))), path)
             else:
                 yield Mount(path, path, read_only=True)
@@ -172,17 +178,9 @@ def _places(given: Mapping[str, str]) -> Iterator[str]:
 
 
 def _paths_in(texts: Iterable[str]) -> list[str]:
-    """The absolute paths of this machine that the texts name, none inside another."""
-    found: set[str] = set()
-    for text in texts:
-        path = _path_of(text)
-        if path and path != "/" and os.path.exists(path):
-            found.add(os.path.normpath(path))
-    outer: list[str] = []
-    for path in sorted(found):
-        if not any(path.startswith(f"{other}/") for other in outer):
-            outer.append(path)
-    return outer
+    """The absolute paths of this machine that the texts name, outer folders first."""
+    paths = {os.path.normpath(path) for path in map(_path_of, texts) if path}
+    return sorted(path for path in paths if path != "/" and os.path.exists(path))
 
 
 def _path_of(text: str) -> str:
@@ -205,6 +203,14 @@ def _is_project(folder: str) -> bool:
 def _copy(project: str, to: str) -> str:
     import shutil
 
-    passed_over = shutil.ignore_patterns(".git", ".hg", ".venv", "venv", ".tox", "node_modules")
-    shutil.copytree(project, to, symlinks=True, ignore=passed_over, ignore_dangling_symlinks=True)
+    ours = os.path.realpath(cache.cache_dir())
+
+    def passed_over(folder: str, names: list[str]) -> list[str]:
+        return [
+            name
+            for name in names
+            if name in _NOT_COPIED or os.path.realpath(os.path.join(folder, name)) == ours
+        ]
+
+    shutil.copytree(project, to, symlinks=True, ignore=passed_over)
     return to

@@ -6,9 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# Made by builds, tools and version control: their change does not change what is installed.
+# Made by builds, tools, version control and runs (a workspace in the project): their change does
+# not change what is installed.
 _PASSED_OVER = frozenset(
-    (".git", ".hg", ".venv", "venv", "__pycache__", "build", "dist", ".tox", "node_modules")
+    (
+        *(".git", ".hg", ".venv", "venv", "__pycache__", "build", "dist", ".tox", "node_modules"),
+        ".runyard",
+    )
 )
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 _CHUNK_BYTES = 1 << 20

@@ -43,6 +43,7 @@ def prune(
         _remove_leftovers()
         if older_than_s is not None:
             _remove_unused(now - older_than_s)
+        _remove_orphans(left)
     total = sum(item.size_bytes for item in left)
     decisions = []
     for item in reversed(left):
@@ -136,6 +137,32 @@ def _remove(item: Cached) -> None:
     aside = os.path.join(inventory.folder(), f"{_OURS}{item.key}-{os.getpid()}")
     os.rename(item.prefix, aside)
     shutil.rmtree(aside)
+
+
+def _remove_orphans(known: list[Cached]) -> None:
+    """Images that no marker names: of builds that were killed, or of the engine used before."""
+    from runyard.environments import image_mounts
+
+    if not any(item.image for item in known) and not os.path.isdir(image_mounts.own_caches()):
+        return  # no engine is asked where none was ever used
+    from runyard.containers import finding
+    from runyard.containers.errors import EngineError
+    from runyard.environments import built_images
+
+    for name in finding.ENGINES:
+        with contextlib.suppress(EngineError):
+            engine = finding.named(name)
+            for image, key in built_images.of_this_cache(engine).items():
+                with _alone(cache.build_lock(key)) as nobody_builds:
+                    if nobody_builds and _marked(key, name) != image:
+                        built_images.remove_with_names(engine, image)
+
+
+def _marked(key: str, engine: str) -> str:
+    """The id of the image that the marker of ``key`` names in the engine."""
+    marker = cache.read_json(os.path.join(cache.prefix(key), cache.MARKER_NAME)) or {}
+    image = marker.get("image") or {}
+    return str(image.get("id", "")) if image.get("engine") == engine else ""
 
 
 def _remove_unused(since: float) -> None:
