@@ -34,8 +34,9 @@ def warnings_of(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
     """What deserves a look before the run starts, one sentence each.
 
     ``wanted``: of 'lint' (undefined names, syntax errors) and 'packages' (imports that the
-    environment lacks, packages that do not fit each other). Reads the source folder and, when
-    the environment is built, asks its interpreter what it finds; imports nothing of either.
+    environment lacks, packages that do not exist or do not fit each other). Reads the source
+    folder and, when the environment is built, asks its interpreter what it finds, else the
+    package index; imports nothing of either.
     """
     found: list[str] = []
     script = script_of(spec)
@@ -53,7 +54,12 @@ def warnings_of(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
 
 def _conflicts(environment: EnvironmentSpec) -> list[str]:
     marker = cache.built(environment.key)
-    if marker is None or environment.image is not None:
+    if marker is None:
+        from runyard.environments import resolution
+
+        problem = resolution.problem(environment)
+        return [] if problem is None else [f"the environment cannot be built: {problem}"]
+    if environment.image is not None:
         return []
     from runyard.environments import conflicts
 

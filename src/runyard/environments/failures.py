@@ -28,6 +28,7 @@ _PROGRAM = re.compile(
 _COMPILER = re.compile(r"(?:^|-)(?:gcc|g\+\+|cc|c\+\+|make)$")
 _BECAUSE = re.compile(r"Because (?P<reason>.*?)(?:\n\s*\n|\n\s*hint:|\Z)", re.DOTALL)
 _REQUIRED = re.compile(r"you require ([A-Za-z0-9][A-Za-z0-9._-]*)")
+_NO_SOLUTION = r",? ?(?:and |so |)?we can conclude that your requirements are unsatisfiable\.?$"
 _HINT = re.compile(r"^\s*hint: (?P<hint>.*?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
 _SECTION = re.compile(r"^\s*\[std(?:err|out)\]\s*$", re.MULTILINE)
 
@@ -100,13 +101,12 @@ def _network(text: str, requirements: Sequence[str]) -> BuildFailure:
 def _unresolvable(text: str, requirements: Sequence[str]) -> BuildFailure:
     match = _BECAUSE.search(text)
     reason = re.sub(r"\s+", " ", match["reason"] if match else text).strip()
-    # uv's last sentence, or the end of its only one, says again that there is no solution.
-    reason = re.sub(
-        r"(?<=\.) And because [^.]*(?:\.\d[^.]*)*unsatisfiable\.$"
-        r"|,? ?(?:and |so |)?we can conclude that your requirements are unsatisfiable\.?$",
-        "",
-        reason,
-    )
+    # uv's end says again that there is no solution, and only sometimes something new before that.
+    said, _, last = reason.rpartition(" And because you require ")
+    wanted = re.sub(_NO_SOLUTION, "", last)
+    if said and not wanted.count(" "):
+        reason = said if wanted in said else f"{said.rstrip('.')}; and you require {wanted}"
+    reason = re.sub(_NO_SOLUTION, "", reason)
     return BuildFailure(
         "unresolvable",
         f"No set of packages fits the requirements: {reason}",

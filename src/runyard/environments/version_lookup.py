@@ -19,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+IN_SHORT = "In short: "
+IS_THERE = " is there for Python "
+
 _MINORS = tuple(f"3.{number}" for number in range(6, 15))
 _TIME_LIMIT_S = 20.0
 _PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?\s*(?P<wanted>[^;@]*)(?:;.*)?$")
@@ -54,7 +57,7 @@ def _told(failure: BuildFailure, line: str, minor: str, found: Mapping[str, str]
     newest, of_all = found["newest"], found["of all"]
     facts = []
     if having:
-        facts.append(f"{line} is there for Python {_listed(having)}")
+        facts.append(f"{line}{IS_THERE}{_listed(having)}")
     elif newest or of_all:
         facts.append(f"no Python has {line}")
     if newest:
@@ -70,7 +73,7 @@ def _told(failure: BuildFailure, line: str, minor: str, found: Mapping[str, str]
     hint = ", or ".join(advice) or failure.hint
     return BuildFailure(
         failure.type,
-        f"{failure.message.rstrip('.')}. In short: {'; '.join(facts)}",
+        f"{failure.message.rstrip('.')}. {IN_SHORT}{'; '.join(facts)}",
         failure.package,
         hint[:1].upper() + hint[1:],
     )
