@@ -17,6 +17,7 @@ def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
     wheels = Wheelhouse(tmp_path / "wheels")
     for name, value in wheels.environ(tmp_path / "cache").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("UV_OFFLINE")  # uv refreshes nothing then
     wheels.add("lib", "1.0")
     return wheels
 

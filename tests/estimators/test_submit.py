@@ -112,8 +112,13 @@ _FLAGS: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("flags", "expected"), _FLAGS)
 @pytest.mark.usefixtures("target")
 def test_the_flags_of_validation_act(
-    project: Path, experiment: Any, flags: dict[str, Any], expected: list[str]
+    project: Path,
+    experiment: Any,
+    flags: dict[str, Any],
+    expected: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")  # what the index has is another test's
     (project / "train.py").write_text("import no_such\nprint(nothing)\n")
     packages = ["a-package-that-is-not-built"]
     estimator = Estimator(str(project), entry_script="train.py", pip_packages=packages, **flags)
