@@ -73,6 +73,7 @@ class Supervisor:
         self._requests = requests
         self._grace_s = grace_s
         self._terminated = False
+        subreaper.become()
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
@@ -87,7 +88,6 @@ class Supervisor:
         outcome = Outcome()
         begun = time.monotonic()
         try:
-            subreaper.become()
             self._wait(watched, None if limit_s is None else begun + limit_s, outcome)
         finally:  # also when this runner fails: nobody else would end the script
             outcome.killed = watched.end(self._grace_s if outcome.cause else _LEFTOVER_GRACE_S)
