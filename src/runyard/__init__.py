@@ -9,9 +9,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
+    from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.config.sections import (
+        DockerConfiguration,
+        MpiConfiguration,
+        ParallelTaskConfiguration,
+        PyTorchConfiguration,
+        TensorflowConfiguration,
+    )
     from runyard.environments.conda_dependencies import CondaDependencies
+    from runyard.environments.container_sections import ContainerRegistry, DockerBuildContext
     from runyard.environments.environment import Environment
     from runyard.errors import (
         ActivityFailedException,
@@ -44,6 +53,10 @@ __all__ = [
     "Chainer",
     "ComputeTargetException",
     "CondaDependencies",
+    "ContainerRegistry",
+    "DataReferenceConfiguration",
+    "DockerBuildContext",
+    "DockerConfiguration",
     "Environment",
     "EnvironmentException",
     "Estimator",
@@ -53,8 +66,11 @@ __all__ = [
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
+    "MpiConfiguration",
+    "ParallelTaskConfiguration",
     "ProjectSystemException",
     "PyTorch",
+    "PyTorchConfiguration",
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
@@ -64,6 +80,7 @@ __all__ = [
     "ScriptRunConfig",
     "SnapshotException",
     "TensorFlow",
+    "TensorflowConfiguration",
     "TrainingException",
     "UserErrorException",
     "WebserviceException",
