@@ -75,12 +75,6 @@ def test_gpus() -> None:
     assert [option for option in given if "gpus" in option] == ["--gpus"]
 
 
-def test_whether_there_are_gpus(tmp_path: Path) -> None:
-    assert not command.has_gpus(str(tmp_path / "nvidiactl"))
-    (tmp_path / "nvidiactl").write_text("")
-    assert command.has_gpus(str(tmp_path / "nvidiactl"))
-
-
 def test_selinux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--security-opt=label=disable" not in options(DOCKER)
     (tmp_path / "enforce").write_text("1")

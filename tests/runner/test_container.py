@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from runyard.containers import gpus
+from runyard.containers.engine import Engine
 from runyard.runner import container
 from runyard.testing import runs
 
@@ -141,3 +143,20 @@ def test_the_variables_are_the_runs_and_few_of_the_submitters(
     assert "LD_PRELOAD" not in env
     assert "PATH" not in env
     assert shlex.quote("/x") in container.exports(env, "python3")
+
+
+def test_gpus_that_cannot_be_had_are_no_reason_not_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine without NVIDIA's toolkit starts nothing that asks for GPUs."""
+    made = runs.make_run(runs.workspace(tmp_path))
+    engine = Engine("docker", "/usr/bin/docker")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert container._has_gpus(made, engine, []) is False
+    assert not Path(made.environment_log).exists()
+    monkeypatch.setattr(gpus, "are_here", lambda: True)
+    assert container._has_gpus(made, engine, ["--gpus=1"]) is False
+    assert container._has_gpus(made, engine, []) is False
+    assert "note: docker has no NVIDIA container toolkit" in Path(made.environment_log).read_text()
+    (tmp_path / "nvidia-ctk").touch(mode=0o755)
+    assert container._has_gpus(made, engine, []) is True

@@ -11,9 +11,6 @@ from runyard.containers import arguments
 if TYPE_CHECKING:
     from runyard.containers.engine import Engine
 
-NVIDIA_DEVICE = "/dev/nvidiactl"
-"""There where the kernel's driver of NVIDIA GPUs is loaded."""
-
 _SELINUX = "/sys/fs/selinux/enforce"
 
 
@@ -23,11 +20,6 @@ class Mount(NamedTuple):
     source: str
     target: str
     read_only: bool = False
-
-
-def has_gpus(device: str = NVIDIA_DEVICE) -> bool:
-    """Whether this machine has NVIDIA GPUs to hand to a container."""
-    return os.path.exists(device)
 
 
 def run_command(

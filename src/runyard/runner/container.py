@@ -10,8 +10,8 @@ import subprocess
 import time
 
 from runyard.computes import processes
-from runyard.containers import finding, words
-from runyard.containers.command import Mount, has_gpus, run_command
+from runyard.containers import arguments, finding, gpus, words
+from runyard.containers.command import Mount, run_command
 from runyard.containers.errors import EngineError
 from runyard.job import context
 from runyard.record import creation, jsonl
@@ -20,7 +20,7 @@ from runyard.runner import launch, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from runyard.computes.protocol import NodeChannel
@@ -81,7 +81,7 @@ def start(
         variables={context.RUN_DIRECTORY: run.path},
         shm_size=record["spec"]["container"]["shm_size"],
         user_arguments=record["spec"]["container"]["arguments"],
-        gpus=has_gpus(),
+        gpus=_has_gpus(run, engine, record["spec"]["container"]["arguments"]),
         labels={"io.runyard.run": run.path},
         interactive=True,
     )
@@ -98,6 +98,17 @@ def start(
         finally:
             os.close(given)
     return Contained(engine, name, client, run)
+
+
+def _has_gpus(run: RunDirectory, engine: Engine, given: Sequence[str]) -> bool:
+    """Whether to ask for GPUs; where they are and cannot be had, the run's first log says why."""
+    if not gpus.are_here() or arguments.gives(given, "--gpus"):
+        return False
+    obstacle = gpus.obstacle(engine.name)
+    if obstacle:
+        with open(run.environment_log, "a", encoding="utf-8") as log:
+            log.write(f"note: {obstacle}\n")
+    return not obstacle
 
 
 def variables(
