@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 class BuildSettings:
     """``variables`` and ``arguments`` for uv, the ``secrets`` among them, and ``before_exec``.
 
+    ``nested``: the options that are lines of a requirements file for uv, not settings of ours.
+
     Raises UserErrorException when a configuration file of pip cannot be read.
     """
 
@@ -19,6 +21,7 @@ class BuildSettings:
         settings = pip_settings.read().with_options(spec.options)
         self.variables = uv_program.environment(settings.uv_environment())
         self.arguments = settings.uv_arguments()
+        self.nested = [o for o in spec.options if o.startswith(("--requirement", "--constr"))]
         secrets = set(settings.secrets())
         for line in (*spec.requirements, *spec.constraints, *spec.options):
             secrets.update(pip_settings.variables_in(line))

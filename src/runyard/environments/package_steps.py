@@ -41,7 +41,7 @@ class PackageSteps:
         spec = self._spec
         if not spec.requirements:
             return
-        lines = [*self._nested(), *spec.requirements, *self._tools]
+        lines = [*settings.nested, *spec.requirements, *self._tools]
         arguments = ["-r", self._write("requirements.txt", lines)]
         if self._refreshes:
             # Else uv believes for minutes what the index said last.
@@ -83,7 +83,7 @@ class PackageSteps:
         command = ["pip", "install", "--python", self._python, *tools, *settings.arguments]
         with self._start(command, settings.variables, settings) as uv:
             self._finish(uv)
-        lines = [*self._nested(), *self._spec.requirements]
+        lines = [*settings.nested, *self._spec.requirements]
         command = ["-m", "pip", "install", "-r", self._write("requirements.txt", lines)]
         if self._spec.constraints:
             command += ["-c", self._write("constraints.txt", self._spec.constraints)]
@@ -103,11 +103,6 @@ class PackageSteps:
     ) -> uv_program.Uv:
         """Start uv, or another program that does its work."""
         return uv_program.Uv(command, variables, settings.before_exec, program)
-
-    def _nested(self) -> list[str]:
-        # Only these options are lines of a file for uv: the others are settings of ours.
-        options = self._spec.options
-        return [line for line in options if line.startswith(("--requirement", "--constr"))]
 
     def _finish(self, uv: uv_program.Uv) -> None:
         ended = uv.finish(self.say)

@@ -16,7 +16,6 @@ from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import UserErrorException
 
 _TIME_LIMIT_S = 20.0
-_NESTED = ("--requirement", "--constr")  # the only options that are lines of a file for uv
 _NO_WHEELS = re.compile(r"no usable wheels")
 """What uv says of packages that it would have to build to know what they need: that runs code."""
 
@@ -63,10 +62,9 @@ def _python(spec: EnvironmentSpec) -> list[str] | None:
 
 def _resolved(spec: EnvironmentSpec, python: list[str], settings: BuildSettings) -> str | None:
     """What uv says when there is no solution, else None."""
-    nested = [line for line in spec.options if line.startswith(_NESTED)]
     with tempfile.TemporaryDirectory(prefix="runyard-plan-") as folder:
         files = {
-            "requirements.txt": [*nested, *spec.requirements, *spec.tools],
+            "requirements.txt": [*settings.nested, *spec.requirements, *spec.tools],
             "constraints.txt": spec.constraints,
         }
         for name, lines in files.items():
