@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from runyard.containers.errors import EngineError
+from runyard.environments.secret_names import REGISTRY_PASSWORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from runyard.containers.engine import Engine
     from runyard.containers.login import Login
-
-PASSWORD = "RUNYARD_REGISTRY_PASSWORD"
 
 
 class Base:
@@ -52,7 +51,7 @@ def login(image: Any, password: str) -> Login | None:
             f"The registry {image.registry or 'docker.io'} is to be used as {image.username!r}, "
             "but there is no password",
             "Set docker.base_image_registry.password of the environment, or the variable "
-            f"{PASSWORD}",
+            f"{REGISTRY_PASSWORD}",
         )
     registry = "" if image.registry == "docker.io" else image.registry
     return Login(registry, image.username, password)
@@ -111,4 +110,4 @@ def _named(
 
 def forget_password() -> str:
     """Take the password out of this process's environment, where every child would see it."""
-    return os.environ.pop(PASSWORD, "")
+    return os.environ.pop(REGISTRY_PASSWORD, "")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from runyard.environments import build_contexts
 from runyard.environments.redaction import has_credentials
 from runyard.environments.requirement_lines import LocalPath, Requirements
+from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.environments.spec import ImageSpec
 from runyard.errors import RunConfigurationException, UserErrorException
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from runyard.environments.container_sections import PlatformSection
     from runyard.environments.docker_section import DockerSection
     from runyard.environments.environment import Environment
-
-PASSWORD = "RUNYARD_REGISTRY_PASSWORD"
-"""Variable of the runner with the registry's password; the script does not get it."""
 
 # Part of every key: raise it when the same plan is built differently than before.
 _BUILD_FORMAT = 1
@@ -71,8 +69,8 @@ def secrets(environment: Environment) -> dict[str, str]:
     registry = environment.docker.base_image_registry
     if not environment.docker.images() or not registry.username:
         return {}
-    password = registry.password or os.environ.get(PASSWORD, "")
-    return {PASSWORD: password} if password else {}
+    password = registry.password or os.environ.get(REGISTRY_PASSWORD, "")
+    return {REGISTRY_PASSWORD: password} if password else {}
 
 
 def identity(image: ImageSpec) -> list[object]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 HIDDEN = "***"
 """Stands for the value of a secret wherever a configuration is shown."""
 
+REGISTRY_PASSWORD = "RUNYARD_REGISTRY_PASSWORD"
+"""Variable of the runner with the password of an image registry; the script does not get it."""
+
 # TOKENIZERS_PARALLELISM is in half of all training scripts and hides nothing.
 _SECRET = re.compile(
     r"TOKEN(?!I[ZS])|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|CONNECTION_?STRING"
