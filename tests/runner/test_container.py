@@ -43,7 +43,7 @@ def log(folder: Path) -> str:
 
 @pytest.mark.parametrize("value", ["it's", "a b\nc\n", "$HOME `id` \\", "", "ä\udcff", "-n"])
 def test_variables_arrive_as_they_are(tmp_path: Path, shell: list[str], value: str) -> None:
-    given = container.exports({"VALUE": value}, "python3")
+    given = container.exports({"VALUE": value}, "python3", "me")
     code = "import os; open('value', 'wb').write(os.environb[b'VALUE'])"
     argv = [*shell, FIRST, str(tmp_path / "log"), str(tmp_path), "python3", "-c", code]
     done = subprocess.run(
@@ -57,7 +57,7 @@ def test_variables_arrive_as_they_are(tmp_path: Path, shell: list[str], value: s
 
 
 def test_folders_of_ours_come_before_those_of_the_image(tmp_path: Path, shell: list[str]) -> None:
-    given = container.exports({"PYTHONPATH": "/mine"}, "/opt/env/bin/python")
+    given = container.exports({"PYTHONPATH": "/mine"}, "/opt/env/bin/python", "me")
     assert run(shell, tmp_path, "sh", "-c", "echo $PATH $PYTHONPATH", given=given).returncode == 0
     path, pythonpath = log(tmp_path).split()
     assert path == "/opt/env/bin:/usr/bin:/bin"
@@ -142,7 +142,7 @@ def test_the_variables_are_the_runs_and_few_of_the_submitters(
     assert env["RUNYARD_RUN_DIRECTORY"] == made.path
     assert "LD_PRELOAD" not in env
     assert "PATH" not in env
-    assert shlex.quote("/x") in container.exports(env, "python3")
+    assert shlex.quote("/x") in container.exports(env, "python3", "me")
 
 
 def test_gpus_that_cannot_be_had_are_no_reason_not_to_start(
@@ -160,3 +160,17 @@ def test_gpus_that_cannot_be_had_are_no_reason_not_to_start(
     assert "note: docker has no NVIDIA container toolkit" in Path(made.environment_log).read_text()
     (tmp_path / "nvidia-ctk").touch(mode=0o755)
     assert container._has_gpus(made, engine, []) is True
+
+
+def test_the_client_of_the_engine_gets_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MY_TOKEN", "RUNYARD_REGISTRY_PASSWORD", "DOCKER_HOST"):
+        monkeypatch.setenv(name, "given")
+    given = container._of_client(["MY_TOKEN"])
+    assert given["DOCKER_HOST"] == "given"
+    assert not {"MY_TOKEN", "RUNYARD_REGISTRY_PASSWORD"} & given.keys()
+
+
+def test_names_of_users_may_be_anything(tmp_path: Path, shell: list[str]) -> None:
+    given = container.exports({}, "python3", "an odd 'name'")
+    run(shell, tmp_path, "sh", "-c", 'echo "$USER|$LOGNAME"', given=given)
+    assert log(tmp_path) == "an odd 'name'|an odd 'name'\n"

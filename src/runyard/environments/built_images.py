@@ -43,14 +43,15 @@ def lost(marker: Mapping[str, Any], engine: Engine) -> str:
     return ""
 
 
-def is_there(marker: Mapping[str, Any]) -> bool:
-    """Whether the engine of this machine has the image; False where there is no engine."""
+def engine_with(marker: Mapping[str, Any]) -> Engine | None:
+    """The engine of this machine, if there is one and it has the image."""
     from runyard.containers import finding
 
     try:
-        return not lost(marker, finding.find())
+        engine = finding.find()
+        return None if lost(marker, engine) else engine
     except EngineError:
-        return False
+        return None
 
 
 def containers_of(engine: Engine, image: str) -> list[str]:

@@ -54,8 +54,9 @@ def of(environment: Environment) -> DockerImageDetails:
     marker = cache.built(spec.key)
     image = None if spec.image is None else built_images.tag_of(spec.name, spec.key)
     interpreter, prefix = _places(spec, marker)
+    engine = built_images.engine_with(marker) if image and marker else None
     return DockerImageDetails(
-        image_exist=image is not None and marker is not None and built_images.is_there(marker),
+        image_exist=engine is not None,
         image=marker["image"]["tag"] if image and marker else image,
         registry=environment.docker.base_image_registry,
         dockerfile=None if spec.image is None else _dockerfile(spec.image),

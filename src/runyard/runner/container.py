@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import shlex
@@ -13,6 +12,7 @@ from runyard.computes import processes
 from runyard.containers import arguments, finding, gpus, words
 from runyard.containers.command import Mount, run_command
 from runyard.containers.errors import EngineError
+from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.job import context
 from runyard.record import creation, jsonl
 from runyard.record.states import Reason
@@ -45,7 +45,6 @@ _PATIENCE_S = 30.0
 """For an engine that is busy to start a container, so that it can be stopped."""
 
 _LAST_GRACE_S = 2.0
-_LOST = "its client has ended, and the container had not"
 _KILLED = 137
 _UNSTARTED = (125, 126, 127)
 """What the engine's client, and container.sh, end with when they could not start the script."""
@@ -64,7 +63,8 @@ def start(
 
     Raises OSError or EngineError when that is not possible.
     """
-    engine = finding.find()
+    spec = record["spec"]
+    engine = prefix.get("engine") or finding.find()
     name = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}-{creation.random_hex(4)}"
     log = run.join("user_logs", process.log)
     env = variables(run, record, prefix, process.env)
@@ -79,21 +79,21 @@ def start(
             Mount(_PACKAGE, _JOB, read_only=True),
         ],
         variables={context.RUN_DIRECTORY: run.path},
-        shm_size=record["spec"]["container"]["shm_size"],
-        user_arguments=record["spec"]["container"]["arguments"],
-        gpus=_has_gpus(run, engine, record["spec"]["container"]["arguments"]),
+        shm_size=spec["container"]["shm_size"],
+        user_arguments=spec["container"]["arguments"],
+        gpus=_has_gpus(run, engine, spec["container"]["arguments"]),
         labels={"io.runyard.run": run.path},
         interactive=True,
     )
     place = {"engine": engine.name, "program": engine.program, "container": name}
     jsonl.write_once(run.container_json, place, sync=False)
     open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
-    given = _in_memory(exports(env, prefix["python"]))
-    folder = os.path.dirname(run.container_log)
+    given = _in_memory(exports(env, prefix["python"], str(record.get("user") or os.getuid())))
+    folder, own = os.path.dirname(run.container_log), _of_client(spec["secret_variables"])
     with open(run.container_log, "ab") as messages:
         try:
             client = channel.start(
-                process.node, command, os.environ, folder, messages.fileno(), stdin_fd=given
+                process.node, command, own, folder, messages.fileno(), stdin_fd=given
             )
         finally:
             os.close(given)
@@ -130,15 +130,24 @@ def variables(
     }
 
 
-def exports(env: Mapping[str, str], python: str) -> str:
-    """The variables as text for a shell; folders of ours come first in the lists of the image."""
+def _of_client(secret: Sequence[str]) -> dict[str, str]:
+    """What the engine's client gets of this process's variables: no secrets, it needs none."""
+    hidden = {REGISTRY_PASSWORD, *secret}
+    return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+def exports(env: Mapping[str, str], python: str, user: str) -> str:
+    """The variables as text for a shell; folders of ours come first in the lists of the image.
+
+    ``user``: a name for programs that ask for that of a user whom the image does not know.
+    """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     folder = os.path.dirname(python)
     if folder:
         lines.append(f"export PATH={shlex.quote(folder)}${{PATH:+:$PATH}}")
     lines.append(f"export PYTHONPATH={_JOB}/job/path${{PYTHONPATH:+:$PYTHONPATH}}")
-    user = getpass.getuser()  # many programs ask for the name of a user the image does not know
-    lines.append(f"export USER=${{USER:-{shlex.quote(user)}}} LOGNAME=${{LOGNAME:-{user}}}")
+    name = shlex.quote(user)
+    lines.append(f"export USER=${{USER:-{name}}} LOGNAME=${{LOGNAME:-{name}}}")
     return "\n".join(lines) + "\n"
 
 
@@ -200,9 +209,9 @@ class Contained:
             self._judge_without_engine(outcome, error)
             return
         if state is not None and state.running:
-            self._stop(0.0)
             outcome.reason = Reason.NODE_LOST
-            outcome.error = {"message": f"{self._engine.name} lost sight of the script: {_LOST}"}
+            message = "its client has ended, and the container had not"
+            outcome.error = {"message": f"{self._engine.name} lost sight of the script: {message}"}
         elif state is not None and state.started:
             outcome.code = state.exit_code
             outcome.out_of_memory = state.out_of_memory

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runyard.containers.engine import Engine
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
     from runyard.runner.supervision import Outcome, Supervisor
@@ -24,26 +25,29 @@ if TYPE_CHECKING:
 def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     """The environment when it is there already; None when it must be built."""
     wanted = spec["environment"]
+    engine = None
     if wanted["kind"] == "user_managed" and not wanted.get("image"):
         if not os.access(wanted["interpreter"], os.X_OK):
             return None  # gone since it was planned: the builder says so
         found = _user_managed(wanted)
     else:
         marker = cache.used(wanted["key"])
-        if marker is None or not _is_there(marker):
+        if marker is None:
             return None
         found = {"prefix": cache.prefix(wanted["key"]), **marker}
+        if "image" in found:
+            engine = _engine(found)
+            if engine is None:
+                return None
     _record(run, wanted, found)
-    return {**found, "submitter_python": sys.executable}
+    return {**found, "engine": engine, "submitter_python": sys.executable}
 
 
-def _is_there(marker: dict[str, Any]) -> bool:
-    """Whether what the marker says is still so: an image may have been removed from its engine."""
-    if "image" not in marker:
-        return True
+def _engine(found: dict[str, Any]) -> Engine | None:
+    """The engine that has the image; it may have been removed since the environment was built."""
     from runyard.environments import built_images
 
-    return built_images.is_there(marker)
+    return built_images.engine_with(found)
 
 
 def _user_managed(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +64,8 @@ def _record(run: RunDirectory, wanted: dict[str, Any], found: dict[str, Any]) ->
     body = {"kind": wanted["kind"], "key": wanted["key"], "reused": True, **found}
     jsonl.write_once(run.environment_json, body, sync=False)
     with open(run.environment_log, "a", encoding="utf-8", errors="backslashreplace") as log:
-        log.write(f"environment {wanted['name']}: using {found['prefix']}\n")
+        place = f"the image {found['image']['tag']}" if "image" in found else found["prefix"]
+        log.write(f"environment {wanted['name']}: using {place}\n")
 
 
 def record_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
