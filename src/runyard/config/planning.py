@@ -6,8 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, containers, secrets, unsupported
-from runyard.config.jobspec import JobSpec
+from runyard.config import (
+    arguments,
+    checks,
+    commands,
+    containers,
+    entry,
+    notebooks,
+    programs,
+    secrets,
+    unsupported,
+)
+from runyard.config.jobspec import EntrySpec, JobSpec
 from runyard.environments import cache, conda_planning, image_planning, plain
 from runyard.environments.planning import resolve
 from runyard.errors import (
@@ -72,7 +82,11 @@ def plan(
     source = checks.source_directory(config.source_directory)
     target = find_target(run_config.target)
     unsupported.refuse(run_config)
+    entry_point = _entry(config, source)
     described = unsupported.with_conda_file(run_config.environment, source)
+    added: tuple[str, ...] = ()
+    if entry_point[1] is not None and entry_point[1].kind == "notebook":
+        described, added = notebooks.with_papermill(described)
     use_docker = run_config.docker.use_docker
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
@@ -81,7 +95,8 @@ def plan(
     if environment.image is not None:
         containers.check_variables(variables)
     plain, secret = secrets.split(variables)
-    spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
+    spec = _spec(config, source, environment, plain, tuple(sorted(secret)), entry_point)
+    _check_entry(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
     if spec.script is not None:
@@ -99,6 +114,7 @@ def plan(
         },
         run_configuration=_run_configuration(config, spec),
         notices=(
+            *added,
             *environment.notices,
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
@@ -143,26 +159,45 @@ def _variables(run_config: RunConfiguration) -> dict[str, str]:
     return {**below, **checks.variables(run_config.environment_variables)}
 
 
-def _spec(
+def _entry(config: ScriptRunConfig, source: Path) -> tuple[str | None, EntrySpec | None]:
+    """The script and what kind of file it is; None for a command."""
+    command = commands.resolved(config.command)
+    commands.refuse_both(config.script, arguments.as_text(config.arguments), command)
+    if command:
+        return None, None
+    if not config.script:
+        raise ExperimentExecutionException(
+            "there is nothing to run: give script (a file in the source folder) or command"
+        )
+    return entry.found(config.script, source)
+
+
+def _check_entry(spec: JobSpec, source: Path, variables: dict[str, str]) -> None:
+    """What the script needs besides its own file, as far as that is known."""
+    if spec.entry is None or spec.script is None:
+        return
+    if spec.entry.kind == "notebook":
+        notebooks.check_arguments(spec.script, spec.arguments)
+        notebooks.check_environment(spec.script, spec.environment, variables, source)
+    if spec.entry.kind == "program" and spec.target == "local":
+        programs.check(spec.script, spec.entry.interpreter, spec.environment, variables)
+
+
+def _spec(  # noqa: PLR0917
     config: ScriptRunConfig,
     source: Path,
     environment: EnvironmentSpec,
     variables: dict[str, str],
     secret_names: tuple[str, ...],
+    entry_point: tuple[str | None, EntrySpec | None],
 ) -> JobSpec:
     run_config = config.run_config
-    texts = arguments.as_text(config.arguments)
-    command = commands.resolved(config.command)
-    commands.refuse_both(config.script, texts, command)
-    if not command and not config.script:
-        raise ExperimentExecutionException(
-            "there is nothing to run: give script (a file in the source folder) or command"
-        )
     return JobSpec(
         source_directory=str(source),
-        script=None if command else checks.script_name(config.script, source),
-        arguments=texts,
-        command=command,
+        script=entry_point[0],
+        entry=entry_point[1],
+        arguments=arguments.as_text(config.arguments),
+        command=commands.resolved(config.command),
         target=run_config.target,
         environment=environment,
         environment_variables=variables,
