@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runyard.environments.environment import Environment
     from runyard.errors import (
         ActivityFailedException,
+        AuthenticationException,
         ComputeTargetException,
         EnvironmentException,
         ExperimentExecutionException,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityFailedException",
+    "AuthenticationException",
     "Chainer",
     "ComputeTargetException",
     "CondaDependencies",

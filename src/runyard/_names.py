@@ -46,6 +46,7 @@ IN_SCRIPTS: "Dict[str, str]" = {
 
 ERRORS = (
     "ActivityFailedException",
+    "AuthenticationException",
     "ComputeTargetException",
     "EnvironmentException",
     "ExperimentExecutionException",
@@ -63,6 +64,18 @@ ERRORS = (
 )
 """Names of ``runyard.errors``."""
 
+SDK_ERRORS = (
+    "ActivityCanceledException",
+    "DatasetTimestampMissingError",
+    "DiscoveryUrlNotFoundException",
+    "HyperDriveConfigException",
+    "HyperDriveNotImplementedException",
+    "HyperDriveRehydrateException",
+    "HyperDriveScenarioNotSupportedException",
+    "ParallelRunException",
+)
+"""Names of ``runyard.errors`` that only ``azureml`` offers."""
+
 CLIENT_PYTHON = (3, 10)
 """Oldest Python the client runs under."""
 
@@ -75,7 +88,7 @@ class MissingClientError(ImportError):
 
 def get(name: str) -> "Any":
     """The object of a public name. Raises KeyError for an unknown name, MissingClientError."""
-    if name in ERRORS:
+    if name in ERRORS or name in SDK_ERRORS:
         return load("runyard.errors:" + name)
     if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or _lacking()):
         return load(IN_SCRIPTS[name])

@@ -74,9 +74,8 @@ class ImageBuildDetails:
         if error is not None:
             hint = f". {error['hint']}" if error.get("hint") else ""
             name = self.environment.name
-            raise ActivityFailedException(
-                f"environment {name!r} was not built: {error['message']}{hint}", error_details=error
-            )
+            text = f"environment {name!r} was not built: {error['message']}{hint}"
+            raise ActivityFailedException(error, message=text)
         return self
 
     def _result(self) -> dict[str, Any]:
