@@ -5,6 +5,7 @@ from runyard import _names
 _names.offer(
     __name__,
     "ContainerRegistry",
+    "Datastore",
     "Environment",
     "Experiment",
     "Model",
