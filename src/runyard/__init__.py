@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from runyard.history.model import Model
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
+    from runyard.job.keyvault import Keyvault
 
 __all__ = [
     "ActivityFailedException",
@@ -65,6 +66,7 @@ __all__ = [
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Keyvault",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",

@@ -22,6 +22,7 @@ NAMES: "Dict[str, str]" = {
     "Estimator": "runyard.estimators.estimator:Estimator",
     "Experiment": "runyard.history.experiment:Experiment",
     "FrameworkEstimator": "runyard.estimators.framework:FrameworkEstimator",
+    "Keyvault": "runyard.job.keyvault:Keyvault",
     "Model": "runyard.history.model:Model",
     "MpiConfiguration": "runyard.config.sections:MpiConfiguration",
     "ParallelTaskConfiguration": "runyard.config.sections:ParallelTaskConfiguration",

@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "Compare two runs: source, environment, arguments, metrics.",
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
+    "secret": "Set, list and delete secrets of the workspace.",
     "env": "List, build, lock and remove environments.",
     "doctor": "Check this machine and the workspace.",
     "reindex": "Build the workspace's index anew.",

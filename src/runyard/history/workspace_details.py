@@ -16,7 +16,6 @@ _NOT_BUILT = frozenset(
         "datastores",
         "get_default_compute_target",
         "get_default_datastore",
-        "get_default_keyvault",
         "get_mlflow_tracking_uri",
         "set_default_datastore",
     )

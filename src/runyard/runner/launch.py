@@ -7,6 +7,7 @@ import os
 from runyard import launchers
 from runyard.computes.channels import open_channel
 from runyard.job import context
+from runyard.record import keyvault
 from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
@@ -73,6 +74,7 @@ def variables(
     env.update(
         context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"])
     )
+    env[keyvault.VARIABLE] = keyvault.where()
     return env
 
 

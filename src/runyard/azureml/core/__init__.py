@@ -7,6 +7,7 @@ _names.offer(
     "ContainerRegistry",
     "Environment",
     "Experiment",
+    "Keyvault",
     "Model",
     "Run",
     "RunConfiguration",
