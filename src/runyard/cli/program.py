@@ -27,6 +27,8 @@ COMMANDS = {
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
     "env": "List, build, lock and remove environments.",
+    "exec": "Run a command in which `import azureml` finds runyard.",
+    "azureml": "Make azureml importable in this environment, or take that back.",
     "doctor": "Check this machine and the workspace.",
     "reindex": "Build the workspace's index anew.",
     "pythonpath": "Print the folder that lets any Python import Run.",
