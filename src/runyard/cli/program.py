@@ -28,6 +28,8 @@ COMMANDS = {
     "models": "List registered models.",
     "secret": "Set, list and delete secrets of the workspace.",
     "env": "List, build, lock and remove environments.",
+    "exec": "Run a command in which `import azureml` finds runyard.",
+    "azureml": "Make azureml importable in this environment, or take that back.",
     "doctor": "Check this machine and the workspace.",
     "reindex": "Build the workspace's index anew.",
     "pythonpath": "Print the folder that lets any Python import Run.",

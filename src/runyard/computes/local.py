@@ -6,10 +6,9 @@ import atexit
 import logging
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
-from runyard import settings
+from runyard import _lending, settings
 from runyard.computes import processes
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
@@ -51,7 +50,7 @@ class LocalTarget:
         """Start the runner; it inherits the run's lock and this process's environment."""
         _collect()
         # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
-        argv = [sys.executable, "-I", "-S", _RUNNER, run.path, str(ownership.fd)]
+        argv = [_lending.client_python(), "-I", "-S", _RUNNER, run.path, str(ownership.fd)]
         with open(run.runner_log, "ab") as log:
             runner = subprocess.Popen(
                 argv,
