@@ -56,8 +56,12 @@ class Workspace(WorkspaceDetails):
         _cloud: str = "AzureCloud",
     ) -> None:
         self._open(search.by_name(workspace_name))
-        given = {"subscription_id": subscription_id, "resource_group": resource_group}
-        self._content = {**{k: v for k, v in given.items() if v}, **self._content}
+        self._given({"subscription_id": subscription_id, "resource_group": resource_group})
+
+    def _given(self, cloud: Mapping[str, Any]) -> None:
+        """What code or a config.json says of the cloud, where the workspace was made without."""
+        kept = {key: cloud[key] for key in search.CLOUD_KEYS if cloud.get(key)}
+        self._content = {**kept, **self._content}
 
     def _open(self, directory: WorkspaceDirectory) -> None:
         self._directory = directory
@@ -170,7 +174,9 @@ class Workspace(WorkspaceDetails):
             )
         found = _of_file(start) if start.is_file() else search.search(start, _file_name)
         if isinstance(found, search.Config):
-            return Workspace.at(search.open_config(found))
+            workspace = Workspace.at(search.open_config(found))
+            workspace._given(found.content)
+            return workspace
         if found is None and path is not None:
             raise UserErrorException(
                 f"no workspace in {start} or above: neither .runyard/workspace.json nor "
