@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runyard.environments.environment import Environment
     from runyard.errors import (
         ActivityFailedException,
+        AuthenticationException,
         ComputeTargetException,
         EnvironmentException,
         ExperimentExecutionException,
@@ -49,10 +50,12 @@ if TYPE_CHECKING:
     from runyard.history.model import Model
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
+    from runyard.job.keyvault import Keyvault
 
 __all__ = [
     "ActivityFailedException",
     "AmlCompute",
+    "AuthenticationException",
     "Chainer",
     "ComputeTarget",
     "ComputeTargetException",
@@ -67,6 +70,7 @@ __all__ = [
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Keyvault",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",

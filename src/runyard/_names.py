@@ -7,6 +7,8 @@ One table for ``runyard``, for ``azureml.*`` and for the two shims a training sc
 import os
 import sys
 
+from runyard import _lending, _stand_ins
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -40,6 +42,7 @@ NAMES: "Dict[str, str]" = {
     "FrameworkEstimator": "runyard.estimators.framework:FrameworkEstimator",
     "HDInsightCompute": "runyard.computes.elsewhere:HDInsightCompute",
     "KubernetesCompute": "runyard.computes.elsewhere:KubernetesCompute",
+    "Keyvault": "runyard.job.keyvault:Keyvault",
     "Model": "runyard.history.model:Model",
     "MpiConfiguration": "runyard.config.sections:MpiConfiguration",
     "ParallelTaskConfiguration": "runyard.config.sections:ParallelTaskConfiguration",
@@ -67,6 +70,7 @@ IN_SCRIPTS: "Dict[str, str]" = {
 
 ERRORS = (
     "ActivityFailedException",
+    "AuthenticationException",
     "ComputeTargetException",
     "EnvironmentException",
     "ExperimentExecutionException",
@@ -84,6 +88,18 @@ ERRORS = (
 )
 """Names of ``runyard.errors``."""
 
+SDK_ERRORS = (
+    "ActivityCanceledException",
+    "DatasetTimestampMissingError",
+    "DiscoveryUrlNotFoundException",
+    "HyperDriveConfigException",
+    "HyperDriveNotImplementedException",
+    "HyperDriveRehydrateException",
+    "HyperDriveScenarioNotSupportedException",
+    "ParallelRunException",
+)
+"""Names of ``runyard.errors`` that only ``azureml`` offers."""
+
 CLIENT_PYTHON = (3, 10)
 """Oldest Python the client runs under."""
 
@@ -96,7 +112,7 @@ class MissingClientError(ImportError):
 
 def get(name: str) -> "Any":
     """The object of a public name. Raises KeyError for an unknown name, MissingClientError."""
-    if name in ERRORS:
+    if name in ERRORS or name in SDK_ERRORS:
         return load("runyard.errors:" + name)
     if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or _lacking()):
         return load(IN_SCRIPTS[name])
@@ -127,6 +143,8 @@ def _lacking() -> "Optional[str]":
     if sys.version_info < CLIENT_PYTHON:
         return "Python {}.{}".format(*sys.version_info)
     absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
+    if absent and _lending.borrow():
+        absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
     return "no module {!r}".format(absent[0]) if absent else None
 
 
@@ -138,7 +156,7 @@ def _missing(name: str, why: str) -> str:
         "{} needs runyard itself in this environment, which has {}. Scripts have Run and Model "
         "everywhere; submitting runs and browsing workspaces is done where runyard is installed, "
         "or in a run with user_managed=True whose interpreter has it (Python {}.{} or "
-        "later).".format(name, why, *CLIENT_PYTHON)
+        "later).{}".format(name, why, *CLIENT_PYTHON, _lending.advice())
     )
 
 
@@ -147,7 +165,9 @@ def lazily(
 ) -> "Callable[[str], Any]":
     """A ``__getattr__`` for a module that offers these public names.
 
-    ``aliases``: other names, by the public name each is of.
+    A name that needs what this environment has not got can be imported all the same, and says so
+    when it is used: scripts import beside Run what only the notebook needs. ``aliases``: other
+    names, by the public name each is of.
     """
     places = {name: name for name in names}
     places.update(aliases or {})
@@ -155,19 +175,28 @@ def lazily(
     def find(name: str) -> "Any":
         if name not in places:
             raise AttributeError("module {!r} has no attribute {!r}".format(module, name))
-        value = get(places[name])
+        try:
+            value = get(places[name])
+        except MissingClientError as error:
+            return _stand_ins.stand_in(name, str(error), MissingClientError)
         setattr(sys.modules[module], name, value)
         return value
 
     return find
 
 
-def offer(module: str, *names: str, **aliases: str) -> None:
+def offer(
+    module: str, *names: str, absent: "Optional[Dict[str, Iterable[str]]]" = None, **aliases: str
+) -> None:
     """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``.
 
+    ``absent``: names that are not here, by the subject of ``_stand_ins`` that says why.
     ``aliases``: other names it offers, with the public name each is of.
     """
     target: "Any" = sys.modules[module]
+    public = module.replace("runyard.azureml", "azureml")
+    for subject, without in (absent or {}).items():
+        vars(target).update(_stand_ins.offer(public, subject, *without))
     target.__all__ = [*vars(target).get("__all__", ()), *names, *aliases]
     find = lazily(module, names, aliases)
 

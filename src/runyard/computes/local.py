@@ -66,7 +66,7 @@ def _of_engine() -> list[Problem]:
     try:
         finding.find()
     except EngineError as error:
-        return [Problem("environment.docker", str(error))]
+        return [Problem("environment.docker", f"{error}")]
     return []
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 
 from runyard.computes import pool_memory, pool_queue, runner_process
@@ -82,7 +81,7 @@ def ticket(run: RunDirectory, spec: Mapping[str, Any], memory: str) -> dict[str,
         "uid": os.getuid(),
         "memory": memory,
         "secrets": bool(spec.get("secret_variables")),
-        "program": [sys.executable, runner_process.RUNNER],
+        "program": runner_process.own_program(),
         "places": runner_process.places(),
     }
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import subprocess
-import sys
 
-from runyard import settings
+from runyard import _lending, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def start(
     for those of this process. Raises OSError when it cannot be started.
     """
     collect()
-    python, runner = program or (sys.executable, RUNNER)
+    python, runner = program or own_program()
     # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
     argv = [python, "-I", "-S", runner, run.path, str(ownership.fd)]
     with open(run.runner_log, "ab") as log:
@@ -52,6 +51,11 @@ def start(
         )
     _started.append(process)
     return process.pid
+
+
+def own_program() -> tuple[str, str]:
+    """Interpreter and file of the runner that belongs to this runyard."""
+    return _lending.client_python(), RUNNER
 
 
 def variables(secrets: Mapping[str, str]) -> dict[str, str]:

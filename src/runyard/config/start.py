@@ -102,7 +102,7 @@ def _submit(
 def _end_unstarted(run: RunDirectory, error: Exception) -> None:
     detail = {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": f"{error}",
         "traceback": "".join(traceback.format_exception(error)),
     }
     events = EventLog(run)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runyard.history.experiment import Experiment
     from runyard.history.model import Model
     from runyard.history.run import Run
+    from runyard.job.keyvault import Keyvault
 
 _RECONCILE_INTERVAL_S = 5.0
 _NOT_KEPT = frozenset(("name", "auth", "path", "exist_ok", "show_output"))
@@ -246,6 +247,12 @@ class Workspace(WorkspaceDetails):
         if type not in ("CPU", "GPU"):
             raise UserErrorException(f"type={type!r} is not known; give 'CPU' or 'GPU'")
         return self.compute_targets.get(f"{type.lower()}-cluster")
+
+    def get_default_keyvault(self) -> Keyvault:
+        """The secrets of the workspace."""
+        from runyard.job.keyvault import Keyvault
+
+        return Keyvault(self)
 
     def get_run(self, run_id: str) -> Run:
         """The run of that id, of whichever experiment. Raises UserErrorException without one."""

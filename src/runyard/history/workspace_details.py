@@ -14,7 +14,6 @@ _NOT_BUILT = frozenset(
         "datasets",
         "datastores",
         "get_default_datastore",
-        "get_default_keyvault",
         "get_mlflow_tracking_uri",
         "set_default_datastore",
     )

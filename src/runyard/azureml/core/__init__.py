@@ -8,6 +8,7 @@ _names.offer(
     "ContainerRegistry",
     "Environment",
     "Experiment",
+    "Keyvault",
     "Model",
     "Run",
     "RunConfiguration",
