@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
+    from runyard.computes.amlcompute import AmlCompute
+    from runyard.computes.compute_target import ComputeTarget
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -52,8 +54,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityFailedException",
+    "AmlCompute",
     "AuthenticationException",
     "Chainer",
+    "ComputeTarget",
     "ComputeTargetException",
     "CondaDependencies",
     "ContainerRegistry",

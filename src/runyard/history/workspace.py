@@ -239,6 +239,21 @@ class Workspace(WorkspaceDetails):
         )
         return found
 
+    @property
+    def compute_targets(self) -> dict[str, Any]:
+        """The compute targets by name; 'local' is everywhere and not among them."""
+        found = _names.load("runyard.computes.compute_target:ComputeTarget").list(self)
+        return {target.name: target for target in found}
+
+    def get_default_compute_target(self, type: str) -> Any:
+        """The target named 'cpu-cluster' or 'gpu-cluster', for ``type`` 'CPU' or 'GPU'; else None.
+
+        Raises UserErrorException for any other type.
+        """
+        if type not in ("CPU", "GPU"):
+            raise UserErrorException(f"type={type!r} is not known; give 'CPU' or 'GPU'")
+        return self.compute_targets.get(f"{type.lower()}-cluster")
+
     def get_default_keyvault(self) -> Keyvault:
         """The secrets of the workspace."""
         from runyard.job.keyvault import Keyvault

@@ -4,6 +4,7 @@ from runyard import _names
 
 _names.offer(
     __name__,
+    "ComputeTarget",
     "ContainerRegistry",
     "Environment",
     "Experiment",
