@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from runyard.environments.spec import EnvironmentSpec
     from runyard.history.snapshots import SnapshotPlan
     from runyard.history.workspace import Workspace
+    from runyard.record.layout import WorkspaceDirectory
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def plan(
     """
     run_config = config.run_config
     source = checks.source_directory(config.source_directory)
-    target = find_target(run_config.target)
+    target = find_target(run_config.target, workspace.directory)
     unsupported.refuse(run_config)
     described = unsupported.with_conda_file(run_config.environment, source)
     use_docker = run_config.docker.use_docker
@@ -130,8 +131,8 @@ def _warnings(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
     return script_checks.warnings_of(spec, wanted)
 
 
-def find_target(name: str) -> ComputeTarget:
-    """The compute target of that name.
+def find_target(name: str, workspace: WorkspaceDirectory) -> ComputeTarget:
+    """The compute target of that name, of the workspace or of everywhere.
 
     Raises ExperimentExecutionException for no name (spec 9.2), RunConfigurationException for
     one that is not known.
@@ -141,7 +142,7 @@ def find_target(name: str) -> ComputeTarget:
             "the run has no compute target; give compute_target='local'"
         )
     try:
-        return cast("ComputeTarget", load_target(name))
+        return cast("ComputeTarget", load_target(name, workspace))
     except ComputeTargetException as error:
         why = error.message.removeprefix(TARGET_NOT_FOUND)
         raise RunConfigurationException(

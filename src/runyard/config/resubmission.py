@@ -45,7 +45,7 @@ def resubmit(
     if refresh:
         environment = resolution.refreshed(spec.environment)
         spec = msgspec.structs.replace(spec, environment=environment)
-    planning.check_target(planning.find_target(spec.target), spec)
+    planning.check_target(planning.find_target(spec.target, old.workspace), spec)
     return start(old.workspace, old.experiment, _record(old, record, spec), hidden)
 
 

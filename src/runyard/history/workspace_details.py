@@ -11,10 +11,7 @@ from runyard.record.layout import WorkspaceDirectory
 
 _NOT_BUILT = frozenset(
     (
-        "compute_targets",
         "datasets",
-        "get_default_compute_target",
-        "get_default_keyvault",
         "get_mlflow_tracking_uri",
     )
 )
