@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +72,17 @@ def test_requirements_with_hashes_cannot_be_added_to(planned: Any) -> None:
     )
 
 
-def test_an_interpreter_without_papermill_is_refused(planned: Any) -> None:
+def test_an_interpreter_without_papermill_is_refused(planned: Any, tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = str(tmp_path / "bare" / "bin" / "python")
     environment = Environment("mine")
     environment.python.user_managed_dependencies = True
+    environment.python.interpreter_path = python
     with pytest.raises(ExperimentExecutionException) as caught:
         planned(environment)
     assert str(caught.value) == (
-        f"script='a.ipynb' is a notebook, and the Python {sys.executable} has no papermill and no "
-        f"ipykernel; install what is missing: {sys.executable} -m pip install papermill ipykernel"
+        f"script='a.ipynb' is a notebook, and the Python {python} has no papermill and no "
+        f"ipykernel; install what is missing: {python} -m pip install papermill ipykernel"
     )
 
 

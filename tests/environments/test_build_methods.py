@@ -61,7 +61,7 @@ def test_a_build_that_fails_says_why(
     said = "environment 'train' was not built: No set of packages fits the requirements: nosuch"
     with pytest.raises(ActivityFailedException, match=re.escape(said)) as raised:
         details.wait_for_completion(show_output=False)
-    assert raised.value.error_details["type"] == "unresolvable"  # type: ignore[index]
+    assert raised.value.error_details["type"] == "unresolvable"
     assert details.status == "Failed"
     assert capsys.readouterr().out == ""
 

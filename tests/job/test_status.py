@@ -135,7 +135,7 @@ def test_wait_for_completion(
     with pytest.raises(ActivityFailedException, match="node_lost") as caught:
         Run(directory).wait_for_completion(show_output=True)
     ender.join()
-    assert caught.value.error_details["error"]["reason"] == "node_lost"  # type: ignore[index]
+    assert caught.value.error_details["error"]["reason"] == "node_lost"
     assert "epoch 1" in capsys.readouterr().out
     details = Run(directory).wait_for_completion(raise_on_error=False)
     assert details["status"] == "Failed"

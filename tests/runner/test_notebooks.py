@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ OLDEST, NEWEST = "3.6", "3.13"
 
 def notebook(*cells: str, kernel: str = "of another machine") -> str:
     """A notebook; a cell that begins with '# parameters' is tagged as that of the parameters."""
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "metadata": {"tags": ["parameters"] if cell.startswith("# parameters") else []},
@@ -50,9 +50,8 @@ def notebook(*cells: str, kernel: str = "of another machine") -> str:
 class Notebooks:
     """Submits notebooks to an environment of one Python."""
 
-    def __init__(self, folder: Path, python: str) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="nb")
-        self.scratch = Path(self._scratch.name)
+    def __init__(self, folder: Path, scratch: Path, python: str) -> None:
+        self.scratch = scratch
         self.source = folder / "source"
         self.source.mkdir()
         workspace: Any = Workspace.create("tests", path=str(folder / "ws"), show_output=False)
@@ -98,18 +97,25 @@ def said(run: Run) -> str:
     return "".join("".join(o.get("text", "")) for o in outputs)
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """For temporary files; its path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="nb") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(params=[OLDEST, NEWEST])
 def notebooks(
-    request: pytest.FixtureRequest, tmp_path: Path, tool: Callable[[str], str]
+    request: pytest.FixtureRequest, tmp_path: Path, scratch: Path, tool: Callable[[str], str]
 ) -> Notebooks:
     tool(f"python{request.param}")
-    return Notebooks(tmp_path, request.param)
+    return Notebooks(tmp_path, scratch, request.param)
 
 
 @pytest.fixture
-def newest(tmp_path: Path, tool: Callable[[str], str]) -> Notebooks:
+def newest(tmp_path: Path, scratch: Path, tool: Callable[[str], str]) -> Notebooks:
     tool(f"python{NEWEST}")
-    return Notebooks(tmp_path, NEWEST)
+    return Notebooks(tmp_path, scratch, NEWEST)
 
 
 def test_a_notebook_runs_as_a_script_does(notebooks: Notebooks) -> None:
@@ -191,8 +197,9 @@ def test_a_notebook_is_cancelled_with_its_kernel(notebooks: Notebooks) -> None:
 
 def test_a_kernel_that_does_not_hear_ends_at_the_limit(newest: Notebooks) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    config = {"max_run_duration_seconds": 6}
-    run = newest.submit(f"{deaf}print('waiting', flush=True)\ntime.sleep(600)", **config)
+    run = newest.submit(
+        f"{deaf}print('waiting', flush=True)\ntime.sleep(600)", max_run_duration_seconds=6
+    )
     state = finish(run)
     assert state.reason is Reason.TIME_LIMIT
     assert processes.of_run(run.directory.path) == []

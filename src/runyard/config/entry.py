@@ -6,10 +6,11 @@ import ast
 import os
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
-from runyard.config import checks, notebooks, source_imports
-from runyard.config.jobspec import EntrySpec
+from runyard.config import arguments, checks, commands, notebooks, programs, source_imports
+from runyard.config.jobspec import EntrySpec, JobSpec
 from runyard.errors import ExperimentExecutionException
 
 _SHELL = (".sh", ".bash")
@@ -17,6 +18,39 @@ _R = (".r",)
 _PYTHON = (".py", ".pyw")
 _PYTHON_PROGRAM = re.compile(r"python(?:\d+(?:\.\d+)?)?\Z")
 _HEAD_BYTES = 1 << 16
+
+
+def of(
+    script: object, given_arguments: object, given_command: object, source: Path
+) -> tuple[str | None, EntrySpec | None]:
+    """The script and how it is run; (None, None) for a command.
+
+    Raises ExperimentExecutionException for neither, UserErrorException for both, and what
+    ``found`` raises.
+    """
+    command = commands.resolved(given_command)
+    commands.refuse_both(script, arguments.as_text(given_arguments), command)
+    if command:
+        return None, None
+    if not script:
+        raise ExperimentExecutionException(
+            "there is nothing to run: give script (a file in the source folder) or command"
+        )
+    return found(script, source)
+
+
+def check(spec: JobSpec, source: Path, variables: Mapping[str, str]) -> None:
+    """Refuse a script that lacks what it needs besides its own file, as far as that is known.
+
+    ``variables``: of the run. Raises UserErrorException and ExperimentExecutionException.
+    """
+    if spec.entry is None or spec.script is None:
+        return
+    if spec.entry.kind == "notebook":
+        notebooks.check_arguments(spec.script, spec.arguments)
+        notebooks.check_environment(spec.script, spec.environment, variables, source)
+    if spec.entry.kind == "program" and spec.target == "local":
+        programs.check(spec.script, spec.entry.interpreter, spec.environment, variables)
 
 
 def found(given: object, source: Path) -> tuple[str, EntrySpec]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from runyard.data.spec import DataSpec
 from runyard.environments.spec import EnvironmentSpec
 
 
@@ -46,7 +47,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
     start. ``entry``: what kind of file the script is; None for a command, and in runs of older
     versions, where the script's ending says it. ``container``: None where the run uses none.
-    ``framework``, ``communicator``: the words of SDK v1 (spec 5).
+    ``framework``, ``communicator``: the words of SDK v1 (spec 5). ``data``: the data references,
+    in the order of their names' first use.
     """
 
     source_directory: str
@@ -66,6 +68,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     container: ContainerSpec | None = None
     framework: str = "Python"
     communicator: str = "None"
+    data: tuple[DataSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

@@ -83,7 +83,7 @@ def _take(run: RunDirectory) -> Ownership:
 def _submit(
     run: RunDirectory, ownership: Ownership, target_name: str, secrets: Mapping[str, str]
 ) -> None:
-    target = planning.find_target(target_name)
+    target = planning.find_target(target_name, run.workspace)
     try:
         handle = target.submit(run, ownership, secrets)
     except Exception as error:
@@ -102,7 +102,7 @@ def _submit(
 def _end_unstarted(run: RunDirectory, error: Exception) -> None:
     detail = {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": f"{error}",
         "traceback": "".join(traceback.format_exception(error)),
     }
     events = EventLog(run)

@@ -32,5 +32,5 @@ class EngineError(RunyardError):
         self.kind = kind
         self.hint = hint
 
-    def __str__(self) -> str:
+    def _plain(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message

@@ -116,7 +116,7 @@ class Waiter:
             # What was just printed is not repeated.
             seen = show_output and _was_followed(error["error"])
             text = (failure.summary if seen else failure.message)(self._directory, error)
-            raise ActivityFailedException(text, error_details=error)
+            raise ActivityFailedException(error, message=text)
         return details
 
     def _pause_until_end(self) -> None:

@@ -124,8 +124,7 @@ class _Kernel:
     def __init__(self) -> None:
         from subprocess import Popen
 
-        import jupyter_client.launcher
-        from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+        from jupyter_client import kernelspec, launcher
 
         self.started: "List[Any]" = []
         started = self.started
@@ -139,10 +138,12 @@ class _Kernel:
             quiet = ["-W", "ignore:To exit:UserWarning"]
             launcher = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
             argv = [sys.executable, *quiet, *launcher, "--HistoryManager.enabled=False"]
-            return KernelSpec(argv=argv, display_name=name, language="python")
+            return kernelspec.KernelSpec(argv=argv, display_name=name, language="python")
 
-        jupyter_client.launcher.Popen = popen
-        KernelSpecManager.get_kernel_spec = get_kernel_spec
+        replaced: "Any" = launcher
+        replaced.Popen = popen
+        replaced = kernelspec.KernelSpecManager
+        replaced.get_kernel_spec = get_kernel_spec
 
     def code(self) -> "Optional[int]":
         """Its exit code, negative for a signal; None where there was none."""

@@ -141,7 +141,7 @@ class StatusMethods(FileMethods):
                 print(text)
         if raise_on_error and found["status"] == Status.FAILED.value:
             error = found["error"]
-            raise ActivityFailedException(json.dumps(error, indent=4), error_details=error)
+            raise ActivityFailedException(error, message=json.dumps(error, indent=4))
         return found
 
     def _repr_html_(self) -> str:

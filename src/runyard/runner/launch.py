@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from runyard import launchers
+from runyard import _lending, launchers
 from runyard.computes.channels import open_channel
 from runyard.errors import ExperimentExecutionException
 from runyard.job import context
+from runyard.record import keyvault
 from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
@@ -15,18 +16,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from runyard.data.places import Place
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Watched
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _JOB_PATH = os.path.join(_PACKAGE, "job", "path")
 
-_NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_NOT_INHERITED = (
+    _lending.VARIABLE,
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+)
 """Of the submitter's own Python; they would lead the script to the wrong packages."""
 
 
-def start(run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]) -> Watched:
-    """Start the run's process, here or in a container.
+def start(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    data: Sequence[Place] = (),
+) -> Watched:
+    """Start the run's process, here or in a container; ``data``: what was staged for it.
 
     Raises OSError, or a RunyardError, when that is not possible.
     """
@@ -37,8 +50,9 @@ def start(run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any
     if spec.get("container") is not None:
         from runyard.runner import container
 
-        return container.start(run, record, prefix, channel, process)
-    env = {**variables(run, record, prefix, os.environ, process.python_path), **process.env}
+        return container.start(run, record, prefix, channel, process, data=data)
+    own = {**process.env, **data_variables(data)}
+    env = {**variables(run, record, prefix, os.environ, process.python_path), **own}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         argv = expand(process.argv, env)
@@ -57,6 +71,24 @@ def _no_program(name: str) -> ExperimentExecutionException:
         f"there is no program {name!r}{where}: install it on this machine, or use an environment "
         "or an image that has it"
     )
+
+
+def data_variables(data: Sequence[Place]) -> dict[str, str]:
+    """The variables by which the script finds its data."""
+    if not data:
+        return {}
+    from runyard.data import places
+
+    return places.variables(data)
+
+
+def data_mounts(data: Sequence[Place]) -> list[tuple[str, str]]:
+    """What of the data a container must be shown: (path here, path there)."""
+    if not data:
+        return []
+    from runyard.data import places
+
+    return places.mounts(data)
 
 
 def variables(
@@ -88,6 +120,7 @@ def variables(
     env.update(
         context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"])
     )
+    env[keyvault.VARIABLE] = keyvault.where()
     return env
 
 

@@ -1,37 +1,12 @@
-"""``azureml.exceptions``."""
+"""``azureml.exceptions`` (spec 18)."""
 
-from runyard.errors import (
-    ActivityFailedException,
-    ComputeTargetException,
-    ExperimentExecutionException,
-    ModelNotFoundException,
-    ModelPathNotFoundException,
-    ProjectSystemException,
-    RunConfigurationException,
-    RunEnvironmentException,
-    SnapshotException,
-    TrainingException,
-    UserErrorException,
-    WebserviceException,
-    WorkspaceException,
-)
-from runyard.errors import (
-    RunyardError as AzureMLException,
-)
+from runyard import _names
 
-__all__ = [
-    "ActivityFailedException",
-    "AzureMLException",
-    "ComputeTargetException",
-    "ExperimentExecutionException",
-    "ModelNotFoundException",
-    "ModelPathNotFoundException",
-    "ProjectSystemException",
-    "RunConfigurationException",
-    "RunEnvironmentException",
-    "SnapshotException",
-    "TrainingException",
-    "UserErrorException",
-    "WebserviceException",
-    "WorkspaceException",
-]
+_HERE = (*_names.ERRORS, *_names.SDK_ERRORS)
+_ELSEWHERE = ("EnvironmentException", "HyperDrive", "RunyardError")
+
+_names.offer(
+    __name__,
+    *(name for name in _HERE if not name.startswith(_ELSEWHERE)),
+    AzureMLException="RunyardError",
+)
