@@ -20,6 +20,18 @@ class ContainerSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     arguments: tuple[str, ...] = ()
 
 
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a run asks of each node; None asks for nothing in particular.
+
+    ``cpus``: threads of the processor. ``memory_bytes``. ``gpus``: 0 for a run without GPUs, also
+    where its machine size has some.
+    """
+
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    gpus: int = 0
+
+
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the runner reads, as ``run.json``'s ``spec``; no secret is in it.
 
@@ -30,7 +42,9 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
     start. ``container``: None where the run uses none. ``framework``, ``communicator``: the
-    words of SDK v1 (spec 5).
+    words of SDK v1 (spec 5). ``vm_size``: the machine size, as Azure writes it. ``vm_priority``:
+    'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None where nothing is.
+    ``use_gpu``: the script needs a GPU.
     """
 
     source_directory: str
@@ -49,6 +63,10 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     container: ContainerSpec | None = None
     framework: str = "Python"
     communicator: str = "None"
+    vm_size: str | None = None
+    vm_priority: str | None = None
+    resources: Resources | None = None
+    use_gpu: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

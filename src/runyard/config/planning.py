@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, containers, secrets, unsupported
+from runyard.config import (
+    arguments,
+    checks,
+    commands,
+    containers,
+    resources,
+    secrets,
+    unsupported,
+)
 from runyard.config.jobspec import JobSpec
 from runyard.environments import cache, conda_planning, image_planning, plain
 from runyard.environments.planning import resolve
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runyard.computes.protocol import ComputeTarget
+    from runyard.config.resources import Asked
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
     from runyard.environments.spec import EnvironmentSpec
@@ -72,21 +81,23 @@ def plan(
     source = checks.source_directory(config.source_directory)
     target = find_target(run_config.target)
     unsupported.refuse(run_config)
+    variables = _variables(run_config)
+    folder = workspace.directory.path
+    asked = resources.asked(run_config, target, folder, variables)
     described = unsupported.with_conda_file(run_config.environment, source)
     use_docker = run_config.docker.use_docker
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
     )
-    variables = _variables(run_config)
     if environment.image is not None:
         containers.check_variables(variables)
     plain, secret = secrets.split(variables)
-    spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
+    spec = _spec(config, source, environment, asked, plain, secret_names=tuple(sorted(secret)))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
     if spec.script is not None:
         checks.script_in_snapshot(spec.script, source, snapshot)
-    check_target(target, spec)
+    spec, fell_back = resources.fitted(target, spec, resources.described(folder, spec.target))
     return Plan(
         experiment=experiment,
         spec=spec,
@@ -103,6 +114,9 @@ def plan(
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
             *_without_effect(run_config),
+            *asked.notices,
+            *fell_back,
+            *_of_target(target, spec),
         ),
         warnings=_warnings(spec, script_checks),
     )
@@ -135,6 +149,18 @@ def find_target(name: str) -> ComputeTarget:
         ) from error
 
 
+def uses_cpu_instead(run_config: RunConfiguration, workspace: Workspace) -> bool:
+    """Whether a GPU is asked for, is missing on the target, and the CPU is used in its place.
+
+    Raises as ``plan`` does for the target and the variables.
+    """
+    if not run_config.use_gpu:
+        return False
+    target, folder = find_target(run_config.target), workspace.directory.path
+    record = resources.described(folder, run_config.target)
+    return bool(resources.fallback(run_config, target, record, _variables(run_config)))
+
+
 def _variables(run_config: RunConfiguration) -> dict[str, str]:
     """Those of the run win over those of the environment (spec 5)."""
     below = checks.variables(
@@ -147,7 +173,9 @@ def _spec(
     config: ScriptRunConfig,
     source: Path,
     environment: EnvironmentSpec,
+    asked: Asked,
     variables: dict[str, str],
+    *,
     secret_names: tuple[str, ...],
 ) -> JobSpec:
     run_config = config.run_config
@@ -158,6 +186,7 @@ def _spec(
         raise ExperimentExecutionException(
             "there is nothing to run: give script (a file in the source folder) or command"
         )
+    nodes = checks.node_count(run_config.node_count)
     return JobSpec(
         source_directory=str(source),
         script=None if command else checks.script_name(config.script, source),
@@ -168,20 +197,22 @@ def _spec(
         environment_variables=variables,
         secret_variables=secret_names,
         max_run_duration_s=checks.duration_s(run_config.max_run_duration_seconds),
-        node_count=checks.node_count(run_config.node_count),
-        launcher=checks.launcher(run_config.framework, run_config.communicator),
+        node_count=nodes,
+        launcher=checks.launcher(run_config.framework, run_config.communicator, nodes),
         container=containers.spec(run_config, environment),
         framework=run_config.framework or "Python",
         communicator=run_config.communicator or "None",
+        vm_size=asked.vm_size,
+        vm_priority=asked.vm_priority,
+        resources=asked.resources,
+        use_gpu=asked.use_gpu,
     )
 
 
-def check_target(target: ComputeTarget, spec: JobSpec) -> None:
-    """Raise ComputeTargetException when the target cannot do what the spec asks."""
-    problems = target.check(spec)
-    if problems:
-        listed = "; ".join(f"{problem.parameter}: {problem.message}" for problem in problems)
-        raise ComputeTargetException(f"compute target {spec.target!r} cannot run this: {listed}")
+def _of_target(target: ComputeTarget, spec: JobSpec) -> list[str]:
+    """What the target says of a run that it takes; not every target says something."""
+    notices = getattr(target, "notices", None)
+    return [] if notices is None else list(notices(spec))
 
 
 def _is_ready(environment: EnvironmentSpec) -> bool:

@@ -39,10 +39,12 @@ class RunConfiguration(Section):
     may be assigned), ``framework`` ('Python'), ``communicator`` ('None'), ``node_count`` (1),
     ``environment`` (Environment), ``environment_variables`` (dict of the script's variables,
     they win over those of the environment), ``max_run_duration_seconds`` (None: no limit), and
-    the sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask``.
+    the sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask``
+    and ``amlcompute`` (of it ``vm_size`` and ``vm_priority``). ``use_gpu`` (None; SDK v1 has it on
+    estimators only): True for a script that needs a GPU.
     The others of SDK v1 are kept as data, and submit refuses what they ask for: ``priority``,
     ``spark``, ``hdi``, ``data_references``, ``data``, ``datacaches``, ``output_data``,
-    ``source_directory_data_store``, ``amlcompute``, ``auto_cluster_compute_specification``,
+    ``source_directory_data_store``, ``auto_cluster_compute_specification``,
     ``kubernetescompute``, ``credential_passthrough``, ``services``.
 
     ``conda_dependencies`` becomes ``environment.python.conda_dependencies``. Setting an
@@ -79,7 +81,9 @@ class RunConfiguration(Section):
         "credential_passthrough",
         "environment_variables",
         "services",
+        "use_gpu",
     )
+    _ours = ("use_gpu",)
     _keys: ClassVar = {"services": "applicationEndpoints"}
     _parts: ClassVar = {"data_references": DataReferenceConfiguration}
 
@@ -133,6 +137,7 @@ class RunConfiguration(Section):
         self.kubernetescompute = KubernetesComputeConfiguration()
         self.credential_passthrough = False
         self.services: dict[str, Any] = {}
+        self.use_gpu: bool | None = None
 
     @property
     def auto_prepare_environment(self) -> bool:

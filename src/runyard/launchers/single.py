@@ -10,12 +10,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_MPI = ("Mpi", "IntelMpi", "OpenMpi")
+_ONE_RANK = {
+    "OMPI_COMM_WORLD_RANK": "0",
+    "OMPI_COMM_WORLD_SIZE": "1",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "1",
+}
+
+
 class SingleLauncher:
     """Starts the script, or the command, once on the first node."""
 
     def plan(self, spec: Mapping[str, Any], nodes: Sequence[str], python: str) -> LaunchPlan:
-        """The one process of the run; its log is std_log.txt."""
-        return LaunchPlan([Process(0, command_line(spec, python), {}, "std_log.txt")])
+        """The one process of the run; its log is std_log.txt.
+
+        Where it is an MPI job of one rank, it finds the variables of that (spec 7).
+        """
+        env = _ONE_RANK if spec.get("communicator") in _MPI else {}
+        return LaunchPlan([Process(0, command_line(spec, python), env, "std_log.txt")])
 
 
 def command_line(spec: Mapping[str, Any], python: str) -> list[str]:
