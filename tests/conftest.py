@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -45,7 +45,17 @@ def pytest_configure() -> None:
 def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Environments that tests build never land in the cache of who runs them."""
     os.environ["RUNYARD_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["RUNYARD_KEYVAULT"] = str(tmp_path_factory.mktemp("keyvault"))
     os.environ["RUNYARD_CONFIG"] = os.devnull
+
+
+@pytest.fixture(autouse=True)
+def _without_azureml() -> Iterator[None]:
+    """What a test imports of it is gone for the next: errors print otherwise where it is in use."""
+    yield
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "azureml" or name.startswith("runyard.azureml"):
+            del sys.modules[name]
 
 
 @cache

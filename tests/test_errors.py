@@ -14,6 +14,7 @@ from runyard import errors
 
 TREE = """
 import json, sys
+import runyard.azureml
 from azureml import exceptions
 from azureml.exceptions import *
 from azureml.train.hyperdrive.exceptions import HyperDriveConfigException

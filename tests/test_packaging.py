@@ -20,7 +20,10 @@ PACKAGE = REPO / "src" / "runyard"
 # Scripts under old Pythons import these (see docs/architecture.md).
 OLD_PYTHON = [
     "__init__.py",
+    "_lending.py",
     "_names.py",
+    "_stand_ins.py",
+    "_tree.py",
     "_version.py",
     "azureml",
     "errors.py",
@@ -66,9 +69,41 @@ def test_the_wheel_has_the_shims_scripts_see(wheel: zipfile.ZipFile) -> None:
     assert ("runyard", "job", "path") in parts
 
 
-def test_the_wheel_has_azureml_for_scripts_started_by_hand(wheel: zipfile.ZipFile) -> None:
-    names = wheel.namelist()
-    assert [name for name in names if name.startswith("azureml/")] == ["azureml/__init__.py"]
+def test_the_wheel_owns_nothing_but_runyard(wheel: zipfile.ZipFile) -> None:
+    """A package `azureml` of ours would share its files with a real azureml-core."""
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert tops == {"runyard", f"runyard-{__version__}.dist-info"}
+
+
+def test_an_upgrade_leaves_no_second_azureml(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Versions before had a package `azureml` beside `runyard`."""
+    packages = venv_with_old_version(tmp_path)
+    assert (packages / "azureml/__init__.py").exists()
+    pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / "venv/bin/python")]
+    install = ["install", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    done = subprocess.run([*pip, *install, str(wheel.filename)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not (packages / "azureml").exists()
+    assert (packages / "runyard/_tree.py").exists()
+
+
+def venv_with_old_version(folder: Path) -> Path:
+    """A virtual environment, and in it what pip leaves of a version with two packages."""
+    venv = [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")]
+    subprocess.run(venv, check=True)
+    [packages] = (folder / "venv").glob("lib/*/site-packages")
+    metadata = "Metadata-Version: 2.1\nName: runyard\nVersion: 0.0.1\n"
+    files = {
+        "azureml/__init__.py": "import runyard\n",
+        "runyard/__init__.py": "",
+        "runyard-0.0.1.dist-info/METADATA": metadata,
+        "runyard-0.0.1.dist-info/INSTALLER": "pip\n",
+    }
+    record = "".join(f"{path},,\n" for path in [*files, "runyard-0.0.1.dist-info/RECORD"])
+    for path, text in {**files, "runyard-0.0.1.dist-info/RECORD": record}.items():
+        (packages / path).parent.mkdir(exist_ok=True)
+        (packages / path).write_text(text)
+    return packages
 
 
 BY_HAND = """
@@ -91,9 +126,8 @@ def test_a_script_started_by_hand_finds_azureml_and_is_offline(tmp_path: Path) -
     script.write_text(BY_HAND)
     env = {name: text for name, text in os.environ.items() if not name.startswith("RUNYARD_")}
     env["PYTHONPATH"] = str(tmp_path / "other")
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "runyard", "exec", sys.executable, str(script)]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "theirs"
 
@@ -139,7 +173,7 @@ ENTRY_POINT = "runyard.cli:main"
 
 
 def old_python_files() -> list[Path]:
-    roots = [*(PACKAGE / name for name in OLD_PYTHON), PACKAGE.parent / "azureml"]
+    roots = [PACKAGE / name for name in OLD_PYTHON]
     files = [file for root in roots if root.is_dir() for file in sorted(root.rglob("*.py"))]
     return [*(root for root in roots if root.is_file()), *files]
 

@@ -76,10 +76,12 @@ class Wheelhouse:
         requires: Iterable[str] = (),
         content: bytes = b"",
         python: str = "",
+        *,
+        members: Mapping[str, str] = {},
     ) -> Path:
         """Write the wheel of a package with one module; ``content`` is a file beside it.
 
-        ``python``: the versions it is for, such as '>=3.9'.
+        ``python``: the versions it is for, such as '>=3.9'. ``members``: more files, by path.
         """
         module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
         lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
@@ -92,6 +94,7 @@ class Wheelhouse:
         }
         if content:
             files[f"{module}.bin"] = content
+        files.update((member, text.encode()) for member, text in members.items())
         record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{module}-{version}-py3-none-any.whl"

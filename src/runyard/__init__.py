@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
+    from runyard.computes.amlcompute import AmlCompute
+    from runyard.computes.compute_target import ComputeTarget
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -48,11 +50,14 @@ if TYPE_CHECKING:
     from runyard.history.model import Model
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
+    from runyard.job.keyvault import Keyvault
 
 __all__ = [
     "ActivityFailedException",
+    "AmlCompute",
     "AuthenticationException",
     "Chainer",
+    "ComputeTarget",
     "ComputeTargetException",
     "CondaDependencies",
     "ContainerRegistry",
@@ -65,6 +70,7 @@ __all__ = [
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Keyvault",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",

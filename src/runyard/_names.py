@@ -7,24 +7,45 @@ One table for ``runyard``, for ``azureml.*`` and for the two shims a training sc
 import os
 import sys
 
+from runyard import _lending, _stand_ins
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterable, List, Optional
 
 NAMES: "Dict[str, str]" = {
+    "AdlaCompute": "runyard.computes.elsewhere:AdlaCompute",
+    "AksCompute": "runyard.computes.elsewhere:AksCompute",
+    "AmlCompute": "runyard.computes.amlcompute:AmlCompute",
+    "AmlComputeProvisioningConfiguration": (
+        "runyard.computes.provisioning:AmlComputeProvisioningConfiguration"
+    ),
+    "AmlComputeStatus": "runyard.computes.amlcompute_status:AmlComputeStatus",
+    "BatchCompute": "runyard.computes.elsewhere:BatchCompute",
     "Chainer": "runyard.estimators.dnn:Chainer",
+    "ComputeInstance": "runyard.computes.elsewhere:ComputeInstance",
+    "ComputeTarget": "runyard.computes.compute_target:ComputeTarget",
+    "ComputeTargetProvisioningConfiguration": (
+        "runyard.computes.provisioning:ComputeTargetProvisioningConfiguration"
+    ),
     "CondaDependencies": "runyard.environments.conda_dependencies:CondaDependencies",
     "ContainerRegistry": "runyard.environments.container_sections:ContainerRegistry",
     "DataReferenceConfiguration": "runyard.config.data_sections:DataReferenceConfiguration",
+    "DataFactoryCompute": "runyard.computes.elsewhere:DataFactoryCompute",
+    "DatabricksCompute": "runyard.computes.elsewhere:DatabricksCompute",
     "DockerBuildContext": "runyard.environments.container_sections:DockerBuildContext",
     "DockerConfiguration": "runyard.config.sections:DockerConfiguration",
+    "DsvmCompute": "runyard.computes.elsewhere:DsvmCompute",
     "Environment": "runyard.environments.environment:Environment",
     "Estimator": "runyard.estimators.estimator:Estimator",
     "Experiment": "runyard.history.experiment:Experiment",
     "FrameworkEstimator": "runyard.estimators.framework:FrameworkEstimator",
     "Gloo": "runyard.estimators.distributed:Gloo",
+    "HDInsightCompute": "runyard.computes.elsewhere:HDInsightCompute",
+    "KubernetesCompute": "runyard.computes.elsewhere:KubernetesCompute",
+    "Keyvault": "runyard.job.keyvault:Keyvault",
     "MMLBaseEstimator": "runyard.estimators.base:MMLBaseEstimator",
-    "MMLBaseEstimatorRunConfig": ("runyard.estimators.base_run_config:MMLBaseEstimatorRunConfig"),
+    "MMLBaseEstimatorRunConfig": "runyard.estimators.base_run_config:MMLBaseEstimatorRunConfig",
     "Model": "runyard.history.model:Model",
     "Mpi": "runyard.estimators.distributed:Mpi",
     "MpiConfiguration": "runyard.config.sections:MpiConfiguration",
@@ -33,10 +54,13 @@ NAMES: "Dict[str, str]" = {
     "ParameterServer": "runyard.estimators.distributed:ParameterServer",
     "PyTorch": "runyard.estimators.dnn:PyTorch",
     "PyTorchConfiguration": "runyard.config.sections:PyTorchConfiguration",
+    "RemoteCompute": "runyard.computes.elsewhere:RemoteCompute",
     "Run": "runyard.history.run:Run",
     "RunConfiguration": "runyard.config.run_configuration:RunConfiguration",
     "SKLearn": "runyard.estimators.sklearn:SKLearn",
+    "ScaleSettings": "runyard.computes.amlcompute_status:ScaleSettings",
     "ScriptRunConfig": "runyard.config.script_run_config:ScriptRunConfig",
+    "SynapseCompute": "runyard.computes.elsewhere:SynapseCompute",
     "TensorFlow": "runyard.estimators.dnn:TensorFlow",
     "TensorflowConfiguration": "runyard.config.sections:TensorflowConfiguration",
     "Workspace": "runyard.history.workspace:Workspace",
@@ -125,6 +149,8 @@ def _lacking() -> "Optional[str]":
     if sys.version_info < CLIENT_PYTHON:
         return "Python {}.{}".format(*sys.version_info)
     absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
+    if absent and _lending.borrow():
+        absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
     return "no module {!r}".format(absent[0]) if absent else None
 
 
@@ -136,7 +162,7 @@ def _missing(name: str, why: str) -> str:
         "{} needs runyard itself in this environment, which has {}. Scripts have Run and Model "
         "everywhere; submitting runs and browsing workspaces is done where runyard is installed, "
         "or in a run with user_managed=True whose interpreter has it (Python {}.{} or "
-        "later).".format(name, why, *CLIENT_PYTHON)
+        "later).{}".format(name, why, *CLIENT_PYTHON, _lending.advice())
     )
 
 
@@ -145,7 +171,9 @@ def lazily(
 ) -> "Callable[[str], Any]":
     """A ``__getattr__`` for a module that offers these public names.
 
-    ``aliases``: other names, by the public name each is of.
+    A name that needs what this environment has not got can be imported all the same, and says so
+    when it is used: scripts import beside Run what only the notebook needs. ``aliases``: other
+    names, by the public name each is of.
     """
     places = {name: name for name in names}
     places.update(aliases or {})
@@ -153,19 +181,28 @@ def lazily(
     def find(name: str) -> "Any":
         if name not in places:
             raise AttributeError("module {!r} has no attribute {!r}".format(module, name))
-        value = get(places[name])
+        try:
+            value = get(places[name])
+        except MissingClientError as error:
+            return _stand_ins.stand_in(name, str(error), MissingClientError)
         setattr(sys.modules[module], name, value)
         return value
 
     return find
 
 
-def offer(module: str, *names: str, **aliases: str) -> None:
+def offer(
+    module: str, *names: str, absent: "Optional[Dict[str, Iterable[str]]]" = None, **aliases: str
+) -> None:
     """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``.
 
+    ``absent``: names that are not here, by the subject of ``_stand_ins`` that says why.
     ``aliases``: other names it offers, with the public name each is of.
     """
     target: "Any" = sys.modules[module]
+    public = module.replace("runyard.azureml", "azureml")
+    for subject, without in (absent or {}).items():
+        vars(target).update(_stand_ins.offer(public, subject, *without))
     target.__all__ = [*vars(target).get("__all__", ()), *names, *aliases]
     find = lazily(module, names, aliases)
 

@@ -19,6 +19,7 @@ VARIABLES = {
     "conda_backend": "RUNYARD_CONDA_BACKEND",
     "container_engine": "RUNYARD_CONTAINER_ENGINE",
     "gpu_fallback": "RUNYARD_GPU_FALLBACK",
+    "keyvault": "RUNYARD_KEYVAULT",
 }
 """Every setting, and the variable that wins over the file."""
 
@@ -31,6 +32,7 @@ _EXAMPLES = {
     "conda_backend": '"pip"',
     "container_engine": '"podman"',
     "gpu_fallback": "true",
+    "keyvault": '"keyring"',
 }
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 

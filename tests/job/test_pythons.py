@@ -68,10 +68,15 @@ assert runyard.__version__
 assert set(runyard.__all__) <= set(dir(runyard)), set(runyard.__all__) - set(dir(runyard))
 assert not hasattr(runyard, "nothing")
 assert Run is azureml.core.Run and Run.__module__ == "runyard.job.run", Run
-try:
-    from runyard import Estimator
-except ImportError as error:
-    print(error)
+from runyard import Estimator
+from azureml.core import Workspace
+assert not isinstance(Run, (Estimator, Workspace))
+for use in (Estimator, lambda: Workspace.from_config(), lambda: type("Mine", (Estimator,), {})):
+    try:
+        use()
+    except ImportError as error:
+        assert error.name in ("Estimator", "Workspace")
+        print(error)
 """
 
 
@@ -80,7 +85,8 @@ def test_other_names_say_what_they_need(python: str, tmp_path: Path) -> None:
     command = [python, "-S", "-c", CLIENT_NAMES]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    message = done.stdout.strip()
+    message, *others = done.stdout.splitlines()
+    assert [other.split(" needs ")[0] for other in others] == ["Workspace", "Estimator"]
     assert message.startswith("Estimator needs runyard itself in this environment, which has ")
     assert "Scripts have Run and Model everywhere" in message
     assert "pip_packages" not in message

@@ -1,5 +1,10 @@
 """The import tree ``azureml.*`` of SDK v1, over the names of runyard.
 
-A script that runyard starts finds it as ``azureml`` (``job/path``). Its modules say what they
-offer; ``runyard._names`` knows where that lives.
+``import runyard.azureml`` makes ``azureml`` importable in this process from then on. Scripts that
+runyard starts have it already (``job/path``). The modules here say what they offer;
+``runyard._names`` knows where that lives.
 """
+
+from runyard import _tree
+
+_tree.make_importable()

@@ -25,6 +25,7 @@ from runyard.errors import (
 )
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.targets import TARGET_NOT_FOUND, load_target
+from runyard.record import computes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from runyard.environments.spec import EnvironmentSpec
     from runyard.history.snapshots import SnapshotPlan
     from runyard.history.workspace import Workspace
+    from runyard.record.layout import WorkspaceDirectory
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,10 @@ def plan(
     """
     run_config = config.run_config
     source = checks.source_directory(config.source_directory)
-    target = find_target(run_config.target)
+    target = find_target(run_config.target, workspace.directory)
     unsupported.refuse(run_config)
     variables = _variables(run_config)
-    folder = workspace.directory.path
-    asked = resources.asked(run_config, target, folder, variables)
+    asked = resources.asked(run_config, target, workspace.directory, variables)
     described = unsupported.with_conda_file(run_config.environment, source)
     use_docker = run_config.docker.use_docker
     environment = resolve(
@@ -97,7 +98,8 @@ def plan(
     checks.result_folders(source, snapshot)
     if spec.script is not None:
         checks.script_in_snapshot(spec.script, source, snapshot)
-    spec, fell_back = resources.fitted(target, spec, resources.described(folder, spec.target))
+    record = computes.read(workspace.directory, spec.target) or {}
+    spec, fell_back = resources.fitted(target, spec, record)
     return Plan(
         experiment=experiment,
         spec=spec,
@@ -130,8 +132,8 @@ def _warnings(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
     return script_checks.warnings_of(spec, wanted)
 
 
-def find_target(name: str) -> ComputeTarget:
-    """The compute target of that name.
+def find_target(name: str, workspace: WorkspaceDirectory) -> ComputeTarget:
+    """The compute target of that name, of the workspace or of everywhere.
 
     Raises ExperimentExecutionException for no name (spec 9.2), RunConfigurationException for
     one that is not known.
@@ -141,7 +143,7 @@ def find_target(name: str) -> ComputeTarget:
             "the run has no compute target; give compute_target='local'"
         )
     try:
-        return cast("ComputeTarget", load_target(name))
+        return cast("ComputeTarget", load_target(name, workspace))
     except ComputeTargetException as error:
         why = error.message.removeprefix(TARGET_NOT_FOUND)
         raise RunConfigurationException(
@@ -156,8 +158,8 @@ def uses_cpu_instead(run_config: RunConfiguration, workspace: Workspace) -> bool
     """
     if not run_config.use_gpu:
         return False
-    target, folder = find_target(run_config.target), workspace.directory.path
-    record = resources.described(folder, run_config.target)
+    target = find_target(run_config.target, workspace.directory)
+    record = computes.read(workspace.directory, run_config.target) or {}
     return bool(resources.fallback(run_config, target, record, _variables(run_config)))
 
 

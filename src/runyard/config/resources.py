@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,13 @@ import msgspec
 from runyard import settings
 from runyard.config.jobspec import JobSpec, Resources
 from runyard.errors import ComputeTargetException, UserErrorException
-from runyard.record import jsonl
+from runyard.record import computes
 
 if TYPE_CHECKING:
     from runyard.computes.machine_sizes import MachineSize
     from runyard.computes.protocol import ComputeTarget
     from runyard.config.run_configuration import RunConfiguration
+    from runyard.record.layout import WorkspaceDirectory
 
 PRIORITIES = ("dedicated", "lowpriority")
 
@@ -41,18 +41,18 @@ class Asked:
 def asked(
     run_config: RunConfiguration,
     target: ComputeTarget,
-    workspace: str,
+    workspace: WorkspaceDirectory,
     variables: Mapping[str, str],
 ) -> Asked:
     """What a configuration asks of its target.
 
-    ``workspace``: its folder, in which pools are described; the machine size of a pool counts
-    instead of the run's. ``variables``: those of the script. Where a GPU is asked for, is missing
+    ``workspace``: where pools are described; the machine size of a pool counts instead of the
+    run's. ``variables``: those of the script. Where a GPU is asked for, is missing
     and the CPU may be used instead, none is asked for, and a notice says so. Raises
     UserErrorException for an unknown machine size or priority, ComputeTargetException for a pool
     whose description cannot be read.
     """
-    record = described(workspace, run_config.target)
+    record = computes.read(workspace, run_config.target) or {}
     size, notices = _size(run_config, record)
     use_gpu = bool(run_config.use_gpu)
     why = fallback(run_config, target, record, variables)
@@ -153,24 +153,6 @@ def priority(given: object) -> str | None:
         f"vm_priority={given!r} is not known; give 'dedicated' or 'lowpriority' (the run waits "
         "while dedicated ones do)"
     )
-
-
-def described(workspace: str, name: str) -> dict[str, Any]:
-    """The description of a target of the workspace, {} where it has none of that name.
-
-    Raises ComputeTargetException when it cannot be read.
-    """
-    path = os.path.join(workspace, "computes", f"{name}.json")
-    if os.sep in name:
-        return {}
-    try:
-        return jsonl.read_json(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise ComputeTargetException(
-            f"compute target {name!r} cannot be read: {error}", error
-        ) from error
 
 
 def _resources(size: MachineSize | None, use_gpu: bool) -> Resources | None:

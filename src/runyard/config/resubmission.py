@@ -21,7 +21,7 @@ from runyard.environments import vanished
 from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import UserErrorException
 from runyard.job.interactive import user_name
-from runyard.record import jsonl, notes
+from runyard.record import computes, jsonl, notes
 from runyard.record.layout import RunDirectory
 
 ORIGIN = "runyard.rerun_of"
@@ -44,8 +44,9 @@ def resubmit(
     if refresh:
         environment = resolution.refreshed(spec.environment)
         spec = msgspec.structs.replace(spec, environment=environment)
-    described = resources.described(old.workspace.path, spec.target)
-    spec, notices = resources.fitted(planning.find_target(spec.target), spec, described)
+    described = computes.read(old.workspace, spec.target) or {}
+    target = planning.find_target(spec.target, old.workspace)
+    spec, notices = resources.fitted(target, spec, described)
     return start(old.workspace, old.experiment, _record(old, record, spec, notices), hidden)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from runyard import _lending
 from runyard.environments import cache
 from runyard.errors import ActivityFailedException
 
@@ -104,8 +105,9 @@ def start(
     with open(spec_path, "wb") as file:
         file.write(json.dumps(msgspec.to_builtins(spec)).encode())
     with open(_log(folder), "wb") as log:
+        builder = [_lending.client_python(), "-m", "runyard.environments", "build"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "runyard.environments", "build", spec_path, _result(folder)],
+            [*builder, spec_path, _result(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

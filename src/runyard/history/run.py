@@ -164,7 +164,7 @@ class Run(job_run.Run):
             return
         if not events.cancel_requested(self.directory):
             events.request(self.directory, "cancel")
-        target = load_target(target_name(self._run_json()) or "")
+        target = load_target(target_name(self._run_json()) or "", self.directory.workspace)
         target.cancel(reconcile.handle_of(self.directory))
 
     def complete(self, _set_status: bool = True) -> None:

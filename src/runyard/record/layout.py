@@ -31,11 +31,23 @@ class WorkspaceDirectory:
         return os.path.join(self.path, "models")
 
     @property
+    def computes(self) -> str:
+        return os.path.join(self.path, "computes")
+
+    @property
     def index(self) -> str:
         return os.path.join(self.path, "index.db")
 
     def manifest(self, snapshot_id: str) -> str:
         return os.path.join(self.path, "snapshots", snapshot_id + ".json")
+
+    def compute_json(self, name: str) -> str:
+        """A compute target of the workspace."""
+        return os.path.join(self.computes, name + ".json")
+
+    def pool(self, name: str) -> str:
+        """Folder of a compute target that keeps a queue: its lock, its nodes, its tickets."""
+        return os.path.join(self.computes, name)
 
     def experiment(self, name: str) -> str:
         return os.path.join(self.runs, name)

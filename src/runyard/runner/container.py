@@ -14,7 +14,7 @@ from runyard.containers.command import Mount, run_command
 from runyard.containers.errors import EngineError
 from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.job import context
-from runyard.record import creation, jsonl
+from runyard.record import creation, jsonl, keyvault
 from runyard.record.states import Reason
 from runyard.runner import launch, said
 
@@ -77,6 +77,7 @@ def start(
         mounts=[
             Mount(run.workspace.path, run.workspace.path),
             Mount(_PACKAGE, _JOB, read_only=True),
+            *_secrets(run),
         ],
         variables={context.RUN_DIRECTORY: run.path},
         shm_size=spec["container"]["shm_size"],
@@ -98,6 +99,19 @@ def start(
         finally:
             os.close(given)
     return Contained(engine, name, client, run)
+
+
+def _secrets(run: RunDirectory) -> list[Mount]:
+    """The workspace's secrets, where they lie here: its folder, so that new files are seen."""
+    if keyvault.where() == keyvault.KEYRING:
+        return []
+    folder = keyvault.folder_of(run.workspace)
+    try:
+        keyvault.make_folder(folder)
+    except OSError as error:
+        said.say(f"the run has no secrets: {folder}: {error.strerror}")
+        return []
+    return [Mount(folder, folder)]
 
 
 def _has_gpus(run: RunDirectory, engine: Engine, given: Sequence[str]) -> bool:
@@ -127,6 +141,7 @@ def variables(
         **spec["environment_variables"],
         **own,
         **context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"]),
+        keyvault.VARIABLE: keyvault.where(),
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from runyard import launchers
+from runyard import _lending, launchers
 from runyard.computes.channels import open_channel
 from runyard.job import context
+from runyard.record import keyvault
 from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _JOB_PATH = os.path.join(_PACKAGE, "job", "path")
 
-_NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_NOT_INHERITED = (
+    _lending.VARIABLE,
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+)
 """Of the submitter's own Python; they would lead the script to the wrong packages."""
 
 
@@ -73,6 +80,7 @@ def variables(
     env.update(
         context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"])
     )
+    env[keyvault.VARIABLE] = keyvault.where()
     return env
 
 

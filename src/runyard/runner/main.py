@@ -9,7 +9,7 @@ from runyard.record import jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
-from runyard.runner import ending, environment, launch, said, workfolder
+from runyard.runner import ending, environment, launch, next_in_line, said, workfolder
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -35,6 +35,9 @@ def main(arguments: list[str]) -> int:
         end = ending.runner_failed(error)
         said.say(end.error)
     ending.write(log, end)
+    # A machine that goes down ends all runs: none of those that wait should begin now.
+    if end.reason is not Reason.PREEMPTED:
+        next_in_line.start(run, ownership)
     return 0
 
 

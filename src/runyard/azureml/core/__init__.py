@@ -4,9 +4,11 @@ from runyard import _names
 
 _names.offer(
     __name__,
+    "ComputeTarget",
     "ContainerRegistry",
     "Environment",
     "Experiment",
+    "Keyvault",
     "Model",
     "Run",
     "RunConfiguration",

@@ -1,7 +1,5 @@
 """What a training script imports as ``azureml``: the tree of the runyard that submitted it."""
 
-import os
+from runyard import _tree
 
-import runyard
-
-__path__ = [os.path.join(folder, "azureml") for folder in runyard.__path__]
+__path__ = [*_tree.search_path("azureml", _tree.TREE), _tree.LAST_RESORT]
