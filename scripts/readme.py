@@ -204,6 +204,7 @@ _KEPT = ("RUNYARD_CACHE_DIR", "RUNYARD_UV")
 
 def _run(argv: list[str], folder: Path) -> int:
     env = {k: v for k, v in os.environ.items() if k in _KEPT or not k.startswith(_DROPPED)}
+    env["XDG_DATA_HOME"] = str(folder / ".data")  # where secrets are kept
     env["PATH"] = f"{REPO / '.venv/bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
     started = time.monotonic()
     with subprocess.Popen(

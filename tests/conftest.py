@@ -45,6 +45,7 @@ def pytest_configure() -> None:
 def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Environments that tests build never land in the cache of who runs them."""
     os.environ["RUNYARD_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["RUNYARD_KEYVAULT"] = str(tmp_path_factory.mktemp("keyvault"))
     os.environ["RUNYARD_CONFIG"] = os.devnull
 
 

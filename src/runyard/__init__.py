@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
+    from runyard.computes.amlcompute import AmlCompute
+    from runyard.computes.compute_target import ComputeTarget
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
         PyTorchConfiguration,
         TensorflowConfiguration,
     )
+    from runyard.data.datapath import DataPath, DataPathComputeBinding
+    from runyard.data.datastore import Datastore
+    from runyard.data.reference import DataReference
+    from runyard.data.storage import StorageDatastore
     from runyard.environments.conda_dependencies import CondaDependencies
     from runyard.environments.container_sections import ContainerRegistry, DockerBuildContext
     from runyard.environments.environment import Environment
@@ -48,15 +54,22 @@ if TYPE_CHECKING:
     from runyard.history.model import Model
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
+    from runyard.job.keyvault import Keyvault
 
 __all__ = [
     "ActivityFailedException",
+    "AmlCompute",
     "AuthenticationException",
     "Chainer",
+    "ComputeTarget",
     "ComputeTargetException",
     "CondaDependencies",
     "ContainerRegistry",
+    "DataPath",
+    "DataPathComputeBinding",
+    "DataReference",
     "DataReferenceConfiguration",
+    "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
     "Environment",
@@ -65,6 +78,7 @@ __all__ = [
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Keyvault",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
@@ -81,6 +95,7 @@ __all__ = [
     "SKLearn",
     "ScriptRunConfig",
     "SnapshotException",
+    "StorageDatastore",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",

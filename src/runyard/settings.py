@@ -18,11 +18,17 @@ VARIABLES = {
     "cache_dir": "RUNYARD_CACHE_DIR",
     "conda_backend": "RUNYARD_CONDA_BACKEND",
     "container_engine": "RUNYARD_CONTAINER_ENGINE",
+    "keyvault": "RUNYARD_KEYVAULT",
 }
 """Every setting, and the variable that wins over the file."""
 
 FILE_VARIABLE = "RUNYARD_CONFIG"
-_EXAMPLES = {"cache_dir": "/shared/runyard", "conda_backend": "pip", "container_engine": "podman"}
+_EXAMPLES = {
+    "cache_dir": "/shared/runyard",
+    "conda_backend": "pip",
+    "container_engine": "podman",
+    "keyvault": "keyring",
+}
 
 
 class Setting:

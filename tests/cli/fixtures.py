@@ -58,8 +58,8 @@ Invoke = Callable[..., Said]
 def invoke() -> Invoke:
     """Run a command in this process."""
 
-    def run(*words: object, env: dict[str, str] | None = None) -> Said:
-        result = CliRunner().invoke(program, [str(word) for word in words], env=env)
+    def run(*words: object, env: dict[str, str] | None = None, stdin: str | None = None) -> Said:
+        result = CliRunner().invoke(program, [str(word) for word in words], stdin, env)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Said(result.exit_code, result.stdout, result.stderr)

@@ -20,7 +20,8 @@ def test_an_unknown_target_is_named_with_the_known_ones() -> None:
     with pytest.raises(ComputeTargetException) as caught:
         load_target("gpu-cluster")
     assert caught.value.message == (
-        "ComputeTargetNotFound: no compute target named 'gpu-cluster'; known here: farm, local"
+        "ComputeTargetNotFound: no compute target named 'gpu-cluster'; known here: farm, local. "
+        "Make one: runyard compute create gpu-cluster --max-nodes 2"
     )
 
 

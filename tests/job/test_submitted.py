@@ -66,7 +66,7 @@ def test_secrets_come_from_the_environment(
         "exact-name": "s4",
         "none": None,
     }
-    with pytest.raises(UserErrorException, match=r"secret 'none' is not set; .* set NONE where"):
+    with pytest.raises(UserErrorException, match=r"no secret 'none'; .* variable NONE where"):
         submitted_run.get_secret("none")
 
 

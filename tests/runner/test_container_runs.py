@@ -246,3 +246,30 @@ def test_a_client_that_is_killed_loses_the_run(experiment: Experiment, docker: E
     assert state.reason is Reason.NODE_LOST
     assert "docker lost sight of the script" in state.detail["error"]["message"]
     assert containers(docker) == []
+
+
+SECRETS = """
+import sys, time
+from azureml.core import Run
+run = Run.get_context()
+vault = run.experiment.workspace.get_default_keyvault()
+vault.set_secret("from-container", run.get_secret("db-key")[::-1])
+print("ready")
+time.sleep(float(sys.argv[1]))
+"""
+
+
+def test_a_container_reads_the_secrets_of_its_workspace_and_shows_none(
+    experiment: Experiment, engine: Engine
+) -> None:
+    vault = experiment.workspace.get_default_keyvault()
+    vault.set_secret("db-key", "hunter3-in-the-vault")
+    run = submit(experiment, SECRETS, 3)
+    started(run)
+    [name] = containers(engine)
+    assert "hunter3" not in engine.ask("inspect", name)
+    assert finish(run).reason is Reason.COMPLETED
+    assert vault.get_secret("from-container") == "hunter3-in-the-vault"[::-1]
+    for path in Path(experiment.workspace.path).rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert b"hunter3" not in path.read_bytes(), path

@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "Compare two runs: source, environment, arguments, metrics.",
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
+    "secret": "Set, list and delete secrets of the workspace.",
     "env": "List, build, lock and remove environments.",
     "exec": "Run a command in which `import azureml` finds runyard.",
     "azureml": "Make azureml importable in this environment, or take that back.",

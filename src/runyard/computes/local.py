@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
-from runyard import _lending, settings
-from runyard.computes import processes
+from runyard.computes import processes, runner_process
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
 from runyard.record import events, jsonl, owner
@@ -20,14 +17,7 @@ if TYPE_CHECKING:
 
     from runyard.record.owner import Ownership
 
-_RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
-
-_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
-
 _log = logging.getLogger(__name__)
-
-_started: list[subprocess.Popen[bytes]] = []
-"""Runners started by this process and not yet collected; without that they stay as zombies."""
 
 
 class LocalTarget:
@@ -48,27 +38,13 @@ class LocalTarget:
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Start the runner; it inherits the run's lock and this process's environment."""
-        _collect()
-        # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
-        argv = [_lending.client_python(), "-I", "-S", _RUNNER, run.path, str(ownership.fd)]
-        with open(run.runner_log, "ab") as log:
-            runner = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=run.path,
-                env={**os.environ, **_places(), **secrets, "RUNYARD_RUN_DIRECTORY": run.path},
-                start_new_session=True,
-                pass_fds=(ownership.fd,),
-            )
-        _started.append(runner)
-        return {"target": "local", "run": run.path, **owner.identity(runner.pid)}
+        pid = runner_process.start(run, ownership, runner_process.variables(secrets))
+        return {"target": "local", "run": run.path, **owner.identity(pid)}
 
     def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
         """By the runs' locks; from another machine a free lock proves nothing."""
-        _collect()
-        return [_state(handle) for handle in handles]
+        runner_process.collect()
+        return [state(handle) for handle in handles]
 
     def cancel(self, handle: Handle) -> None:
         """Leave a request in the run directory; the runner looks there four times a second."""
@@ -106,35 +82,9 @@ def _remove_container(run: RunDirectory) -> None:
         _log.warning("the container of run %s was not removed: %s", run.id, error)
 
 
-def _places() -> dict[str, str]:
-    """Settings that are paths, made absolute: the runner has another current folder.
-
-    That of the cache even from the settings file: reading it would cost the runner 5 ms.
-    """
-    given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
-    cache_dir = settings.get("cache_dir")
-    given["RUNYARD_CACHE_DIR"] = cache_dir.value if cache_dir else ""
-    return {
-        name: os.path.abspath(value)
-        for name, value in given.items()
-        if value and not value.startswith("~")
-    }
-
-
-def _state(handle: Handle) -> TargetState:
+def state(handle: Handle) -> TargetState:
+    """Of a run that is not waiting: by its lock."""
     if owner.is_held(RunDirectory(handle["run"]).lock):
         return TargetState.ALIVE
     here = handle.get("host") in (None, os.uname()[1])
     return TargetState.GONE if here else TargetState.UNKNOWN
-
-
-def _collect() -> None:
-    """Reap runners that have ended."""
-    _started[:] = [runner for runner in _started if runner.poll() is None]
-
-
-@atexit.register
-def _let_live() -> None:
-    """Runners outlive this process on purpose: Popen need not warn that they do."""
-    for runner in _started:
-        runner.returncode = 0

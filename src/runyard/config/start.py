@@ -83,7 +83,7 @@ def _take(run: RunDirectory) -> Ownership:
 def _submit(
     run: RunDirectory, ownership: Ownership, target_name: str, secrets: Mapping[str, str]
 ) -> None:
-    target = planning.find_target(target_name)
+    target = planning.find_target(target_name, run.workspace)
     try:
         handle = target.submit(run, ownership, secrets)
     except Exception as error:

@@ -36,7 +36,7 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
     ``runs`` have not ended, parents come before children. ``now``: seconds since 1970.
     """
     silent: set[str] = set()
-    at_targets: dict[str, list[RunDirectory]] = {}
+    at_targets: dict[tuple[str, str], list[RunDirectory]] = {}
     for run in runs:
         try:
             record = jsonl.read_json(run.run_json)
@@ -44,12 +44,12 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
                 continue
             target = target_name(record)
             if target is not None:
-                at_targets.setdefault(target, []).append(run)
+                at_targets.setdefault((run.workspace.path, target), []).append(run)
             elif not _settle_own_runner(run, record):
                 silent.add(run.path)
         except (OSError, ValueError):
             silent.add(run.path)  # unreadable, or in a folder that cannot be written
-    for name, group in at_targets.items():
+    for (_, name), group in at_targets.items():
         silent.update(_settle_at_target(name, group))
     return frozenset(silent)
 
@@ -129,7 +129,7 @@ def _never_completed(last: dict[str, Any]) -> str:
 def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
     """Ask the target about all its runs at once; returns the paths of those it does not know."""
     try:
-        target = load_target(name)
+        target = load_target(name, runs[0].workspace)
         states = target.poll([handle_of(run) for run in runs])
         if len(states) != len(runs):
             raise RunyardError(f"poll of {len(runs)} runs returned {len(states)} states")
@@ -146,6 +146,11 @@ def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
 def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTarget) -> bool:
     if state is not TargetState.GONE:
         return state is TargetState.ALIVE
+    return settle_gone(run, name, target)
+
+
+def settle_gone(run: RunDirectory, name: str, target: ComputeTarget) -> bool:
+    """End a run whose target says that it is gone; False when that cannot be done."""
     try:
         if cancel_requested(run):
             text = "Cancelled; the runner was gone before it could carry it out."
@@ -182,7 +187,7 @@ def _kept_handle(run: RunDirectory) -> dict[str, Any]:
 
 def _lost(run: RunDirectory) -> str:
     last = owner.signature(run.lock)
-    if not last:
+    if not last or "ticket" in last:
         return "The process that submitted this run ended before a runner was started."
     return f"The runner ({_who(last)}) is gone and has not written how the run ended."
 

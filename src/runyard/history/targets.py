@@ -9,10 +9,11 @@ from __future__ import annotations
 import enum
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from runyard.errors import ComputeTargetException
-from runyard.record.layout import RunDirectory
+from runyard.record import computes
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.owner import Ownership
 
 TARGET_NOT_FOUND = "ComputeTargetNotFound: "
@@ -30,10 +31,23 @@ class TargetState(enum.Enum):
     """The target cannot tell now: another machine, or a scheduler that does not answer."""
 
 
+class QueuePlace(NamedTuple):
+    """Where a run stands in the queue of ``target``: ``position`` of ``length``, the first is 1."""
+
+    target: str
+    position: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"position {self.position} of {self.length} in the queue of {self.target}"
+
+
 class ComputeTarget(Protocol):
     """Where runs run; ``runyard.computes.protocol`` has the whole contract.
 
-    A handle is what ``submit`` returned: JSON, kept as ``handle.json``.
+    A handle is what ``submit`` returned: JSON, kept as ``handle.json``. A target with a queue
+    that can be looked at has ``places(runs)`` as well: the ``QueuePlace`` of each, None for one
+    that does not wait.
     """
 
     def check(self, spec: Any) -> Sequence[Any]:
@@ -58,31 +72,67 @@ _FACTORIES: dict[str, str | Callable[[], ComputeTarget]] = {
     "local": "runyard.computes.local:LocalTarget",
 }
 
+_KINDS: dict[str, str] = {
+    "AmlCompute": "runyard.computes.pool:Pool",
+}
+"""Type of a target of the workspace → class, made of the workspace and the record."""
 
-def load_target(name: str) -> ComputeTarget:
-    """The target of that name. Raises ComputeTargetException when there is none, or it is broken.
 
-    Importing errors of a plug-in are not hidden: they are in the message and its cause.
+def load_target(name: str, workspace: WorkspaceDirectory | None = None) -> ComputeTarget:
+    """The target of that name: one of everywhere, or of the workspace's ``computes/``.
+
+    Raises ComputeTargetException when there is none, or it is broken: errors of a plug-in are in
+    the message and its cause.
     """
     factory = _FACTORIES.get(name)
-    if factory is None:
-        raise ComputeTargetException(
-            f"{TARGET_NOT_FOUND}no compute target named {name!r}; known here: "
-            f"{', '.join(sorted(_FACTORIES))}"
-        )
+    record = None if factory is not None or workspace is None else computes.read(workspace, name)
+    if factory is None and record is None:
+        raise ComputeTargetException(f"{TARGET_NOT_FOUND}{unknown(name, workspace)}")
+    place = factory or _kind(name, record or {})
     try:
-        return _resolve(factory)()
+        made = _resolve(place)
+        return made() if record is None else made(workspace, record)
     except (ImportError, AttributeError) as error:
         raise ComputeTargetException(
-            f"compute target {name!r} cannot be loaded from {factory!r}: {error}", error
+            f"compute target {name!r} cannot be loaded from {place!r}: {error}", error
         ) from error
 
 
-def _resolve(factory: str | Callable[[], ComputeTarget]) -> Callable[[], ComputeTarget]:
+def unknown(name: object, workspace: WorkspaceDirectory | None) -> str:
+    """That there is no target of that name, which there are, and what to type."""
+    known = [*_FACTORIES, *(computes.names(workspace) if workspace is not None else ())]
+    return (
+        f"no compute target named {name!r}; known here: {', '.join(sorted(known))}. Make one: "
+        f"runyard compute create {name} --max-nodes 2"
+    )
+
+
+def _kind(name: str, record: Mapping[str, Any]) -> str:
+    kind = record.get(computes.KIND)
+    if kind not in _KINDS:
+        raise ComputeTargetException(
+            f"compute target {name!r} is of type {kind!r}, which this version does not know; it "
+            f"knows {', '.join(_KINDS)}"
+        )
+    return _KINDS[str(kind)]
+
+
+def places(
+    workspace: WorkspaceDirectory, target: str | None, runs: Sequence[RunDirectory]
+) -> list[QueuePlace | None]:
+    """Where runs stand in the queue of their target, in the same order; None: nobody can say."""
+    try:
+        found = getattr(load_target(target or "", workspace), "places", None)
+    except ComputeTargetException:
+        found = None
+    return [None for _ in runs] if found is None else list(found(runs))
+
+
+def _resolve(factory: str | Callable[[], ComputeTarget]) -> Callable[..., ComputeTarget]:
     if not isinstance(factory, str):
         return factory
     module, _, attribute = factory.partition(":")
-    found: Callable[[], ComputeTarget] = getattr(importlib.import_module(module), attribute)
+    found: Callable[..., ComputeTarget] = getattr(importlib.import_module(module), attribute)
     return found
 
 

@@ -11,14 +11,8 @@ from runyard.record.layout import WorkspaceDirectory
 
 _NOT_BUILT = frozenset(
     (
-        "compute_targets",
         "datasets",
-        "datastores",
-        "get_default_compute_target",
-        "get_default_datastore",
-        "get_default_keyvault",
         "get_mlflow_tracking_uri",
-        "set_default_datastore",
     )
 )
 

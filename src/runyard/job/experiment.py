@@ -32,6 +32,12 @@ class JobWorkspace:
             found = None
         return str(found or os.path.basename(self.path))
 
+    def get_default_keyvault(self) -> "Any":
+        """The secrets of the workspace."""
+        from runyard.job.keyvault import Keyvault
+
+        return Keyvault(self._directory)
+
     def __getattr__(self, name: str) -> "Any":
         return _of_client("Workspace", name, lambda: _client_workspace(self.path))
 

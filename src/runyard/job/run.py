@@ -162,21 +162,34 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
         return self._client().get_environment()
 
     def get_secret(self, name: str) -> str:
-        """A secret, from the environment variable of that name (``db-key`` or ``DB_KEY``).
+        """A secret: of the workspace's keyvault, else the environment variable of that name.
 
-        Raises UserErrorException when neither is set.
+        The variable of ``db-key`` is ``db-key`` or ``DB_KEY``. Raises UserErrorException when
+        there is neither.
         """
         found = self.get_secrets([name])[name]
         if found is None:
             raise UserErrorException(
-                "secret {!r} is not set; runyard takes secrets from environment variables: "
-                "set {} where the run starts".format(name, _variable(name))
+                "there is no secret {!r}; set it: runyard secret set {}, or set the environment "
+                "variable {} where the run starts".format(name, name, _variable(name))
             )
         return found
 
     def get_secrets(self, secrets: "List[str]") -> "Dict[str, Optional[str]]":
         """Several secrets by name; None for those that are not set."""
-        return {name: os.environ.get(name, os.environ.get(_variable(name))) for name in secrets}
+        found = self._keyvault_secrets(secrets)
+        for name in secrets:
+            if found.get(name) is None:
+                found[name] = os.environ.get(name, os.environ.get(_variable(name)))
+        return found
+
+    def _keyvault_secrets(self, secrets: "List[str]") -> "Dict[str, Optional[str]]":
+        from runyard.job.keyvault import Keyvault
+
+        workspace = self._model_workspace()
+        if not os.path.isfile(workspace.workspace_json):
+            return {}
+        return Keyvault(workspace).get_secrets(secrets)
 
     def get_portal_url(self) -> str:
         """Where the run can be looked at: its directory, as a ``file://`` address."""

@@ -31,11 +31,23 @@ class WorkspaceDirectory:
         return os.path.join(self.path, "models")
 
     @property
+    def computes(self) -> str:
+        return os.path.join(self.path, "computes")
+
+    @property
     def index(self) -> str:
         return os.path.join(self.path, "index.db")
 
     def manifest(self, snapshot_id: str) -> str:
         return os.path.join(self.path, "snapshots", snapshot_id + ".json")
+
+    def compute_json(self, name: str) -> str:
+        """A compute target of the workspace."""
+        return os.path.join(self.computes, name + ".json")
+
+    def pool(self, name: str) -> str:
+        """Folder of a compute target that keeps a queue: its lock, its nodes, its tickets."""
+        return os.path.join(self.computes, name)
 
     def experiment(self, name: str) -> str:
         return os.path.join(self.runs, name)
@@ -130,6 +142,16 @@ class RunDirectory:
     def container_log(self) -> str:
         """What the container engine said: empty when all went well."""
         return self.join("system_logs", "container.txt")
+
+    @property
+    def data_log(self) -> str:
+        """Where the run's data lies, what was copied, and what could not be."""
+        return self.join("system_logs", "data.txt")
+
+    @property
+    def data_json(self) -> str:
+        """Why the run's data could not be staged; only then."""
+        return self.join("data.json")
 
     @property
     def runner_log(self) -> str:

@@ -14,7 +14,7 @@ from runyard.containers.command import Mount, run_command
 from runyard.containers.errors import EngineError
 from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.job import context
-from runyard.record import creation, jsonl
+from runyard.record import creation, jsonl, keyvault
 from runyard.record.states import Reason
 from runyard.runner import launch, said
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runyard.computes.protocol import NodeChannel
     from runyard.containers.details import ContainerState
     from runyard.containers.engine import Engine
+    from runyard.data.places import Place
     from runyard.launchers.plan import Process
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Outcome
@@ -58,6 +59,8 @@ def start(
     prefix: Mapping[str, Any],
     channel: NodeChannel,
     process: Process,
+    *,
+    data: Sequence[Place] = (),
 ) -> Contained:
     """Start a process of the run in a container of the environment's image.
 
@@ -67,7 +70,8 @@ def start(
     engine = prefix.get("engine") or finding.find()
     name = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}-{creation.random_hex(4)}"
     log = run.join("user_logs", process.log)
-    env = variables(run, record, prefix, process.env)
+    own_env = {**process.env, **launch.data_variables(data)}
+    env = variables(run, record, prefix, own_env)
     command = run_command(
         engine,
         prefix["image"]["id"],
@@ -77,6 +81,8 @@ def start(
         mounts=[
             Mount(run.workspace.path, run.workspace.path),
             Mount(_PACKAGE, _JOB, read_only=True),
+            *(Mount(here, there) for here, there in launch.data_mounts(data)),
+            *_secrets(run),
         ],
         variables={context.RUN_DIRECTORY: run.path},
         shm_size=spec["container"]["shm_size"],
@@ -98,6 +104,19 @@ def start(
         finally:
             os.close(given)
     return Contained(engine, name, client, run)
+
+
+def _secrets(run: RunDirectory) -> list[Mount]:
+    """The workspace's secrets, where they lie here: its folder, so that new files are seen."""
+    if keyvault.where() == keyvault.KEYRING:
+        return []
+    folder = keyvault.folder_of(run.workspace)
+    try:
+        keyvault.make_folder(folder)
+    except OSError as error:
+        said.say(f"the run has no secrets: {folder}: {error.strerror}")
+        return []
+    return [Mount(folder, folder)]
 
 
 def _has_gpus(run: RunDirectory, engine: Engine, given: Sequence[str]) -> bool:
@@ -127,6 +146,7 @@ def variables(
         **spec["environment_variables"],
         **own,
         **context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"]),
+        keyvault.VARIABLE: keyvault.where(),
     }
 
 

@@ -4,9 +4,12 @@ from runyard import _names
 
 _names.offer(
     __name__,
+    "ComputeTarget",
     "ContainerRegistry",
+    "Datastore",
     "Environment",
     "Experiment",
+    "Keyvault",
     "Model",
     "Run",
     "RunConfiguration",

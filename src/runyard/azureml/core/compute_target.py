@@ -1,0 +1,10 @@
+"""``azureml.core.compute_target``: what code imports from it (spec 14)."""
+
+from runyard import _names
+
+_names.offer(
+    __name__,
+    "ComputeTarget",
+    "ComputeTargetException",
+    "ComputeTargetProvisioningConfiguration",
+)

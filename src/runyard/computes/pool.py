@@ -1,0 +1,185 @@
+"""``AmlCompute`` as a compute target: at most so many runs at once on this machine, others wait.
+
+There is no daemon. A submit starts its runner when a node is free, else it leaves a ticket; whoever
+submits, ends, cancels or looks starts what fits (``pool_starting``). Laws: *at most max_nodes*, *in
+order*, *started once*, *none is lost*.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from runyard.computes import pool_memory, pool_queue, pool_starting, runner_process
+from runyard.computes.local import LocalTarget, state
+from runyard.computes.pool_folder import DELETING, PoolFolder
+from runyard.computes.pool_nodes import Nodes
+from runyard.computes.protocol import Handle, Problem
+from runyard.errors import ComputeTargetException
+from runyard.history.targets import QueuePlace, TargetState
+from runyard.record import events, jsonl, owner
+from runyard.record.events import EventLog
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Reason, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runyard.record.owner import Ownership
+
+_log = logging.getLogger(__name__)
+
+
+class Pool(LocalTarget):
+    """A pool of nodes on this machine. ``record``: its json; runs are started as locally."""
+
+    def __init__(self, workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> None:
+        self.name: str = record["name"]
+        self.record = record
+        self.folder = PoolFolder(workspace, self.name)
+
+    def check(self, spec: Any) -> list[Problem]:
+        """What one process on one node cannot do, and more nodes than there are."""
+        problems = super().check(spec)
+        most = max_nodes(self.record)
+        if spec.node_count > most:
+            message = (
+                f"{spec.node_count} nodes: {self.name!r} has at most {most}; "
+                f"raise it: runyard compute update {self.name} --max-nodes {spec.node_count}"
+            )
+            problems.insert(0, Problem("node_count", message))
+        if self.record.get("state") == DELETING:
+            message = f"{self.name!r} is being deleted and takes no more runs; give another one"
+            problems.insert(0, Problem("compute_target", message))
+        return problems
+
+    def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
+        """Start the runner, or let the run wait its turn; then the lock is given up here."""
+        spec = jsonl.read_json(run.run_json)["spec"]
+        variables = runner_process.variables(secrets)
+        needed = int(spec.get("node_count") or 1)
+        with self.folder.locked():
+            most = self._most_nodes()
+            nodes = Nodes(self.folder)
+            free = nodes.free(most)[:needed]
+            if len(free) == needed and not pool_queue.names(self.folder.queue):
+                nodes.occupy(free, run)
+                pid = runner_process.start(run, ownership, variables)
+                return {**self._handle(run), **owner.identity(pid)}
+            ticket = self._enqueue(run, ownership, spec, variables)
+            pool_starting.start_what_fits(self)
+        pool_queue.persist(self.folder.queue, ticket)
+        return self._handle(run)
+
+    def _most_nodes(self) -> int:
+        record = self.folder.record()
+        if record.get("state") == DELETING:
+            raise ComputeTargetException(
+                f"compute target {self.name!r} is being deleted and takes no more runs; give "
+                "another one"
+            )
+        return max_nodes(record)
+
+    def _handle(self, run: RunDirectory) -> Handle:
+        return {"target": self.name, "run": run.path, "host": os.uname().nodename}
+
+    def _enqueue(
+        self,
+        run: RunDirectory,
+        ownership: Ownership,
+        spec: Mapping[str, Any],
+        variables: Mapping[str, str],
+    ) -> str:
+        """From the ticket on the run starts when its turn comes, whatever becomes of us."""
+        name = pool_queue.new_name(self.folder.queue, spec.get("vm_priority"))
+        memory = pool_memory.keep(self.folder.path, name, variables)
+        ticket = pool_starting.ticket(run, spec, memory)
+        try:
+            owner.sign(ownership, {**owner.identity(), "run": run.path, "ticket": name})
+            pool_queue.add(self.folder.queue, name, ticket)
+            log = EventLog(run)
+            log.status(Status.QUEUED, target=self.name)
+            log.close()
+        except BaseException:
+            pool_queue.remove(self.folder.queue, name)
+            pool_memory.forget(memory)
+            raise
+        ownership.release()
+        return name
+
+    def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
+        """By lock and ticket; starts what fits as well, unless somebody is about to."""
+        self.kick(patience_s=0.0)
+        runner_process.collect()
+        # Locks first: a run that is started meanwhile has lost its ticket, and has its runner.
+        states = [state(handle) for handle in handles]
+        tickets = set(pool_queue.names(self.folder.queue))
+        return [
+            found
+            if found is TargetState.ALIVE or not _waits(handle, tickets)
+            else TargetState.ALIVE
+            for found, handle in zip(states, handles, strict=True)
+        ]
+
+    def cancel(self, handle: Handle) -> None:
+        """End a run that waits at once; ask the runner of one that runs."""
+        super().cancel(handle)
+        run = RunDirectory(handle["run"])
+        if ticket_of(run) is None:
+            return
+        with contextlib.suppress(ComputeTargetException), self.folder.locked():
+            self.end_waiting(run)
+            pool_starting.start_what_fits(self)
+
+    def end_waiting(self, run: RunDirectory) -> None:
+        """Cancel a run that waits; under the pool's lock, for nobody must start it meanwhile."""
+        name = ticket_of(run)
+        ownership = None if name is None else pool_starting.take(run)
+        if name is None or ownership is None:
+            return
+        try:
+            if ticket_of(run) == name and not events.read_state(run).status.ended:
+                log = EventLog(run)
+                log.end(Reason.CANCELLED, message="Cancelled while it waited for a node.")
+                log.close()
+                pool_starting.drop(self.folder, name)
+        finally:
+            ownership.release()
+
+    def kick(self, patience_s: float = 60.0) -> None:
+        """Start what fits. Nothing when somebody else is at it for longer than ``patience_s``."""
+        if not pool_starting.has_work(self.folder):
+            return
+        with (
+            contextlib.suppress(BlockingIOError, ComputeTargetException),
+            self.folder.locked(patience_s),
+        ):
+            pool_starting.start_what_fits(self)
+
+    def places(self, runs: Sequence[RunDirectory]) -> list[QueuePlace | None]:
+        """Where runs stand in the queue; None for those that do not wait in it."""
+        names = pool_queue.names(self.folder.queue)
+        positions = {name: number for number, name in enumerate(names, 1)}
+        found = []
+        for run in runs:
+            position = positions.get(ticket_of(run) or "")
+            place = None if position is None else QueuePlace(self.name, position, len(names))
+            found.append(place)
+        return found
+
+
+def max_nodes(record: Mapping[str, Any]) -> int:
+    """At most so many nodes are taken at once."""
+    return int(record.get("max_nodes") or 0)
+
+
+def ticket_of(run: RunDirectory) -> str | None:
+    """The ticket that a run was given, until its runner begins; None for one that never waited."""
+    found = owner.signature(run.lock).get("ticket")
+    return found if isinstance(found, str) else None
+
+
+def _waits(handle: Handle, tickets: set[str]) -> bool:
+    return ticket_of(RunDirectory(handle["run"])) in tickets

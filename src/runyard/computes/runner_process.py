@@ -1,0 +1,90 @@
+"""Starting a runner on this machine: a process of its own session that outlives who started it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+
+from runyard import _lending, settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runyard.record.layout import RunDirectory
+    from runyard.record.owner import Ownership
+
+RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
+
+_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Runners started by this process and not yet collected; without that they stay as zombies."""
+
+
+def start(
+    run: RunDirectory,
+    ownership: Ownership,
+    variables: Mapping[str, str],
+    program: tuple[str, str] | None = None,
+) -> int:
+    """Start the runner of a run; it inherits the lock. Returns its pid.
+
+    ``variables``: its whole environment. ``program``: interpreter and file of the runner, None
+    for those of this process. Raises OSError when it cannot be started.
+    """
+    collect()
+    python, runner = program or own_program()
+    # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
+    argv = [python, "-I", "-S", runner, run.path, str(ownership.fd)]
+    with open(run.runner_log, "ab") as log:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=run.path,
+            env={**variables, "RUNYARD_RUN_DIRECTORY": run.path},
+            start_new_session=True,
+            pass_fds=(ownership.fd,),
+        )
+    _started.append(process)
+    return process.pid
+
+
+def own_program() -> tuple[str, str]:
+    """Interpreter and file of the runner that belongs to this runyard."""
+    return _lending.client_python(), RUNNER
+
+
+def variables(secrets: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a runner that this process starts: its own, and the run's secrets."""
+    return {**os.environ, **places(), **secrets}
+
+
+def places() -> dict[str, str]:
+    """Settings that are paths, made absolute: the runner has another current folder.
+
+    That of the cache even from the settings file: reading it would cost the runner 5 ms.
+    """
+    given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
+    cache_dir = settings.get("cache_dir")
+    given["RUNYARD_CACHE_DIR"] = cache_dir.value if cache_dir else ""
+    return {
+        name: os.path.abspath(value)
+        for name, value in given.items()
+        if value and not value.startswith("~")
+    }
+
+
+def collect() -> None:
+    """Reap runners that have ended."""
+    _started[:] = [runner for runner in _started if runner.poll() is None]
+
+
+@atexit.register
+def _let_live() -> None:
+    """Runners outlive this process on purpose: Popen need not warn that they do."""
+    for runner in _started:
+        runner.returncode = 0

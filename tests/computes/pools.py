@@ -1,0 +1,57 @@
+"""Pools for tests, and what happens in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from runyard.computes.pool import Pool
+from runyard.record import computes, events
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Status
+from runyard.testing import runs
+
+NAME = "pool"
+
+
+def make(workspace: WorkspaceDirectory, max_nodes: int = 1, **settings: Any) -> Pool:
+    """A pool of that many nodes in the workspace."""
+    computes.write(
+        workspace, NAME, {computes.KIND: "AmlCompute", "max_nodes": max_nodes, **settings}
+    )
+    record = computes.read(workspace, NAME)
+    assert record is not None
+    return Pool(workspace, record)
+
+
+def until(flag: Path) -> str:
+    """A script that says it began, and ends once there is a file."""
+    return (
+        "import os, time\n"
+        "print('begun', flush=True)\n"
+        f"while not os.path.exists({str(flag)!r}): time.sleep(0.01)\n"
+    )
+
+
+def submit(pool: Pool, text: str = "print('ran')", **spec: Any) -> RunDirectory:
+    """A run of the pool, submitted."""
+    run = runs.make_run(pool.folder.workspace, text, target=pool.name, **spec)
+    runs.start(pool, run)
+    return run
+
+
+def status(run: RunDirectory) -> Status:
+    """Where a run stands."""
+    return events.read_state(run).status
+
+
+def begun(run: RunDirectory) -> None:
+    """Wait until the script runs."""
+    runs.wait_for(lambda: runs.log_of(run).startswith("begun"))
+
+
+def starts(*of: RunDirectory) -> list[float]:
+    """When each of some ended runs began."""
+    found = [events.read_state(run).started for run in of]
+    assert None not in found
+    return [float(str(moment)) for moment in found]

@@ -1,0 +1,300 @@
+"""A pool keeps the promises of a compute target, and the laws of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from runyard.computes import pool_memory, registry
+from runyard.computes.pool import Pool
+from runyard.computes.protocol import ComputeTarget
+from runyard.errors import ComputeTargetException
+from runyard.history.targets import QueuePlace, TargetState
+from runyard.record import computes, events, owner
+from runyard.record.layout import WorkspaceDirectory
+from runyard.record.states import Reason, Status
+from runyard.testing import ComputeTargetConformance, runs
+from tests.computes import pools
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> WorkspaceDirectory:
+    return runs.workspace(tmp_path)
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """The scripts of ``pools.until`` end when it is there."""
+    return tmp_path / "go"
+
+
+class TestPool(ComputeTargetConformance):
+    @pytest.fixture
+    def target(self, workspace: WorkspaceDirectory) -> ComputeTarget:
+        return pools.make(workspace, max_nodes=2)
+
+
+def test_at_most_max_nodes_run_and_the_others_wait_in_order(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace, max_nodes=2)
+    some = [pools.submit(pool, pools.until(go)) for _ in range(5)]
+    for run in some[:2]:
+        pools.begun(run)
+    assert [pools.status(run) for run in some[2:]] == [Status.QUEUED] * 3
+    assert events.read_state(some[2]).detail == {"target": "pool"}
+    assert pool.places(some) == [
+        None,
+        None,
+        QueuePlace("pool", 1, 3),
+        QueuePlace("pool", 2, 3),
+        QueuePlace("pool", 3, 3),
+    ]
+    assert str(QueuePlace("pool", 1, 3)) == "position 1 of 3 in the queue of pool"
+    assert pool.poll([{"run": run.path} for run in some]) == [TargetState.ALIVE] * 5
+    go.touch()
+    assert [runs.finish(run).reason for run in some] == [Reason.COMPLETED] * 5
+    began = pools.starts(*some)
+    assert max(began[:2]) < min(began[2:4]) <= max(began[2:4]) < began[4]
+
+
+def test_dedicated_runs_start_before_lowpriority_ones(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    cheap = pools.submit(pool, vm_priority="lowpriority")
+    dear = pools.submit(pool, vm_priority="dedicated")
+    plain = pools.submit(pool)
+    go.touch()
+    for run in (first, cheap, dear, plain):
+        runs.finish(run)
+    began = pools.starts(first, dear, plain, cheap)
+    assert began == sorted(began)
+
+
+def test_a_run_of_several_nodes_takes_them_all_and_is_not_overtaken(
+    workspace: WorkspaceDirectory, tmp_path: Path, go: Path
+) -> None:
+    pool = pools.make(workspace, max_nodes=2)
+    small = pools.submit(pool, pools.until(go))
+    large = pools.submit(pool, pools.until(tmp_path / "large"), node_count=2)
+    later = pools.submit(pool)
+    pools.begun(small)
+    pool.kick()
+    assert [pools.status(run) for run in (large, later)] == [Status.QUEUED] * 2
+    go.touch()
+    runs.finish(small)
+    pools.begun(large)
+    pool.kick()
+    assert pools.status(later) is Status.QUEUED
+    (tmp_path / "large").touch()
+    runs.finish(large)
+    assert runs.finish(later).reason is Reason.COMPLETED
+
+
+def test_a_run_larger_than_the_pool_has_become_holds_nobody_up(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace, max_nodes=2)
+    first = pools.submit(pool, pools.until(go))
+    large = pools.submit(pool, node_count=2)
+    registry.update(workspace, "pool", {"max_nodes": 1})
+    small = pools.submit(pool)
+    go.touch()
+    runs.finish(first)
+    runs.finish(small)
+    assert pools.status(large) is Status.QUEUED
+    registry.update(workspace, "pool", {"max_nodes": 2})
+    assert runs.finish(large).reason is Reason.COMPLETED
+
+
+def test_a_smaller_pool_lets_run_what_runs_and_a_larger_one_starts_what_waits(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace, max_nodes=2)
+    some = [pools.submit(pool, pools.until(go)) for _ in range(4)]
+    registry.update(workspace, "pool", {"max_nodes": 1})
+    for run in some[:2]:
+        pools.begun(run)
+    registry.update(workspace, "pool", {"max_nodes": 3})
+    pools.begun(some[2])
+    assert pools.status(some[3]) is Status.QUEUED
+    go.touch()
+    for run in some:
+        assert runs.finish(run).reason is Reason.COMPLETED
+
+
+def test_cancelling_a_run_that_waits_ends_it_at_once(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    second = pools.submit(pool, secret_variables=["API_TOKEN"])
+    third = pools.submit(pool)
+    handle = {"run": second.path}
+    pool.cancel(handle)
+    state = events.read_state(second)
+    assert (state.reason, state.started) == (Reason.CANCELLED, None)
+    assert not owner.is_held(second.lock)
+    pool.cancel(handle)
+    assert pool.places([third]) == [QueuePlace("pool", 1, 1)]
+    go.touch()
+    runs.finish(first)
+    assert runs.finish(third).reason is Reason.COMPLETED
+    assert not Path(second.std_log).exists()
+
+
+def test_cancelling_who_is_first_in_line_lets_those_behind_it_go(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace, max_nodes=2)
+    first = pools.submit(pool, pools.until(go))
+    large = pools.submit(pool, node_count=2)
+    small = pools.submit(pool)
+    pool.cancel({"run": large.path})
+    assert runs.finish(small).reason is Reason.COMPLETED
+    go.touch()
+    runs.finish(first)
+
+
+def test_the_time_limit_of_a_run_counts_from_its_start(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, "import time; time.sleep(0.6)")
+    second = pools.submit(pool, max_run_duration_s=0.5)
+    runs.finish(first)
+    assert runs.finish(second).reason is Reason.COMPLETED
+
+
+def test_a_run_that_waits_gets_the_variables_of_its_submitter(
+    workspace: WorkspaceDirectory, go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = pools.make(workspace)
+    monkeypatch.setenv("OF_WHOM", "the first")
+    first = pools.submit(pool, pools.until(go))
+    monkeypatch.setenv("OF_WHOM", "the second")
+    text = "import os; print(os.environ['OF_WHOM'], os.environ['API_TOKEN'])"
+    second = runs.make_run(workspace, text, target="pool", secret_variables=["API_TOKEN"])
+    runs.start(pool, second, {"API_TOKEN": "tell-nobody"})
+    monkeypatch.setenv("OF_WHOM", "nobody")
+    kept = [path for path in Path(workspace.path).rglob("*") if path.is_file()]
+    assert [path for path in kept if b"tell-nobody" in path.read_bytes()] == []
+    go.touch()
+    runs.finish(first)
+    runs.finish(second)
+    assert runs.log_of(second) == "the second tell-nobody\n"
+
+
+def test_what_is_kept_in_memory_is_for_this_user_alone(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    second = pools.submit(pool)
+    (name,) = os.listdir(pool.folder.queue)
+    memory = Path(pool_memory._folder(pool.folder.path, make=False))
+    for place in (memory, memory.parent):
+        assert place.stat().st_mode & 0o777 == 0o700
+    assert (memory / name).stat().st_mode & 0o777 == 0o600
+    go.touch()
+    runs.finish(first)
+    runs.finish(second)
+    assert not memory.exists()
+
+
+def test_without_memory_for_it_no_run_waits(
+    workspace: WorkspaceDirectory, go: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    monkeypatch.setattr(pool_memory, "PLACE", str(tmp_path / "nowhere"))
+    with pytest.raises(ComputeTargetException) as caught:
+        pools.submit(pool)
+    assert caught.value.message == (
+        "the environment of a run that waits is kept in memory, and that cannot be done: No such "
+        f"file or directory ({tmp_path}/nowhere/runyard-{os.getuid()}); check who may write there, "
+        "or submit when a node of the target is free"
+    )
+    assert os.listdir(pool.folder.queue) == []
+    go.touch()
+    runs.finish(first)
+
+
+def test_a_folder_of_somebody_else_is_not_trusted_with_secrets(
+    workspace: WorkspaceDirectory, go: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    open_to_all = tmp_path / f"runyard-{os.getuid()}"
+    open_to_all.mkdir(mode=0o755)
+    monkeypatch.setattr(pool_memory, "PLACE", str(tmp_path))
+    with pytest.raises(ComputeTargetException, match="it is not a folder of this user alone"):
+        pools.submit(pool)
+    go.touch()
+    runs.finish(first)
+
+
+def test_more_nodes_than_there_are_is_a_problem(workspace: WorkspaceDirectory) -> None:
+    pool = pools.make(workspace, max_nodes=2)
+    problem = pool.check(SimpleNamespace(**runs.spec(node_count=3)))[0]
+    assert problem.parameter == "node_count"
+    assert problem.message == (
+        "3 nodes: 'pool' has at most 2; raise it: runyard compute update pool --max-nodes 3"
+    )
+
+
+def test_deleting_ends_the_runs_and_then_the_pool(workspace: WorkspaceDirectory, go: Path) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go), grace_period_s=0.2)
+    second = pools.submit(pool)
+    pools.begun(first)
+    assert registry.delete(workspace, "pool") == 2
+    assert events.read_state(second).reason is Reason.CANCELLED
+    record = computes.read(workspace, "pool")
+    assert record is not None
+    problem = Pool(workspace, record).check(SimpleNamespace(**runs.spec()))[0]
+    assert problem.message == ("'pool' is being deleted and takes no more runs; give another one")
+    with pytest.raises(ComputeTargetException, match="'pool' is being deleted and takes no more"):
+        pools.submit(pool)
+    assert runs.finish(first).reason is Reason.CANCELLED
+    runs.wait_for(lambda: os.listdir(workspace.computes) == [])
+    with pytest.raises(ComputeTargetException, match="'pool' was deleted; create it again"):
+        pools.submit(pool)
+    assert os.listdir(workspace.computes) == []
+
+
+def test_a_run_sent_home_with_the_machine_starts_nobody_else(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go), grace_period_s=0.2)
+    second = pools.submit(pool)
+    pools.begun(first)
+    os.kill(owner.signature(first.lock)["pid"], 15)
+    assert runs.finish(first).reason is Reason.PREEMPTED
+    assert pools.status(second) is Status.QUEUED
+    assert pool.poll([{"run": second.path}]) == [TargetState.ALIVE]  # who looks starts it
+    assert runs.finish(second).reason is Reason.COMPLETED
+
+
+def test_runs_of_other_machines_are_left_to_them(workspace: WorkspaceDirectory, go: Path) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    second = pools.submit(pool)
+    (name,) = os.listdir(pool.folder.queue)
+    ticket = Path(pool.folder.queue) / name
+    here = ticket.read_text()
+    ticket.write_text(here.replace(os.uname().nodename, "elsewhere"))
+    go.touch()
+    runs.finish(first)
+    third = pools.submit(pool)
+    assert runs.finish(third).reason is Reason.COMPLETED
+    assert pools.status(second) is Status.QUEUED
+    ticket.write_text(here)
+    pool.kick()
+    assert runs.finish(second).reason is Reason.COMPLETED
