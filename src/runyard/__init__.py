@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         PyTorchConfiguration,
         TensorflowConfiguration,
     )
+    from runyard.data.datapath import DataPath, DataPathComputeBinding
+    from runyard.data.datastore import Datastore
+    from runyard.data.reference import DataReference
+    from runyard.data.storage import StorageDatastore
     from runyard.environments.conda_dependencies import CondaDependencies
     from runyard.environments.container_sections import ContainerRegistry, DockerBuildContext
     from runyard.environments.environment import Environment
@@ -61,7 +65,11 @@ __all__ = [
     "ComputeTargetException",
     "CondaDependencies",
     "ContainerRegistry",
+    "DataPath",
+    "DataPathComputeBinding",
+    "DataReference",
     "DataReferenceConfiguration",
+    "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
     "Environment",
@@ -87,6 +95,7 @@ __all__ = [
     "SKLearn",
     "ScriptRunConfig",
     "SnapshotException",
+    "StorageDatastore",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",

@@ -62,6 +62,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "vm_priority": None,
         "resources": None,
         "use_gpu": False,
+        "data": (),
     }
     assert planned.experiment == "exp"
     assert planned.snapshot.files == 2

@@ -209,7 +209,7 @@ _REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         {"resume_from": "outputs/model"},
         UserErrorException,
         "resume_from is 'outputs/model' of type str; give the Run whose outputs hold the "
-        "checkpoint, or a DataPath",
+        "checkpoint, or a DataPath such as DataPath(datastore, 'checkpoints')",
     ),
     (
         "17",
@@ -260,9 +260,25 @@ _REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("", {"pip_packages": "numpy"}, TrainingException, "pip_packages is 'numpy'; give a list of"),
     ("", {"pip_packages": [1]}, TrainingException, "pip_packages is [1]; give a list of text"),
     ("", {"conda_packages": "pip"}, TrainingException, "conda_packages is 'pip'; give a list of t"),
-    # Not built yet.
-    ("", {"inputs": [object()]}, TrainingException, "inputs is not built yet in this version"),
-    ("", {"source_directory_data_store": object()}, TrainingException, "_data_store is not built"),
+    (
+        "",
+        {"inputs": [1]},
+        UserErrorException,
+        "Type <class 'int'> is not supported for inputs. Give data references or datastores, such "
+        "as datastore.path('images').as_mount()",
+    ),
+    (
+        "",
+        {"inputs": "x"},
+        UserErrorException,
+        "inputs is 'x' of type str; give a list of data references",
+    ),
+    (
+        "",
+        {"source_directory_data_store": 1},
+        UserErrorException,
+        "source_directory_data_store is 1 of type int; give a datastore object, or the name of a",
+    ),
 ]
 
 

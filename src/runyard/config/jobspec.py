@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.data.spec import DataSpec
 from runyard.environments.spec import EnvironmentSpec
 
 
@@ -42,9 +43,10 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
     start. ``container``: None where the run uses none. ``framework``, ``communicator``: the
-    words of SDK v1 (spec 5). ``vm_size``: the machine size, as Azure writes it. ``vm_priority``:
-    'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None where nothing is.
-    ``use_gpu``: the script needs a GPU.
+    words of SDK v1 (spec 5). ``data``: the data references, in the order of their names' first use.
+    ``vm_size``: the machine size, as Azure writes it. ``vm_priority``: 'dedicated' or
+    'lowpriority'. ``resources``: what is asked of a node, None where nothing is. ``use_gpu``: the
+    script needs a GPU.
     """
 
     source_directory: str
@@ -67,6 +69,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     vm_priority: str | None = None
     resources: Resources | None = None
     use_gpu: bool = False
+    data: tuple[DataSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

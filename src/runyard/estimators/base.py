@@ -106,8 +106,9 @@ class MMLBaseEstimator:
     ) -> Run:
         """Start a run in an experiment; ``Experiment.submit`` calls this (spec 2.9).
 
-        ``overrides``: ``script_params`` for this run, merged by key into those of the
-        constructor; the estimator stays as it was. ``refresh``: as for a ScriptRunConfig. Any
+        ``overrides``, all for this run, the estimator stays as it was: ``script_params``, merged
+        by key into those of the constructor; ``inputs`` and ``source_directory_data_store``,
+        instead of those of the constructor. ``refresh``: as for a ScriptRunConfig. Any
         other raises TrainingException, and so does everything that makes
         ``ScriptRunConfig.submit_to`` fail, with the same text.
         """

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-from runyard.config import arguments
+from runyard.config import arguments, references
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import DockerConfiguration
+from runyard.data.registry import DEFAULT
 from runyard.environments import image_planning
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.docker_section import DockerSection
@@ -20,6 +22,9 @@ from runyard.errors import TrainingException
 from runyard.estimators import communication, validation
 from runyard.estimators.base import MMLBaseEstimator, refuse_others
 from runyard.estimators.environment import assembled, from_conda_file
+
+if TYPE_CHECKING:
+    from runyard.data.reference import DataReference
 
 TEMPORARY = "amlcompute"
 """Name of the target that is made for one run, of the size ``vm_size`` (spec 2.2)."""
@@ -81,12 +86,14 @@ class Estimator(MMLBaseEstimator):
     Python in the image is used as it is. ``image_registry_details`` (ContainerRegistry): where
     the image is. ``shm_size`` (text such as '8g', None: '2g'): of the container's /dev/shm.
     ``use_docker`` (True): without an image no container is used.
+    ``inputs`` (list of data references and datastores): available to the run, as are those among
+    keys and values of ``script_params``. ``source_directory_data_store`` (datastore, or its
+    name): the script gets it too. ``resume_from`` (Run or DataPath): the script gets
+    ``--resume-from PATH`` last, where the outputs of that run are (spec 2.7).
 
-    ``inputs``, ``source_directory_data_store`` and ``resume_from`` raise TrainingException unless
-    they are left out. With ``_disable_validation=False`` (True) submitting looks at the
-    script and warns, and never fails: ``_show_lint_warnings`` (False) of undefined names and of
-    syntax that the environment's Python does not have, ``_show_package_warnings`` (False) of
-    imports that the environment lacks.
+    With ``_disable_validation=False`` (True) submitting looks at the script and warns, and never
+    fails: ``_show_lint_warnings`` (False) of undefined names and of syntax that the environment's
+    Python does not have, ``_show_package_warnings`` (False) of imports that the environment lacks.
 
     Entry script and source folder are looked up on submit. Raises TrainingException, or
     UserErrorException where spec 2.4 says so; TypeError for an unknown keyword. No list, dict or
@@ -145,6 +152,9 @@ class Estimator(MMLBaseEstimator):
         self._distributed_backend = given["distributed_backend"]
         self._manual_restart_used = given["resume_from"] is not None
         self._script_params = dict(arguments.checked_params(given["script_params"] or {}))
+        self._inputs = references.checked_inputs(given["inputs"])
+        self._store = given["source_directory_data_store"]
+        self._resume = references.resumed(given["resume_from"])
         self._run_config = self._configured(given)
         self._arguments = list(self._run_config.arguments)
         shown = {"lint": given["_show_lint_warnings"], "packages": given["_show_package_warnings"]}
@@ -153,10 +163,10 @@ class Estimator(MMLBaseEstimator):
 
     def _configured(self, given: Mapping[str, Any]) -> RunConfiguration:
         """The run configuration of the checked parameters."""
-        run_config = RunConfiguration(
-            script=given["entry_script"],
-            arguments=arguments.from_script_params(self._script_params),
-        )
+        items, self._used = self._data(self._script_params, self._inputs, self._store)
+        run_config = RunConfiguration(script=given["entry_script"], arguments=items)
+        run_config.data_references = references.configurations(self._used)
+        run_config.source_directory_data_store = references.store_name(self._store)
         run_config.target = given["compute_target"] or TEMPORARY
         run_config.amlcompute.vm_size = given["vm_size"]
         run_config.amlcompute.vm_priority = given["vm_priority"]
@@ -168,6 +178,18 @@ class Estimator(MMLBaseEstimator):
         run_config.environment_variables = _copied(given["environment_variables"])
         run_config.max_run_duration_seconds = given["max_run_duration_seconds"]
         return run_config
+
+    def _data(
+        self, params: Mapping[Any, Any], inputs: Sequence[DataReference], store: object
+    ) -> tuple[list[Any], dict[str, DataReference]]:
+        """The script's arguments, and the data references of a run by name (spec 2.2)."""
+        items = arguments.from_script_params(params)
+        found = references.collected((*items, *inputs, store))
+        items = references.as_text(items)
+        if self._resume is not None:
+            items += [references.RESUME_ARGUMENT, str(self._resume)]
+            found[references.RESUME] = self._resume
+        return items, found
 
     def _environment(self, given: Mapping[str, Any]) -> Environment:
         definition: Environment | None = given["environment_definition"]
@@ -200,16 +222,41 @@ class Estimator(MMLBaseEstimator):
 
     def _overridden(self, overrides: Mapping[str, Any]) -> ScriptRunConfig:
         refuse_others(overrides)
-        for name in ("inputs", "source_directory_data_store"):
-            if overrides.get(name):
-                raise validation.not_built(name)
         config = self._get_script_run_config()
-        params = overrides.get("script_params")
-        if params is not None:
-            config.arguments = self._merged(params)
+        given = {name: value for name, value in overrides.items() if value is not None}
+        if self._run_config.node_count > 1 and not self._run_config.source_directory_data_store:
+            given.setdefault("source_directory_data_store", DEFAULT)  # spec 2.9
+        if given:
+            self._override(config, given)
         return config
 
-    def _merged(self, params: object) -> list[Any]:
+    def _override(self, config: ScriptRunConfig, given: Mapping[str, Any]) -> None:
+        """Give ``config`` a run configuration of its own, with what is said for this run."""
+        params = self._script_params
+        if "script_params" in given:
+            params = self._merged(given["script_params"])
+        inputs = references.checked_inputs(given["inputs"]) if "inputs" in given else self._inputs
+        store = given.get("source_directory_data_store", self._store)
+        items, wanted = self._data(params, inputs, store)
+        config.run_config = copy.copy(self._run_config)
+        config.run_config.data_references = self._references(wanted)
+        if "script_params" in given:
+            config.arguments = items
+        if "source_directory_data_store" in given:
+            config.run_config.source_directory_data_store = references.store_name(store)
+
+    def _references(self, wanted: Mapping[str, DataReference]) -> dict[str, Any]:
+        """Those of run_config, but for what the constructor's parameters made of others."""
+        present = self._run_config.data_references
+        changed = {
+            name: reference
+            for name, reference in wanted.items()
+            if self._used.get(name) != reference
+        }
+        kept = {k: v for k, v in present.items() if k in wanted or k not in self._used}
+        return {**kept, **references.configurations(changed)}
+
+    def _merged(self, params: object) -> dict[Any, Any]:
         """Merging is on the dict: pairs cannot be told apart in a list with bare flags."""
         override = arguments.checked_params(params)
         if self._run_config.arguments != self._arguments:
@@ -218,7 +265,7 @@ class Estimator(MMLBaseEstimator):
                 "estimator was made, so it is not known which argument belongs to which "
                 "parameter. Change run_config.arguments instead"
             )
-        return arguments.from_script_params({**self._script_params, **override})
+        return {**self._script_params, **override}
 
 
 def _docker(given: Mapping[str, Any], of_environment: DockerSection) -> DockerConfiguration:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.computes import machine_sizes
-from runyard.config import resources
+from runyard.config import references, resources
 from runyard.config.sections import MpiConfiguration
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
@@ -29,12 +29,6 @@ _EXCLUDED_BY_DEFINITION = (
     "environment_variables",
 )
 
-_UNBUILT = {
-    "inputs": "give the script the paths of its data with script_params",
-    "source_directory_data_store": "leave it out; the source is kept in the workspace",
-    "resume_from": "give the script the path of its checkpoints with script_params",
-}
-
 
 def check(given: Mapping[str, Any], estimator: type, backends: Sequence[str]) -> None:
     """Refuse what SDK v1 refuses, in its order, then what it would not have understood.
@@ -53,12 +47,11 @@ def check(given: Mapping[str, Any], estimator: type, backends: Sequence[str]) ->
     _check_single(given)  # row 11
     _check_target(given)  # rows 12, 13 and 14
     _check_images(given)  # row 15
-    _check_resume(given["resume_from"])  # row 16
+    references.resumed(given["resume_from"])  # row 16
     _check_files(given)  # row 17
     _check_kubernetes(given)  # row 18
     _check_nodes_of(given)
     _check_machine(given)
-    _refuse_unbuilt(given)
 
 
 def warn_of_deprecated(given: Mapping[str, Any]) -> None:
@@ -228,14 +221,6 @@ def _check_target(given: Mapping[str, Any]) -> None:
         )
 
 
-def _check_resume(resume_from: object) -> None:
-    if resume_from is not None and not _is_a(resume_from, "DataPath", "Run"):
-        raise UserErrorException(
-            f"resume_from is {resume_from!r} of type {type(resume_from).__name__}; give the Run "
-            "whose outputs hold the checkpoint, or a DataPath"
-        )
-
-
 def _check_files(given: Mapping[str, Any]) -> None:
     for name in ("pip_requirements_file", "conda_dependencies_file"):
         if given[name]:
@@ -278,17 +263,6 @@ def _is_a(thing: object, *names: str) -> bool:
 
 def _shown(target: object) -> str:
     return repr(getattr(target, "name", target))
-
-
-def _refuse_unbuilt(given: Mapping[str, Any]) -> None:
-    for name, advice in _UNBUILT.items():
-        if given[name]:
-            raise not_built(name, advice)
-
-
-def not_built(name: str, advice: str = "") -> TrainingException:
-    """The error for a parameter of SDK v1 that this version does not have yet."""
-    return TrainingException(f"{name} is not built yet in this version; {advice or _UNBUILT[name]}")
 
 
 def file_path(name: str, file: object, source_directory: object) -> Path:
