@@ -59,6 +59,10 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "container": None,
         "framework": "Python",
         "communicator": "None",
+        "vm_size": None,
+        "vm_priority": None,
+        "resources": None,
+        "use_gpu": False,
         "data": (),
     }
     assert planned.experiment == "exp"
@@ -296,9 +300,10 @@ _SETTINGS: list[tuple[str, Any, type[Exception], str]] = [
     ("node_count", "2", UserErrorException, "node_count='2' is not a whole number"),
     (
         "communicator",
-        "IntelMpi",
+        "Gloo",
         RunConfigurationException,
-        "communicator='IntelMpi' is not built yet in this version; available now is 'None'",
+        "communicator='Gloo' is not built yet in this version; available now are 'None', and MPI "
+        "of one process (Mpi, IntelMpi, OpenMpi): one process on one node",
     ),
     (
         "framework",

@@ -36,6 +36,18 @@ class EntrySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     python_path: tuple[str, ...] = ()
 
 
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a run asks of each node; None asks for nothing in particular.
+
+    ``cpus``: threads of the processor. ``memory_bytes``. ``gpus``: 0 for a run without GPUs, also
+    where its machine size has some.
+    """
+
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    gpus: int = 0
+
+
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the runner reads, as ``run.json``'s ``spec``; no secret is in it.
 
@@ -48,7 +60,9 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     start. ``entry``: what kind of file the script is; None for a command, and in runs of older
     versions, where the script's ending says it. ``container``: None where the run uses none.
     ``framework``, ``communicator``: the words of SDK v1 (spec 5). ``data``: the data references,
-    in the order of their names' first use.
+    in the order of their names' first use. ``vm_size``: the machine size, as Azure writes it.
+    ``vm_priority``: 'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None
+    where nothing is. ``use_gpu``: the script needs a GPU.
     """
 
     source_directory: str
@@ -68,6 +82,10 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     container: ContainerSpec | None = None
     framework: str = "Python"
     communicator: str = "None"
+    vm_size: str | None = None
+    vm_priority: str | None = None
+    resources: Resources | None = None
+    use_gpu: bool = False
     data: tuple[DataSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from runyard.config import (
     entry,
     notebooks,
     references,
+    resources,
     secrets,
     unsupported,
 )
@@ -30,12 +31,14 @@ from runyard.errors import (
 )
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.targets import TARGET_NOT_FOUND, load_target
+from runyard.record import computes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runyard.computes.protocol import ComputeTarget
     from runyard.config.references import Used
+    from runyard.config.resources import Asked
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
     from runyard.environments.spec import EnvironmentSpec
@@ -89,6 +92,8 @@ def plan(
     unsupported.refuse(run_config)
     data = references.used(config)
     script, kind = entry.of(config.script, data.arguments, data.command, source)
+    variables = _variables(run_config)
+    asked = resources.asked(run_config, target, workspace.directory, variables)
     described = unsupported.with_conda_file(run_config.environment, source)
     added: tuple[str, ...] = ()
     if kind is not None and kind.kind == "notebook":
@@ -97,11 +102,12 @@ def plan(
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
     )
-    variables = _variables(run_config)
     if environment.image is not None:
         containers.check_variables(variables)
     plain, secret = secrets.split(variables)
-    spec = _spec(config, source, environment, plain, tuple(sorted(secret)), data=data)
+    spec = _spec(
+        config, source, environment, asked, plain, secret_names=tuple(sorted(secret)), data=data
+    )
     spec = msgspec.structs.replace(
         spec,
         script=script,
@@ -113,7 +119,8 @@ def plan(
     checks.result_folders(source, snapshot)
     if spec.script is not None:
         checks.script_in_snapshot(spec.script, source, snapshot)
-    check_target(target, spec)
+    record = computes.read(workspace.directory, spec.target) or {}
+    spec, fell_back = resources.fitted(target, spec, record)
     return Plan(
         experiment=experiment,
         spec=spec,
@@ -131,6 +138,9 @@ def plan(
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
             *_without_effect(run_config, data),
+            *asked.notices,
+            *fell_back,
+            *_of_target(target, spec),
         ),
         warnings=_warnings(spec, script_checks),
     )
@@ -163,6 +173,18 @@ def find_target(name: str, workspace: WorkspaceDirectory) -> ComputeTarget:
         ) from error
 
 
+def uses_cpu_instead(run_config: RunConfiguration, workspace: Workspace) -> bool:
+    """Whether a GPU is asked for, is missing on the target, and the CPU is used in its place.
+
+    Raises as ``plan`` does for the target and the variables.
+    """
+    if not run_config.use_gpu:
+        return False
+    target = find_target(run_config.target, workspace.directory)
+    record = computes.read(workspace.directory, run_config.target) or {}
+    return bool(resources.fallback(run_config, target, record, _variables(run_config)))
+
+
 def _variables(run_config: RunConfiguration) -> dict[str, str]:
     """Those of the run win over those of the environment (spec 5)."""
     below = checks.variables(
@@ -175,12 +197,14 @@ def _spec(
     config: ScriptRunConfig,
     source: Path,
     environment: EnvironmentSpec,
+    asked: Asked,
     variables: dict[str, str],
-    secret_names: tuple[str, ...],
     *,
+    secret_names: tuple[str, ...],
     data: Used,
 ) -> JobSpec:
     run_config = config.run_config
+    nodes = checks.node_count(run_config.node_count)
     return JobSpec(
         source_directory=str(source),
         script=None,
@@ -191,20 +215,22 @@ def _spec(
         environment_variables=variables,
         secret_variables=secret_names,
         max_run_duration_s=checks.duration_s(run_config.max_run_duration_seconds),
-        node_count=checks.node_count(run_config.node_count),
-        launcher=checks.launcher(run_config.framework, run_config.communicator),
+        node_count=nodes,
+        launcher=checks.launcher(run_config.framework, run_config.communicator, nodes),
         container=containers.spec(run_config, environment),
         framework=run_config.framework or "Python",
         communicator=run_config.communicator or "None",
+        vm_size=asked.vm_size,
+        vm_priority=asked.vm_priority,
+        resources=asked.resources,
+        use_gpu=asked.use_gpu,
     )
 
 
-def check_target(target: ComputeTarget, spec: JobSpec) -> None:
-    """Raise ComputeTargetException when the target cannot do what the spec asks."""
-    problems = target.check(spec)
-    if problems:
-        listed = "; ".join(f"{problem.parameter}: {problem.message}" for problem in problems)
-        raise ComputeTargetException(f"compute target {spec.target!r} cannot run this: {listed}")
+def _of_target(target: ComputeTarget, spec: JobSpec) -> list[str]:
+    """What the target says of a run that it takes; not every target says something."""
+    notices = getattr(target, "notices", None)
+    return [] if notices is None else list(notices(spec))
 
 
 def _is_ready(environment: EnvironmentSpec) -> bool:

@@ -11,10 +11,24 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_MPI = ("Mpi", "IntelMpi", "OpenMpi")
+_ONE_RANK = {
+    "OMPI_COMM_WORLD_RANK": "0",
+    "OMPI_COMM_WORLD_SIZE": "1",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "1",
+}
+
+
 class SingleLauncher:
     """Starts the script, or the command, once on the first node."""
 
     def plan(self, spec: Mapping[str, Any], nodes: Sequence[str], python: str) -> LaunchPlan:
-        """The one process of the run; its log is std_log.txt."""
-        argv, variables = entry.command_line(spec, python), entry.variables(spec, python)
-        return LaunchPlan([Process(0, argv, variables, "std_log.txt", entry.python_path(spec))])
+        """The one process of the run; its log is std_log.txt.
+
+        Where it is an MPI job of one rank, it finds the variables of that (spec 7).
+        """
+        env = _ONE_RANK if spec.get("communicator") in _MPI else {}
+        env = {**env, **entry.variables(spec, python)}
+        argv = entry.command_line(spec, python)
+        return LaunchPlan([Process(0, argv, env, "std_log.txt", entry.python_path(spec))])
