@@ -10,7 +10,25 @@ if TYPE_CHECKING:
     from typing import Any, List
 
     from runyard.computes.amlcompute import AmlCompute
+    from runyard.computes.amlcompute_status import AmlComputeStatus, ScaleSettings
     from runyard.computes.compute_target import ComputeTarget
+    from runyard.computes.elsewhere import (
+        AdlaCompute,
+        AksCompute,
+        BatchCompute,
+        ComputeInstance,
+        DatabricksCompute,
+        DataFactoryCompute,
+        DsvmCompute,
+        HDInsightCompute,
+        KubernetesCompute,
+        RemoteCompute,
+        SynapseCompute,
+    )
+    from runyard.computes.provisioning import (
+        AmlComputeProvisioningConfiguration,
+        ComputeTargetProvisioningConfiguration,
+    )
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -21,6 +39,10 @@ if TYPE_CHECKING:
         PyTorchConfiguration,
         TensorflowConfiguration,
     )
+    from runyard.data.datapath import DataPath, DataPathComputeBinding
+    from runyard.data.datastore import Datastore
+    from runyard.data.reference import DataReference
+    from runyard.data.storage import StorageDatastore
     from runyard.environments.conda_dependencies import CondaDependencies
     from runyard.environments.container_sections import ContainerRegistry, DockerBuildContext
     from runyard.environments.environment import Environment
@@ -42,6 +64,9 @@ if TYPE_CHECKING:
         WebserviceException,
         WorkspaceException,
     )
+    from runyard.estimators.base import MMLBaseEstimator
+    from runyard.estimators.base_run_config import MMLBaseEstimatorRunConfig
+    from runyard.estimators.distributed import Gloo, Mpi, Nccl, ParameterServer
     from runyard.estimators.dnn import Chainer, PyTorch, TensorFlow
     from runyard.estimators.estimator import Estimator
     from runyard.estimators.framework import FrameworkEstimator, framework
@@ -55,31 +80,54 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityFailedException",
+    "AdlaCompute",
+    "AksCompute",
     "AmlCompute",
+    "AmlComputeProvisioningConfiguration",
+    "AmlComputeStatus",
     "AuthenticationException",
+    "BatchCompute",
     "Chainer",
+    "ComputeInstance",
     "ComputeTarget",
     "ComputeTargetException",
+    "ComputeTargetProvisioningConfiguration",
     "CondaDependencies",
     "ContainerRegistry",
+    "DataFactoryCompute",
+    "DataPath",
+    "DataPathComputeBinding",
+    "DataReference",
     "DataReferenceConfiguration",
+    "DatabricksCompute",
+    "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
+    "DsvmCompute",
     "Environment",
     "EnvironmentException",
     "Estimator",
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Gloo",
+    "HDInsightCompute",
     "Keyvault",
+    "KubernetesCompute",
+    "MMLBaseEstimator",
+    "MMLBaseEstimatorRunConfig",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
+    "Mpi",
     "MpiConfiguration",
+    "Nccl",
     "ParallelTaskConfiguration",
+    "ParameterServer",
     "ProjectSystemException",
     "PyTorch",
     "PyTorchConfiguration",
+    "RemoteCompute",
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
@@ -87,8 +135,11 @@ __all__ = [
     "RunEnvironmentException",
     "RunyardError",
     "SKLearn",
+    "ScaleSettings",
     "ScriptRunConfig",
     "SnapshotException",
+    "StorageDatastore",
+    "SynapseCompute",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",

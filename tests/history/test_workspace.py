@@ -360,8 +360,8 @@ def test_experiments_models_and_runs() -> None:
 
 def test_what_is_not_built_yet_says_so() -> None:
     workspace = Workspace.create("my-ws")
-    with pytest.raises(AttributeError, match=r"Workspace\.datastores is not built yet"):
-        _ = workspace.datastores  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"Workspace\.datasets is not built yet"):
+        _ = workspace.datasets  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"'Workspace' object has no attribute 'nonsense'"):
         _ = workspace.nonsense  # type: ignore[attr-defined]
 

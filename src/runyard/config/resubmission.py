@@ -13,15 +13,16 @@ from typing import Any
 import msgspec
 
 from runyard import _version
-from runyard.config import planning, secrets
+from runyard.config import planning, resources, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
+from runyard.data.freezing import found_again
 from runyard.environments import planning as resolution
 from runyard.environments import vanished
 from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import UserErrorException
 from runyard.job.interactive import user_name
-from runyard.record import jsonl, notes
+from runyard.record import computes, jsonl, notes
 from runyard.record.layout import RunDirectory
 
 ORIGIN = "runyard.rerun_of"
@@ -44,14 +45,16 @@ def resubmit(
     if refresh:
         environment = resolution.refreshed(spec.environment)
         spec = msgspec.structs.replace(spec, environment=environment)
-    planning.check_target(planning.find_target(spec.target, old.workspace), spec)
-    return start(old.workspace, old.experiment, _record(old, record, spec), hidden)
+    described = computes.read(old.workspace, spec.target) or {}
+    target = planning.find_target(spec.target, old.workspace)
+    spec, notices = resources.fitted(target, spec, described)
+    return start(old.workspace, old.experiment, _record(old, record, spec, notices), hidden)
 
 
 def _spec(
     old: RunDirectory, record: dict[str, Any], variables: Mapping[str, str]
 ) -> tuple[JobSpec, dict[str, str]]:
-    """The spec of the new run, and its secrets."""
+    """The spec of the new run, and its secrets; its data is where the datastores are now."""
     if not record.get("spec") or not record.get("snapshot"):
         raise UserErrorException(
             f"run {old.id} was not submitted (it is of type {record.get('type')!r}), so "
@@ -67,6 +70,7 @@ def _spec(
         ) from error
     spec = msgspec.structs.replace(spec, environment=_environment(old, spec.environment))
     _check_snapshot(old, str(record["snapshot"]))
+    spec = msgspec.structs.replace(spec, data=found_again(spec.data, old.workspace))
     plain, given = secrets.split(variables)
     hidden = {**_here(spec.secret_variables, given), **given}
     spec = msgspec.structs.replace(
@@ -115,14 +119,16 @@ def _here(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name not in given}
 
 
-def _record(old: RunDirectory, record: dict[str, Any], spec: JobSpec) -> dict[str, Any]:
+def _record(
+    old: RunDirectory, record: dict[str, Any], spec: JobSpec, notices: list[str]
+) -> dict[str, Any]:
     """run.json of the new run: what the old one was submitted with, and who asked now."""
     properties = {**(record.get("properties") or {}), ORIGIN: old.id}
     kept = ("type", "workspace", "tags", "snapshot", "git", "run_configuration")
-    notices = dict.fromkeys((*(record.get("notices") or ()), *spec.environment.notices))
+    said = (*(record.get("notices") or ()), *spec.environment.notices, *notices)
     return {
         **{key: record.get(key) for key in kept},
-        "notices": list(notices),
+        "notices": list(dict.fromkeys(said)),
         "parent": None,
         "display_name": notes.read_notes(old, record).display_name,
         "properties": properties,

@@ -21,11 +21,9 @@ _OF_RUN = {
     "priority": "leave it at None",
     "spark": "leave it as it is; the framework is Python",
     "hdi": "leave it as it is",
-    "data_references": "give the script the paths of its data with arguments",
-    "data": "give the script the paths of its data with arguments",
+    "data": "give the script a folder, such as datastore.path('images').as_mount()",
     "datacaches": "leave it empty",
     "output_data": "let the script write to ./outputs, which is kept",
-    "source_directory_data_store": "leave it at None; the source is kept in the workspace",
     "amlcompute": "leave it as it is, and name the compute target with target",
     "auto_cluster_compute_specification": "leave it at None",
     "kubernetescompute": "leave it as it is",
@@ -36,10 +34,11 @@ _OF_RUN = {
     "pytorch": "leave it as it is; the run is one process on one node",
     "paralleltask": "leave it as it is; the run is one process on one node",
 }
-# What estimators of SDK v1 wrote into every file, and what says nothing by itself.
-_HARMLESS = {
-    "amlcompute.cluster_max_node_count": (None, 1),
-}
+_BUILT = (
+    "amlcompute.vm_size",
+    "amlcompute.vm_priority",
+    "amlcompute.cluster_max_node_count",
+)
 
 
 def refuse(run_config: RunConfiguration) -> None:
@@ -71,8 +70,10 @@ def _refuse_of_environment(environment: Environment) -> None:
 
 def _changed(path: str, given: Any, default: Any) -> Iterator[tuple[str, Any]]:
     names = getattr(default, "_names", None)
+    if path in _BUILT:
+        return
     if names is None or not hasattr(given, "_names"):
-        if _plain(given) != _plain(default) and given not in _HARMLESS.get(path, ()):
+        if _plain(given) != _plain(default):
             yield path, given
         return
     for name in names:

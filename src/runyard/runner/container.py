@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runyard.computes.protocol import NodeChannel
     from runyard.containers.details import ContainerState
     from runyard.containers.engine import Engine
+    from runyard.data.places import Place
     from runyard.launchers.plan import Process
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Outcome
@@ -58,6 +59,8 @@ def start(
     prefix: Mapping[str, Any],
     channel: NodeChannel,
     process: Process,
+    *,
+    data: Sequence[Place] = (),
 ) -> Contained:
     """Start a process of the run in a container of the environment's image.
 
@@ -67,7 +70,8 @@ def start(
     engine = prefix.get("engine") or finding.find()
     name = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}-{creation.random_hex(4)}"
     log = run.join("user_logs", process.log)
-    env = variables(run, record, prefix, process.env)
+    own_env = {**process.env, **launch.data_variables(data)}
+    env = variables(run, record, prefix, own_env)
     command = run_command(
         engine,
         prefix["image"]["id"],
@@ -77,6 +81,7 @@ def start(
         mounts=[
             Mount(run.workspace.path, run.workspace.path),
             Mount(_PACKAGE, _JOB, read_only=True),
+            *(Mount(here, there) for here, there in launch.data_mounts(data)),
             *_secrets(run),
         ],
         variables={context.RUN_DIRECTORY: run.path},
@@ -89,7 +94,9 @@ def start(
     place = {"engine": engine.name, "program": engine.program, "container": name}
     jsonl.write_once(run.container_json, place, sync=False)
     open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
-    given = _in_memory(exports(env, prefix["python"], str(record.get("user") or os.getuid())))
+    user = str(record.get("user") or os.getuid())
+    folders = launch.folders_of(run, process.python_path)
+    given = _in_memory(exports(env, prefix["python"], user, folders))
     folder, own = os.path.dirname(run.container_log), _of_client(spec["secret_variables"])
     with open(run.container_log, "ab") as messages:
         try:
@@ -151,16 +158,18 @@ def _of_client(secret: Sequence[str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
-def exports(env: Mapping[str, str], python: str, user: str) -> str:
+def exports(env: Mapping[str, str], python: str, user: str, python_path: Sequence[str] = ()) -> str:
     """The variables as text for a shell; folders of ours come first in the lists of the image.
 
-    ``user``: a name for programs that ask for that of a user whom the image does not know.
+    ``python_path``: folders of the script's modules. ``user``: a name for programs that ask for
+    that of a user whom the image does not know.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     folder = os.path.dirname(python)
     if folder:
         lines.append(f"export PATH={shlex.quote(folder)}${{PATH:+:$PATH}}")
-    lines.append(f"export PYTHONPATH={_JOB}/job/path${{PYTHONPATH:+:$PYTHONPATH}}")
+    folders = shlex.quote(os.pathsep.join((f"{_JOB}/job/path", *python_path)))
+    lines.append(f"export PYTHONPATH={folders}${{PYTHONPATH:+:$PYTHONPATH}}")
     name = shlex.quote(user)
     lines.append(f"export USER=${{USER:-{name}}} LOGNAME=${{LOGNAME:-{name}}}")
     return "\n".join(lines) + "\n"
