@@ -215,7 +215,9 @@ def explained(found: Iterable[Difference]) -> tuple[dict[Difference, str], list[
     reasons = [(reason, where) for reason, where in json.loads(REASONS.read_text()).items()]
     used, given, wrong = set[str](), dict[Difference, str](), list[str]()
     for item in found:
-        matches = [(r, p) for r, where in reasons for p in where if fnmatch.fnmatchcase(item.key, p)]
+        matches = [
+            (r, p) for r, where in reasons for p in where if fnmatch.fnmatchcase(item.key, p)
+        ]
         if not matches:
             wrong.append(f"{item.key} {item.text}: build it, or give a reason in {REASONS.name}")
             continue
@@ -241,8 +243,7 @@ _HEAD = (
     "parameter, with the import tree `azureml.*` of runyard. What is not here, or is otherwise,",
     "stands below with the reason; the rest is here under its own name. A name that is not here can",
     "be imported all the same and says so in one sentence when it is used, unless its whole module",
-    "is missing: then the import says it. Names that begin with `_` are only compared where code of",
-    "users has them.",
+    "is missing: then the import says it.",
     "",
 )
 
@@ -287,9 +288,7 @@ def _importable() -> list[str]:
     return [name for name in names if name not in refused]
 
 
-def _classes(
-    signatures: dict[Entry, list[Entry]], given: dict[Difference, str]
-) -> Iterator[str]:
+def _classes(signatures: dict[Entry, list[Entry]], given: dict[Difference, str]) -> Iterator[str]:
     absent = {item.key for item in given if item.text == "the class is not here"}
     rows = [(entry, members) for entry, members in signatures.items() if entry.name not in absent]
     yield from ("## Classes", "", "| class | members here | of |", "|---|---|---|")
@@ -318,7 +317,9 @@ def main(arguments: list[str]) -> int:
         PAGE.write_text(text)
     elif not PAGE.exists() or PAGE.read_text() != text:
         wrong.append(f"{PAGE.relative_to(REPO)} is not current: run scripts/compatibility.py")
-    print("\n".join(wrong or [f"{len(signatures)} classes, {len(given)} differences, all explained"]))
+    print(
+        "\n".join(wrong or [f"{len(signatures)} classes, {len(given)} differences, all explained"])
+    )
     return 1 if wrong else 0
 
 

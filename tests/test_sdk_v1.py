@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -102,7 +101,8 @@ def test_re_exports_are_the_same_objects() -> None:
     from azureml.core import ComputeTarget, Environment, Run, compute, compute_target, runconfig
     from azureml.core.environment import CondaDependencies
     from azureml.core.workspace import WorkspaceException
-    from azureml.exceptions import ComputeTargetException, WorkspaceException as Same
+    from azureml.exceptions import ComputeTargetException
+    from azureml.exceptions import WorkspaceException as Same
     from azureml.train import dnn, estimator
 
     import runyard
@@ -119,7 +119,7 @@ def test_re_exports_are_the_same_objects() -> None:
 def test_the_version_is_that_of_the_sdk_whose_interface_this_is() -> None:
     import azureml.core
 
-    assert azureml.core.VERSION == azureml.core.__version__
+    assert azureml.core.__version__ == azureml.core.VERSION
     assert [int(part) for part in azureml.core.VERSION.split(".")] >= [1, 61, 0]
 
 
@@ -256,9 +256,7 @@ def test_every_difference_is_seen(line: str, expected: list[str]) -> None:
 
 
 def test_constructors_and_classes_are_compared_too() -> None:
-    assert found(constructor="name") == [
-        ".__init__(extra) is a parameter that the SDK has not"
-    ]
+    assert found(constructor="name") == [".__init__(extra) is a parameter that the SDK has not"]
     nothing = compatibility.read(f"{__name__}.Nothing()\nno.such.module.Thing()")
     texts = [item.text for item in compatibility.differences(nothing)]
     assert texts == ["the class is not here"] * 2
@@ -285,7 +283,6 @@ def test_the_page_follows_the_data() -> None:
     assert "| `a.B` | 1 | 2 |" in text
     assert "| `a.B.c` | is not here | Because. |" in text
     assert "| `azureml.pipeline` | pipelines are not part of runyard" in text
-
 
 
 def test_every_name_of_the_table_is_of_some_use() -> None:

@@ -2,4 +2,33 @@
 
 from runyard import _names
 
-_names.offer(__name__, absent={"hyperdrive": ("BanditPolicy", "BayesianParameterSampling", "EarlyTerminationPolicy", "GridParameterSampling", "HyperDriveConfig", "HyperDriveRun", "HyperDriveRunConfig", "HyperParameterSampling", "MedianStoppingPolicy", "NoTerminationPolicy", "PrimaryMetricGoal", "RandomParameterSampling", "TruncationSelectionPolicy", "choice", "lognormal", "loguniform", "normal", "qlognormal", "qloguniform", "qnormal", "quniform", "randint", "uniform", )})
+_names.offer(
+    __name__,
+    absent={
+        "hyperdrive": (
+            "BanditPolicy",
+            "BayesianParameterSampling",
+            "EarlyTerminationPolicy",
+            "GridParameterSampling",
+            "HyperDriveConfig",
+            "HyperDriveRun",
+            "HyperDriveRunConfig",
+            "HyperParameterSampling",
+            "MedianStoppingPolicy",
+            "NoTerminationPolicy",
+            "PrimaryMetricGoal",
+            "RandomParameterSampling",
+            "TruncationSelectionPolicy",
+            "choice",
+            "lognormal",
+            "loguniform",
+            "normal",
+            "qlognormal",
+            "qloguniform",
+            "qnormal",
+            "quniform",
+            "randint",
+            "uniform",
+        )
+    },
+)

@@ -2,4 +2,20 @@
 
 from runyard import _names
 
-_names.offer(__name__, absent={"hyperdrive": ("choice", "lognormal", "loguniform", "normal", "qlognormal", "qloguniform", "qnormal", "quniform", "randint", "uniform", )})
+_names.offer(
+    __name__,
+    absent={
+        "hyperdrive": (
+            "choice",
+            "lognormal",
+            "loguniform",
+            "normal",
+            "qlognormal",
+            "qloguniform",
+            "qnormal",
+            "quniform",
+            "randint",
+            "uniform",
+        )
+    },
+)

@@ -2,4 +2,15 @@
 
 from runyard import _names
 
-_names.offer(__name__, absent={"hyperdrive": ("BanditPolicy", "EarlyTerminationPolicy", "MedianStoppingPolicy", "NoTerminationPolicy", "TruncationSelectionPolicy", )})
+_names.offer(
+    __name__,
+    absent={
+        "hyperdrive": (
+            "BanditPolicy",
+            "EarlyTerminationPolicy",
+            "MedianStoppingPolicy",
+            "NoTerminationPolicy",
+            "TruncationSelectionPolicy",
+        )
+    },
+)

@@ -2,4 +2,13 @@
 
 from runyard import _names
 
-_names.offer(__name__, absent={"hyperdrive": ("HyperDriveConfig", "HyperDriveRunConfig", "PrimaryMetricGoal", )})
+_names.offer(
+    __name__,
+    absent={
+        "hyperdrive": (
+            "HyperDriveConfig",
+            "HyperDriveRunConfig",
+            "PrimaryMetricGoal",
+        )
+    },
+)

@@ -2,4 +2,14 @@
 
 from runyard import _names
 
-_names.offer(__name__, absent={"hyperdrive": ("BayesianParameterSampling", "GridParameterSampling", "HyperParameterSampling", "RandomParameterSampling", )})
+_names.offer(
+    __name__,
+    absent={
+        "hyperdrive": (
+            "BayesianParameterSampling",
+            "GridParameterSampling",
+            "HyperParameterSampling",
+            "RandomParameterSampling",
+        )
+    },
+)
