@@ -88,6 +88,13 @@ def _models(_: click.Context) -> list[str]:
     return sorted({record["name"] for record in models.find_all(opening.existing_directory())})
 
 
+def _datastores(_: click.Context) -> list[str]:
+    from runyard.cli import opening
+    from runyard.data import registry
+
+    return registry.listed(opening.existing_directory())
+
+
 def _metrics(ctx: click.Context) -> Iterable[str]:
     from runyard.record import metrics
 
@@ -122,6 +129,7 @@ def _targets(_: click.Context) -> list[str]:
 
 experiments = _of(_experiments)
 models = _of(_models)
+datastores = _of(_datastores)
 metrics = _of(_metrics)
 run_files = _of(_files)
 logs = _of(_logs)

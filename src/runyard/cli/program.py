@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "Compare two runs: source, environment, arguments, metrics.",
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
+    "datastore": "List and register datastores, and copy files to and from them.",
     "secret": "Set, list and delete secrets of the workspace.",
     "env": "List, build, lock and remove environments.",
     "exec": "Run a command in which `import azureml` finds runyard.",
