@@ -10,7 +10,25 @@ if TYPE_CHECKING:
     from typing import Any, List
 
     from runyard.computes.amlcompute import AmlCompute
+    from runyard.computes.amlcompute_status import AmlComputeStatus, ScaleSettings
     from runyard.computes.compute_target import ComputeTarget
+    from runyard.computes.elsewhere import (
+        AdlaCompute,
+        AksCompute,
+        BatchCompute,
+        ComputeInstance,
+        DatabricksCompute,
+        DataFactoryCompute,
+        DsvmCompute,
+        HDInsightCompute,
+        KubernetesCompute,
+        RemoteCompute,
+        SynapseCompute,
+    )
+    from runyard.computes.provisioning import (
+        AmlComputeProvisioningConfiguration,
+        ComputeTargetProvisioningConfiguration,
+    )
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -58,27 +76,39 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityFailedException",
+    "AdlaCompute",
+    "AksCompute",
     "AmlCompute",
+    "AmlComputeProvisioningConfiguration",
+    "AmlComputeStatus",
     "AuthenticationException",
+    "BatchCompute",
     "Chainer",
+    "ComputeInstance",
     "ComputeTarget",
     "ComputeTargetException",
+    "ComputeTargetProvisioningConfiguration",
     "CondaDependencies",
     "ContainerRegistry",
+    "DataFactoryCompute",
     "DataPath",
     "DataPathComputeBinding",
     "DataReference",
     "DataReferenceConfiguration",
+    "DatabricksCompute",
     "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
+    "DsvmCompute",
     "Environment",
     "EnvironmentException",
     "Estimator",
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "HDInsightCompute",
     "Keyvault",
+    "KubernetesCompute",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
@@ -87,15 +117,18 @@ __all__ = [
     "ProjectSystemException",
     "PyTorch",
     "PyTorchConfiguration",
+    "RemoteCompute",
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
     "RunEnvironmentException",
     "RunyardError",
     "SKLearn",
+    "ScaleSettings",
     "ScriptRunConfig",
     "SnapshotException",
     "StorageDatastore",
+    "SynapseCompute",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",
