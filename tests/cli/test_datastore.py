@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data.datastore import Datastore
+from runyard.environments.environment import Environment
+from runyard.history.experiment import Experiment
+from runyard.history.workspace import Workspace
+from runyard.record.states import Reason
+from runyard.testing import runs
 from tests.cli.fixtures import History, Invoke
 
 
@@ -53,3 +61,35 @@ def test_what_goes_wrong_is_a_sentence(history: History, invoke: Invoke, tmp_pat
     assert said.err == "datastore 'workspaceblobstore' has no file at or below 'x'\n"
     said = invoke("datastore", "register", "cloud", "s3://bucket")
     assert (said.code, "s3:// is not built yet in this version" in said.words) == (2, True)
+
+
+def _submit(folder: Path, name: str) -> str:
+    workspace = Workspace.at(str(folder))
+    store = Datastore.register(workspace, "photos", folder / "photos", create_if_not_exists=True)
+    here = Environment("here")
+    here.python.user_managed_dependencies = True
+    here.python.interpreter_path = sys.executable
+    (folder / "photos" / name).mkdir()
+    given = ["--data", store.path(name), "--all", store.as_download("all")]
+    (folder / "empty").mkdir(exist_ok=True)
+    (folder / "empty/train.py").write_text("")
+    config = ScriptRunConfig(folder / "empty", "train.py", given, environment=here)
+    run = Experiment(workspace, "with-data").submit(config)
+    assert runs.finish(run.directory).reason is Reason.COMPLETED
+    found: str = run.id
+    return found
+
+
+def test_show_and_diff_say_what_data_was_used(history: History, invoke: Invoke) -> None:
+    one, other = _submit(history.folder, "train"), _submit(history.folder, "test")
+    shown = invoke("show", other).out
+    assert "mount of photos:test\n" in shown
+    assert "photos: download of photos at all\n" in shown
+    found = invoke("diff", one, other, "--json").json
+    assert found["arguments"] == {
+        "--data": {"first": "photos:train", "second": "photos:test"},
+        "data": {
+            "first": "download of photos at all, mount of photos:train",
+            "second": "download of photos at all, mount of photos:test",
+        },
+    }

@@ -250,7 +250,8 @@ def test_a_target_is_never_half_written(
 
     monkeypatch.setattr(transfers, "_fill", break_off)
     before = files_of(tmp_path)
-    with pytest.raises(Exception, match="No space left on device"):
+    text = "(datastore 'photos'): No space left on device; what was copied before is there, and"
+    with pytest.raises(UserErrorException, match=re.escape(text)):
         store.upload(write(tmp_path / "x", labels="half"), overwrite=True, show_progress=False)
     (tmp_path / "x/labels.txt").unlink()
     assert files_of(tmp_path) == before

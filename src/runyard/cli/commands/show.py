@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runyard.cli import ending, facts, formats, output, summary, table
+from runyard.cli import data_lines, ending, facts, formats, output, summary, table
 from runyard.cli.facts import Facts, command_line
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
@@ -102,6 +102,7 @@ def _job(found: Facts) -> Rows:
     return [
         ("command", output.one_line(command_line(spec)) if spec else ""),
         ("variables", _lines(found.variables)),
+        ("data", "\n".join(map(output.one_line, data_lines.lines(spec)))),
         ("target", spec.get("target")),
         ("time limit", "" if limit is None else formats.duration(limit)),
     ]
