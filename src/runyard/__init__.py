@@ -64,6 +64,9 @@ if TYPE_CHECKING:
         WebserviceException,
         WorkspaceException,
     )
+    from runyard.estimators.base import MMLBaseEstimator
+    from runyard.estimators.base_run_config import MMLBaseEstimatorRunConfig
+    from runyard.estimators.distributed import Gloo, Mpi, Nccl, ParameterServer
     from runyard.estimators.dnn import Chainer, PyTorch, TensorFlow
     from runyard.estimators.estimator import Estimator
     from runyard.estimators.framework import FrameworkEstimator, framework
@@ -106,14 +109,20 @@ __all__ = [
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Gloo",
     "HDInsightCompute",
     "Keyvault",
     "KubernetesCompute",
+    "MMLBaseEstimator",
+    "MMLBaseEstimatorRunConfig",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
+    "Mpi",
     "MpiConfiguration",
+    "Nccl",
     "ParallelTaskConfiguration",
+    "ParameterServer",
     "ProjectSystemException",
     "PyTorch",
     "PyTorchConfiguration",
