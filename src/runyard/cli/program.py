@@ -27,6 +27,7 @@ COMMANDS = {
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
     "secret": "Set, list and delete secrets of the workspace.",
+    "compute": "List, make, change and remove compute targets.",
     "env": "List, build, lock and remove environments.",
     "exec": "Run a command in which `import azureml` finds runyard.",
     "azureml": "Make azureml importable in this environment, or take that back.",

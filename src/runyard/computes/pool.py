@@ -8,7 +8,6 @@ order*, *started once*, *none is lost*.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runyard.record.owner import Ownership
-
-_log = logging.getLogger(__name__)
 
 
 class Pool(LocalTarget):
@@ -67,6 +64,7 @@ class Pool(LocalTarget):
             if len(free) == needed and not pool_queue.names(self.folder.queue):
                 nodes.occupy(free, run)
                 pid = runner_process.start(run, ownership, variables)
+                pool_memory.sweep(self.folder.path, ())
                 return {**self._handle(run), **owner.identity(pid)}
             ticket = self._enqueue(run, ownership, spec, variables)
             pool_starting.start_what_fits(self)

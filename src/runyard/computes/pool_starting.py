@@ -7,7 +7,6 @@ it does anything, so that the next one sees whether a run was started.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 
@@ -33,8 +32,6 @@ _TAKE_PAUSE_S = 0.002
 
 _AFTER_RESTART = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """Variables of whoever starts a run whose own were lost: nothing that may be a secret."""
-
-_log = logging.getLogger(__name__)
 
 
 def has_work(folder: PoolFolder) -> bool:
@@ -68,7 +65,9 @@ def _body(folder: PoolFolder, name: str) -> dict[str, Any] | None:
     try:
         return pool_queue.read(folder.queue, name)
     except ValueError as error:
-        _log.warning("left out, and its run will end as lost: %s", error)
+        import logging  # 7 ms, and for damage only
+
+        logging.getLogger(__name__).warning("left out, and its run will end as lost: %s", error)
         return None
 
 
