@@ -72,3 +72,14 @@ def test_the_command_line_starts_without_what_only_some_commands_need(code: str)
     loaded = modules_after(code)
     assert "click" in loaded
     assert not loaded & NOT_IN_COMMAND
+
+
+def test_a_run_without_data_imports_nothing_of_it() -> None:
+    loaded = modules_after("import runyard.runner.main, runyard.runner.launch")
+    assert "runyard.runner.supervision" in loaded
+    assert not [name for name in loaded if name.startswith(("runyard.data", "runyard.runner.data"))]
+
+
+def test_staging_data_takes_the_standard_library_only() -> None:
+    loaded = modules_after("import runyard.runner.data, runyard.runner.launch")
+    assert not loaded & {*THIRD_PARTY, "shutil", "runyard.history", "runyard.data.datastore"}

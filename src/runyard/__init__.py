@@ -10,7 +10,25 @@ if TYPE_CHECKING:
     from typing import Any, List
 
     from runyard.computes.amlcompute import AmlCompute
+    from runyard.computes.amlcompute_status import AmlComputeStatus, ScaleSettings
     from runyard.computes.compute_target import ComputeTarget
+    from runyard.computes.elsewhere import (
+        AdlaCompute,
+        AksCompute,
+        BatchCompute,
+        ComputeInstance,
+        DatabricksCompute,
+        DataFactoryCompute,
+        DsvmCompute,
+        HDInsightCompute,
+        KubernetesCompute,
+        RemoteCompute,
+        SynapseCompute,
+    )
+    from runyard.computes.provisioning import (
+        AmlComputeProvisioningConfiguration,
+        ComputeTargetProvisioningConfiguration,
+    )
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -21,6 +39,10 @@ if TYPE_CHECKING:
         PyTorchConfiguration,
         TensorflowConfiguration,
     )
+    from runyard.data.datapath import DataPath, DataPathComputeBinding
+    from runyard.data.datastore import Datastore
+    from runyard.data.reference import DataReference
+    from runyard.data.storage import StorageDatastore
     from runyard.environments.conda_dependencies import CondaDependencies
     from runyard.environments.container_sections import ContainerRegistry, DockerBuildContext
     from runyard.environments.environment import Environment
@@ -54,23 +76,39 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityFailedException",
+    "AdlaCompute",
+    "AksCompute",
     "AmlCompute",
+    "AmlComputeProvisioningConfiguration",
+    "AmlComputeStatus",
     "AuthenticationException",
+    "BatchCompute",
     "Chainer",
+    "ComputeInstance",
     "ComputeTarget",
     "ComputeTargetException",
+    "ComputeTargetProvisioningConfiguration",
     "CondaDependencies",
     "ContainerRegistry",
+    "DataFactoryCompute",
+    "DataPath",
+    "DataPathComputeBinding",
+    "DataReference",
     "DataReferenceConfiguration",
+    "DatabricksCompute",
+    "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
+    "DsvmCompute",
     "Environment",
     "EnvironmentException",
     "Estimator",
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "HDInsightCompute",
     "Keyvault",
+    "KubernetesCompute",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
@@ -79,14 +117,18 @@ __all__ = [
     "ProjectSystemException",
     "PyTorch",
     "PyTorchConfiguration",
+    "RemoteCompute",
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
     "RunEnvironmentException",
     "RunyardError",
     "SKLearn",
+    "ScaleSettings",
     "ScriptRunConfig",
     "SnapshotException",
+    "StorageDatastore",
+    "SynapseCompute",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",

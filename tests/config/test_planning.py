@@ -58,6 +58,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "container": None,
         "framework": "Python",
         "communicator": "None",
+        "data": (),
     }
     assert planned.experiment == "exp"
     assert planned.snapshot.files == 2

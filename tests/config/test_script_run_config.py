@@ -148,8 +148,8 @@ _BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     (
         {"resume_from": "x"},
-        RunConfigurationException,
-        "resume_from is not built yet in this version; give the script the path",
+        UserErrorException,
+        "resume_from is 'x' of type str; give the Run whose outputs hold the checkpoint, or a",
     ),
     (
         {"docker_runtime_config": True},

@@ -39,7 +39,7 @@ def test_a_cold_build(plan: Plan, wheelhouse: Wheelhouse, tmp_path: Path) -> Non
     wheelhouse.add("base", "1.0")
     wheelhouse.add("base", "2.0")
     wheelhouse.add("top", requires=["base<2"])
-    spec = plan("top", "azureml-defaults")
+    spec = plan("top", "azureml-core")
     worker = Worker(spec, tmp_path / "run")
     result = worker.result()
     seconds = result.pop("seconds")
@@ -59,7 +59,7 @@ def test_a_cold_build(plan: Plan, wheelhouse: Wheelhouse, tmp_path: Path) -> Non
     assert first == f"Building environment 'demo', key {spec.key}"
     assert rest[0] == f"  Python {spec.python_version} ({spec.interpreter})"
     assert rest[1] == "  packages: top"
-    assert rest[2] == "  note: azureml-defaults is not installed: runyard provides azureml itself"
+    assert rest[2] == "  note: azureml-core is not installed: runyard provides azureml itself"
     assert " + base==1.0" in rest
     assert rest[-1].startswith("Built in ")
     assert rest[-1].endswith(f" s: 2 packages in {cache.prefix(spec.key)}")

@@ -15,13 +15,13 @@ from tests.wheelhouse import Wheelhouse
 
 
 def test_the_usual_plan(plan: Plan) -> None:
-    spec = plan("numpy>=1", "numpy<2", "azureml-defaults")
+    spec = plan("numpy>=1", "numpy<2", "azureml-core")
     assert spec.kind == "venv"
     assert spec.python is None
     assert spec.python_version == "{}.{}.{}".format(*sys.version_info[:3])
     assert Path(spec.interpreter).is_absolute()
     assert spec.requirements == ("numpy>=1,<2",)
-    assert spec.notices == ("azureml-defaults is not installed: runyard provides azureml itself",)
+    assert spec.notices == ("azureml-core is not installed: runyard provides azureml itself",)
     assert len(spec.key) == 32
     int(spec.key, 16)
 

@@ -112,7 +112,7 @@ def test_a_password_may_be_a_variable(plan: Plan) -> None:
     assert spec.options == ("--index-url https://${USER}:${TOKEN}@host/simple",)
 
 
-@pytest.mark.parametrize("line", ["azureml-defaults", "azureml.core>=1", "azureml", "AzureML_SDK"])
+@pytest.mark.parametrize("line", ["azureml-train", "azureml.core>=1", "azureml", "AzureML_SDK"])
 def test_azureml_is_not_installed(plan: Plan, line: str) -> None:
     spec = plan(line, "six")
     assert spec.requirements == ("six",)

@@ -298,12 +298,27 @@ _REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     ({"conda_dependencies_file_path": 1}, UserErrorException, "conda_dependencies_file is 1 of"),
     (
-        {"inputs": [object()]},
-        TrainingException,
-        "inputs is not built yet in this version; give the",
+        {"inputs": [1]},
+        UserErrorException,
+        "Type <class 'int'> is not supported for inputs. Give data references or datastores, such "
+        "as datastore.path('images').as_mount()",
     ),
-    ({"source_directory_data_store": object()}, TrainingException, "_data_store is not built yet"),
-    ({"resume_from": object()}, TrainingException, "resume_from is not built yet in this version"),
+    (
+        {"inputs": "x"},
+        UserErrorException,
+        "inputs is 'x' of type str; give a list of data references",
+    ),
+    (
+        {"source_directory_data_store": 1},
+        UserErrorException,
+        "source_directory_data_store is 1 of type int; give a datastore object, or the name of a",
+    ),
+    (
+        {"resume_from": "run_1"},
+        UserErrorException,
+        "resume_from is 'run_1' of type str; give the Run whose outputs hold the checkpoint, or a "
+        "DataPath such as DataPath(datastore, 'checkpoints')",
+    ),
 ]
 
 

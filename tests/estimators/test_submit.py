@@ -53,8 +53,8 @@ _OVERRIDES: list[tuple[dict[str, Any], str]] = [
         "script_params, inputs, source_directory_data_store",
     ),
     ({"show_output": True}, "to see the output: run.wait_for_completion(show_output=True)"),
-    ({"inputs": [object()]}, "inputs is not built yet in this version"),
-    ({"source_directory_data_store": object()}, "source_directory_data_store is not built yet"),
+    ({"inputs": [1]}, "Type <class 'int'> is not supported for inputs."),
+    ({"source_directory_data_store": "none"}, "there is no datastore 'none' in"),
     ({"script_params": ["-v"]}, "script_params is ['-v'] of type list; give a dict"),
 ]
 

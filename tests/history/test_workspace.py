@@ -360,7 +360,69 @@ def test_experiments_models_and_runs() -> None:
 
 def test_what_is_not_built_yet_says_so() -> None:
     workspace = Workspace.create("my-ws")
-    with pytest.raises(AttributeError, match=r"Workspace\.datastores is not built yet"):
-        _ = workspace.datastores  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"Workspace\.datasets is not built yet"):
+        _ = workspace.datasets  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"'Workspace' object has no attribute 'nonsense'"):
         _ = workspace.nonsense  # type: ignore[attr-defined]
+
+
+AZURE = {"subscription_id": "sub-1", "resource_group": "group-1", "workspace_name": "from-azure"}
+
+
+@pytest.mark.parametrize("folder", [".azureml", "aml_config", ""])
+def test_every_way_to_the_workspace_of_an_azure_config_leads_to_the_same(
+    project: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / folder).mkdir(exist_ok=True)
+    file = project / folder / "config.json"
+    file.write_text(json.dumps(AZURE))
+    deep = project / "notebooks" / "deep"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    made = Workspace("sub-1", "group-1", "from-azure")
+    assert Path(made.path) == project / ".runyard"
+    others = [
+        Workspace.from_config(),
+        Workspace.from_config(path="."),
+        Workspace.from_config(path=str(project)),
+        Workspace.from_config(path=project / folder),
+        Workspace.from_config(path=str(file)),
+        Workspace.get("from-azure", subscription_id="sub-1", resource_group="group-1"),
+    ]
+    for workspace in others:
+        assert workspace.id == made.id
+        assert workspace.get_details()["name"] == "from-azure"
+        assert (workspace.subscription_id, workspace.resource_group) == ("sub-1", "group-1")
+
+
+def test_a_config_of_another_file_name(project: Path) -> None:
+    (project / ".azureml").mkdir()
+    (project / ".azureml" / "dev.json").write_text(json.dumps(AZURE))
+    assert Workspace.from_config(_file_name="dev.json").name == "from-azure"
+    assert Workspace.from_config(path=str(project), _file_name="dev.json").name == "from-azure"
+
+
+def test_the_oldest_project_json(project: Path) -> None:
+    (project / "aml_config").mkdir()
+    scope = "/subscriptions/s/resourceGroups/g/providers/x/workspaces/oldest/projects/p"
+    (project / "aml_config" / "project.json").write_text(json.dumps({"Id": "1", "Scope": scope}))
+    workspace = Workspace.from_config()
+    assert (workspace.name, workspace.subscription_id) == ("oldest", "s")
+    assert workspace.resource_group == "g"
+
+
+def test_a_workspace_made_before_gets_what_the_config_says(project: Path) -> None:
+    Workspace.create("from-azure")
+    (project / "config.json").write_text(json.dumps(AZURE))
+    assert Workspace.from_config().subscription_id == "sub-1"
+
+
+def test_a_config_of_another_name_in_the_folder_of_a_workspace_is_no_silent_choice(
+    project: Path,
+) -> None:
+    Workspace.create("mine")
+    (project / "config.json").write_text(json.dumps(AZURE))
+    with pytest.raises(
+        WorkspaceException, match=r"names the workspace 'from-azure', and .* 'mine'"
+    ):
+        Workspace.from_config()

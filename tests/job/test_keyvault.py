@@ -218,7 +218,7 @@ def test_a_script_started_by_hand_reads_those_of_the_workspace_above(
     vault: Keyvault, workspace: Workspace
 ) -> None:
     vault.set_secret("db-key", VALUE)
-    code = "from azureml.core import Run; print(len(Run.get_context().get_secret('db-key')))"
+    code = "from runyard import Run; print(len(Run.get_context().get_secret('db-key')))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(workspace.path).parent,

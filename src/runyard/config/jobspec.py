@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.data.spec import DataSpec
 from runyard.environments.spec import EnvironmentSpec
 
 
@@ -30,7 +31,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
     start. ``container``: None where the run uses none. ``framework``, ``communicator``: the
-    words of SDK v1 (spec 5).
+    words of SDK v1 (spec 5). ``data``: the data references, in the order of their names' first use.
     """
 
     source_directory: str
@@ -49,6 +50,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     container: ContainerSpec | None = None
     framework: str = "Python"
     communicator: str = "None"
+    data: tuple[DataSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

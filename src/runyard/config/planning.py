@@ -6,8 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runyard.config import arguments, checks, commands, containers, secrets, unsupported
+import msgspec
+
+from runyard.config import (
+    arguments,
+    checks,
+    commands,
+    containers,
+    references,
+    secrets,
+    unsupported,
+)
 from runyard.config.jobspec import JobSpec
+from runyard.data.freezing import frozen
 from runyard.environments import cache, conda_planning, image_planning, plain
 from runyard.environments.planning import resolve
 from runyard.errors import (
@@ -22,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runyard.computes.protocol import ComputeTarget
+    from runyard.config.references import Used
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
     from runyard.environments.spec import EnvironmentSpec
@@ -63,7 +75,7 @@ def plan(
 
     ``script_checks``: of 'lint' and 'packages', the checks of the script that only warn.
     ``refresh``: as for ``environments.resolve``.
-    Raises UserErrorException (source folder, arguments, variables, limit),
+    Raises UserErrorException (source folder, arguments, variables, limit, data),
     ExperimentExecutionException (script, nothing to run, no target; spec 9.2),
     RunConfigurationException (parts that are not built yet, unknown target),
     ComputeTargetException (what the target cannot do), SnapshotException (source too large or
@@ -78,11 +90,13 @@ def plan(
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
     )
+    data = references.used(config)
     variables = _variables(run_config)
     if environment.image is not None:
         containers.check_variables(variables)
     plain, secret = secrets.split(variables)
-    spec = _spec(config, source, environment, plain, tuple(sorted(secret)))
+    spec = _spec(config, source, environment, plain, tuple(sorted(secret)), data=data)
+    spec = msgspec.structs.replace(spec, data=frozen(data.references, workspace.directory))
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
     if spec.script is not None:
@@ -98,12 +112,12 @@ def plan(
             **image_planning.secrets(described),
             **conda_planning.tokens(described.python.conda_dependencies),
         },
-        run_configuration=_run_configuration(config, spec),
+        run_configuration=_run_configuration(config, spec, data),
         notices=(
             *environment.notices,
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
-            *_without_effect(run_config),
+            *_without_effect(run_config, data),
         ),
         warnings=_warnings(spec, script_checks),
     )
@@ -150,10 +164,12 @@ def _spec(
     environment: EnvironmentSpec,
     variables: dict[str, str],
     secret_names: tuple[str, ...],
+    *,
+    data: Used,
 ) -> JobSpec:
     run_config = config.run_config
-    texts = arguments.as_text(config.arguments)
-    command = commands.resolved(config.command)
+    texts = arguments.as_text(data.arguments)
+    command = commands.resolved(data.command)
     commands.refuse_both(config.script, texts, command)
     if not command and not config.script:
         raise ExperimentExecutionException(
@@ -190,17 +206,25 @@ def _is_ready(environment: EnvironmentSpec) -> bool:
     return in_place or cache.built(environment.key) is not None
 
 
-def _run_configuration(config: ScriptRunConfig, spec: JobSpec) -> dict[str, Any]:
+def _run_configuration(config: ScriptRunConfig, spec: JobSpec, data: Used) -> dict[str, Any]:
     shown = config.run_config.to_dict()
     shown["script"] = spec.script
-    shown["arguments"] = plain.value(config.arguments)
-    shown["command"] = plain.value(config.command) or ""
+    shown["arguments"] = plain.value(data.arguments)
+    shown["command"] = plain.value(data.command) or ""
+    shown["dataReferences"] = plain.value(data.references)
+    shown["sourceDirectoryDataStore"] = data.store
     return shown
 
 
-def _without_effect(run_config: RunConfiguration) -> list[str]:
+def _without_effect(run_config: RunConfiguration, data: Used) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
+    if data.store is not None:
+        notices.append(
+            f"source_directory_data_store={data.store!r} places nothing elsewhere: the source "
+            "stays in the workspace, and the script finds the datastore at "
+            f"$AZUREML_DATAREFERENCE_{data.store}"
+        )
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:

@@ -16,6 +16,7 @@ from runyard import _version
 from runyard.config import planning, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
+from runyard.data.freezing import found_again
 from runyard.environments import planning as resolution
 from runyard.environments import vanished
 from runyard.environments.spec import EnvironmentSpec
@@ -51,7 +52,7 @@ def resubmit(
 def _spec(
     old: RunDirectory, record: dict[str, Any], variables: Mapping[str, str]
 ) -> tuple[JobSpec, dict[str, str]]:
-    """The spec of the new run, and its secrets."""
+    """The spec of the new run, and its secrets; its data is where the datastores are now."""
     if not record.get("spec") or not record.get("snapshot"):
         raise UserErrorException(
             f"run {old.id} was not submitted (it is of type {record.get('type')!r}), so "
@@ -67,6 +68,7 @@ def _spec(
         ) from error
     spec = msgspec.structs.replace(spec, environment=_environment(old, spec.environment))
     _check_snapshot(old, str(record["snapshot"]))
+    spec = msgspec.structs.replace(spec, data=found_again(spec.data, old.workspace))
     plain, given = secrets.split(variables)
     hidden = {**_here(spec.secret_variables, given), **given}
     spec = msgspec.structs.replace(

@@ -38,12 +38,14 @@ class RunConfiguration(Section):
     (text or list, ''), ``target`` (name of a compute target, 'local'; an object with a ``name``
     may be assigned), ``framework`` ('Python'), ``communicator`` ('None'), ``node_count`` (1),
     ``environment`` (Environment), ``environment_variables`` (dict of the script's variables,
-    they win over those of the environment), ``max_run_duration_seconds`` (None: no limit), and
-    the sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask``.
+    they win over those of the environment), ``max_run_duration_seconds`` (None: no limit),
+    ``data_references`` (dict of DataReferenceConfiguration by name),
+    ``source_directory_data_store`` (name of a datastore that the script gets too, None), and the
+    sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask``.
     The others of SDK v1 are kept as data, and submit refuses what they ask for: ``priority``,
-    ``spark``, ``hdi``, ``data_references``, ``data``, ``datacaches``, ``output_data``,
-    ``source_directory_data_store``, ``amlcompute``, ``auto_cluster_compute_specification``,
-    ``kubernetescompute``, ``credential_passthrough``, ``services``.
+    ``spark``, ``hdi``, ``data``, ``datacaches``, ``output_data``, ``amlcompute``,
+    ``auto_cluster_compute_specification``, ``kubernetescompute``, ``credential_passthrough``,
+    ``services``.
 
     ``conda_dependencies`` becomes ``environment.python.conda_dependencies``. Setting an
     attribute that does not exist raises AttributeError.

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runyard.config import commands
+from runyard.config import commands, references
 from runyard.config.run_configuration import RunConfiguration, copied, target_name
 from runyard.config.sections import (
     DockerConfiguration,
@@ -19,6 +19,7 @@ from runyard.environments.environment import Environment
 from runyard.errors import RunConfigurationException
 
 if TYPE_CHECKING:
+    from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.history.experiment import Experiment
     from runyard.history.run import Run
 
@@ -43,9 +44,13 @@ class ScriptRunConfig:
     ``command`` given here win over those in it; the other parameters are then ignored, with a
     warning. It is not copied: later changes to it count, and this class never changes it.
 
+    Arguments, also those in an argv list, may be data references: the script gets their paths.
+    ``resume_from``: a Run, or a DataPath: the script gets ``--resume-from PATH`` last, where the
+    outputs of that run are (spec 2.7), a command only $AZUREML_DATAREFERENCE_MODEL_LOCATION.
+
     Nothing is looked up before submit. Raises UserErrorException for script and command
-    together, RunConfigurationException for parameters of a wrong type or not built yet
-    (``distributed_job_config``, ``resume_from``).
+    together and for a ``resume_from`` of another type, RunConfigurationException for parameters
+    of a wrong type or not built yet (``distributed_job_config``).
     """
 
     MAX_DURATION_SECONDS_DEFAULT = MAX_DURATION_SECONDS_DEFAULT
@@ -66,7 +71,7 @@ class ScriptRunConfig:
         docker_runtime_config: DockerConfiguration | None = None,
     ) -> None:
         commands.refuse_both(script, arguments, command)
-        _refuse_unbuilt(distributed_job_config, resume_from)
+        _refuse_unbuilt(distributed_job_config)
         docker = None if docker_runtime_config is None else _checked_docker(docker_runtime_config)
         self.source_directory = source_directory or "."
         self._own: dict[str, Any] = {}
@@ -90,6 +95,17 @@ class ScriptRunConfig:
                 docker_runtime_config=docker,
                 max_run_duration_seconds=_unless_default(max_run_duration_seconds),
             )
+        self._data_references = self._resume(resume_from)
+
+    def _resume(self, resume_from: object) -> dict[str, DataReferenceConfiguration]:
+        """Extend the arguments for ``resume_from``; returns the data reference it becomes."""
+        reference = references.resumed(resume_from)
+        if reference is None:
+            return {}
+        given = self.arguments
+        if not self.command and isinstance(given, (list, tuple)):  # else refused on submit
+            self._own["arguments"] = [*given, references.RESUME_ARGUMENT, str(reference)]
+        return references.configurations({references.RESUME: reference})
 
     def _fill(self, target: Any, environment: Environment | None, limit_s: float | None) -> None:
         if target is not None:
@@ -161,7 +177,7 @@ class ScriptRunConfig:
         )
 
 
-def _refuse_unbuilt(distributed: object, resume_from: object) -> None:
+def _refuse_unbuilt(distributed: object) -> None:
     if distributed is not None:
         kinds = (TensorflowConfiguration, MpiConfiguration, PyTorchConfiguration)
         if not isinstance(distributed, kinds):
@@ -170,11 +186,6 @@ def _refuse_unbuilt(distributed: object, resume_from: object) -> None:
         raise RunConfigurationException(
             "distributed_job_config is not built yet in this version; leave it out: the run is "
             "then one process on one node"
-        )
-    if resume_from is not None:
-        raise RunConfigurationException(
-            "resume_from is not built yet in this version; give the script the path of its "
-            "checkpoints with arguments=['--resume-from', '/path']"
         )
 
 

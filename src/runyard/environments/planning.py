@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 
 from runyard.environments import (
+    azureml_packages,
     cache,
     conda_planning,
     conda_translation,
     image_planning,
     image_python,
     interpreters,
+    names,
     pip_settings,
     requirement_lines,
     source_builds,
@@ -233,7 +235,13 @@ def _wanted(
         wanted.constraints += limits.constraints
         # An address is left to uv.
         wanted.options += limits.options
-    return wanted, settings.with_options(wanted.options)
+    settings = settings.with_options(wanted.options)
+    if wanted.azureml:
+        named = {*map(names.of_line, (*wanted.requirements, *dependencies.conda_packages))}
+        brought = azureml_packages.brought(wanted.azureml, named, settings.require_hashes)
+        wanted.requirements += brought.lines
+        wanted.notices += brought.notices
+    return wanted, settings
 
 
 def _user_managed(environment: Environment, source_directory: Path) -> EnvironmentSpec:

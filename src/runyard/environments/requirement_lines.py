@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runyard.environments import merging
 from runyard.environments.names import canonical_name
 from runyard.environments.redaction import has_credentials, without_credentials
 from runyard.errors import UserErrorException
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _SHORT_OPTIONS = {
     "-r": "--requirement",
@@ -64,13 +67,17 @@ class LocalPath(NamedTuple):
 
 @dataclass
 class Requirements:
-    """What a list of requirement lines asks for; see ``EnvironmentSpec`` for the forms."""
+    """What a list of requirement lines asks for; see ``EnvironmentSpec`` for the forms.
+
+    ``azureml``: requirements on ``azureml-*`` packages, which are not installed.
+    """
 
     requirements: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     local_paths: list[LocalPath] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    azureml: list[Requirement] = field(default_factory=list)
 
 
 def read(lines: Iterable[str], origins: dict[str, Origin], source_directory: Path) -> Requirements:
@@ -194,9 +201,7 @@ class _Reader:
             raise _bad(text, origin, _what_is_wrong(text, error)) from None
         if _AZUREML.match(canonical_name(requirement.name)):
             if not constraining:
-                self.found.notices.append(
-                    f"{requirement.name} is not installed: runyard provides azureml itself"
-                )
+                self.found.azureml.append(requirement)
             return ""
         if requirement.url is None:
             return text

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from runyard.config import arguments, script_run_config
+from runyard.config import arguments, references, script_run_config
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data.registry import DEFAULT
 from runyard.environments import image_planning
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.container_sections import ContainerRegistry
@@ -20,6 +22,7 @@ from runyard.estimators import validation
 from runyard.estimators.environment import assembled, from_conda_file
 
 if TYPE_CHECKING:
+    from runyard.data.reference import DataReference
     from runyard.history.experiment import Experiment
     from runyard.history.run import Run
 
@@ -75,6 +78,10 @@ class Estimator:
     Python in the image is used as it is. ``image_registry_details`` (ContainerRegistry): where
     the image is. ``shm_size`` (text such as '8g', None: '2g'): of the container's /dev/shm.
     ``use_docker`` (True): without an image no container is used.
+    ``inputs`` (list of data references and datastores): available to the run, as are those among
+    keys and values of ``script_params``. ``source_directory_data_store`` (datastore, or its
+    name): the script gets it too. ``resume_from`` (Run or DataPath): the script gets
+    ``--resume-from PATH`` last, where the outputs of that run are (spec 2.7).
 
     The other parameters of SDK v1 are accepted at their defaults and raise TrainingException
     otherwise: none is ignored. With ``_disable_validation=False`` (True) submitting looks at the
@@ -136,6 +143,9 @@ class Estimator:
         validation.check(given, self._SUPPORTED_BACKENDS)
         self._source_directory = given["source_directory"] or "."
         self._script_params = dict(arguments.checked_params(given["script_params"] or {}))
+        self._inputs = references.checked_inputs(given["inputs"])
+        self._store = given["source_directory_data_store"]
+        self._resume = references.resumed(given["resume_from"])
         self._run_config = self._configured(given)
         self._arguments = list(self._run_config.arguments)
         shown = {"lint": given["_show_lint_warnings"], "packages": given["_show_package_warnings"]}
@@ -144,10 +154,10 @@ class Estimator:
 
     def _configured(self, given: Mapping[str, Any]) -> RunConfiguration:
         """The run configuration of the checked parameters."""
-        run_config = RunConfiguration(
-            script=given["entry_script"],
-            arguments=arguments.from_script_params(self._script_params),
-        )
+        items, self._used = self._data(self._script_params, self._inputs, self._store)
+        run_config = RunConfiguration(script=given["entry_script"], arguments=items)
+        run_config.data_references = references.configurations(self._used)
+        run_config.source_directory_data_store = references.store_name(self._store)
         if given["compute_target"] is not None:
             run_config.target = given["compute_target"]
         run_config.environment = self._environment(given)
@@ -159,6 +169,18 @@ class Estimator:
         run_config.environment_variables = _copied(given["environment_variables"])
         run_config.max_run_duration_seconds = given["max_run_duration_seconds"]
         return run_config
+
+    def _data(
+        self, params: Mapping[Any, Any], inputs: Sequence[DataReference], store: object
+    ) -> tuple[list[Any], dict[str, DataReference]]:
+        """The script's arguments, and the data references of a run by name (spec 2.2)."""
+        items = arguments.from_script_params(params)
+        found = references.collected((*items, *inputs, store))
+        items = references.as_text(items)
+        if self._resume is not None:
+            items += [references.RESUME_ARGUMENT, str(self._resume)]
+            found[references.RESUME] = self._resume
+        return items, found
 
     def _environment(self, given: Mapping[str, Any]) -> Environment:
         definition: Environment | None = given["environment_definition"]
@@ -227,8 +249,9 @@ class Estimator:
     ) -> Run:
         """Start a run in an experiment; ``Experiment.submit`` calls this (spec 2.9).
 
-        ``overrides``: ``script_params`` for this run, merged by key into those of the
-        constructor; the estimator stays as it was. ``refresh``: as for a ScriptRunConfig. Any
+        ``overrides``, all for this run, the estimator stays as it was: ``script_params``, merged
+        by key into those of the constructor; ``inputs`` and ``source_directory_data_store``,
+        instead of those of the constructor. ``refresh``: as for a ScriptRunConfig. Any
         other raises TrainingException, and so does everything that makes
         ``ScriptRunConfig.submit_to`` fail, with the same text.
         """
@@ -258,16 +281,41 @@ class Estimator:
                 f"{', '.join(unknown)} parameters cannot be overridden. Allowed parameters are: "
                 f"{', '.join(_OVERRIDES)}{hint}"
             )
-        for name in ("inputs", "source_directory_data_store"):
-            if overrides.get(name):
-                raise validation.not_built(name)
         config = self._get_script_run_config()
-        params = overrides.get("script_params")
-        if params is not None:
-            config.arguments = self._merged(params)
+        given = {name: value for name, value in overrides.items() if value is not None}
+        if self._run_config.node_count > 1 and not self._run_config.source_directory_data_store:
+            given.setdefault("source_directory_data_store", DEFAULT)  # spec 2.9
+        if given:
+            self._override(config, given)
         return config
 
-    def _merged(self, params: object) -> list[Any]:
+    def _override(self, config: ScriptRunConfig, given: Mapping[str, Any]) -> None:
+        """Give ``config`` a run configuration of its own, with what is said for this run."""
+        params = self._script_params
+        if "script_params" in given:
+            params = self._merged(given["script_params"])
+        inputs = references.checked_inputs(given["inputs"]) if "inputs" in given else self._inputs
+        store = given.get("source_directory_data_store", self._store)
+        items, wanted = self._data(params, inputs, store)
+        config.run_config = copy.copy(self._run_config)
+        config.run_config.data_references = self._references(wanted)
+        if "script_params" in given:
+            config.arguments = items
+        if "source_directory_data_store" in given:
+            config.run_config.source_directory_data_store = references.store_name(store)
+
+    def _references(self, wanted: Mapping[str, DataReference]) -> dict[str, Any]:
+        """Those of run_config, but for what the constructor's parameters made of others."""
+        present = self._run_config.data_references
+        changed = {
+            name: reference
+            for name, reference in wanted.items()
+            if self._used.get(name) != reference
+        }
+        kept = {k: v for k, v in present.items() if k in wanted or k not in self._used}
+        return {**kept, **references.configurations(changed)}
+
+    def _merged(self, params: object) -> dict[Any, Any]:
         """Merging is on the dict: pairs cannot be told apart in a list with bare flags."""
         override = arguments.checked_params(params)
         if self._run_config.arguments != self._arguments:
@@ -276,7 +324,7 @@ class Estimator:
                 "estimator was made, so it is not known which argument belongs to which "
                 "parameter. Change run_config.arguments instead"
             )
-        return arguments.from_script_params({**self._script_params, **override})
+        return {**self._script_params, **override}
 
 
 def _copied(variables: Any) -> Any:

@@ -31,9 +31,6 @@ _UNBUILT = {
     "distributed_backend": "leave it out; the run is one process on one node",
     "distributed_training": "leave it out; the run is one process on one node",
     "use_gpu": "leave it out; the script sees the GPUs of this machine",
-    "inputs": "give the script the paths of its data with script_params",
-    "source_directory_data_store": "leave it out; the source is kept in the workspace",
-    "resume_from": "give the script the path of its checkpoints with script_params",
 }
 
 

@@ -224,6 +224,11 @@ class Run(job_run.Run):
         read = _names.load("runyard.environments.definition:read")
         return read(definition["environment"], f"run {self.id}")
 
+    def _get_outputs_datapath(self) -> Any:
+        """What the run has left in ``./outputs``, as a DataPath (spec 2.7)."""
+        made = _names.load("runyard.data.artifacts:outputs_of")
+        return made(self.experiment.workspace, self.id)
+
     def _is_submitted(self) -> bool:
         return target_name(self._run_json()) is not None
 

@@ -19,6 +19,7 @@ from runyard.history import workspace_search as search
 from runyard.history.entry import Entry
 from runyard.history.index import Index, Query, experiment_names
 from runyard.history.reconcile import reconcile
+from runyard.history.workspace_data import WorkspaceData
 from runyard.history.workspace_details import WorkspaceDetails
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Status
@@ -33,7 +34,7 @@ _RECONCILE_INTERVAL_S = 5.0
 _NOT_KEPT = frozenset(("name", "auth", "path", "exist_ok", "show_output"))
 
 
-class Workspace(WorkspaceDetails):
+class Workspace(WorkspaceData, WorkspaceDetails):
     """All experiments, runs and models of a project.
 
     ``Workspace(subscription_id, resource_group, workspace_name)`` opens the nearest workspace of
@@ -56,8 +57,12 @@ class Workspace(WorkspaceDetails):
         _cloud: str = "AzureCloud",
     ) -> None:
         self._open(search.by_name(workspace_name))
-        given = {"subscription_id": subscription_id, "resource_group": resource_group}
-        self._content = {**{k: v for k, v in given.items() if v}, **self._content}
+        self._given({"subscription_id": subscription_id, "resource_group": resource_group})
+
+    def _given(self, cloud: Mapping[str, Any]) -> None:
+        """What code or a config.json says of the cloud, where the workspace was made without."""
+        kept = {key: cloud[key] for key in search.CLOUD_KEYS if cloud.get(key)}
+        self._content = {**kept, **self._content}
 
     def _open(self, directory: WorkspaceDirectory) -> None:
         self._directory = directory
@@ -170,7 +175,9 @@ class Workspace(WorkspaceDetails):
             )
         found = _of_file(start) if start.is_file() else search.search(start, _file_name)
         if isinstance(found, search.Config):
-            return Workspace.at(search.open_config(found))
+            workspace = Workspace.at(search.open_config(found))
+            workspace._given(found.content)
+            return workspace
         if found is None and path is not None:
             raise UserErrorException(
                 f"no workspace in {start} or above: neither .runyard/workspace.json nor "

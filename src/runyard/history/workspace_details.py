@@ -12,10 +12,7 @@ from runyard.record.layout import WorkspaceDirectory
 _NOT_BUILT = frozenset(
     (
         "datasets",
-        "datastores",
-        "get_default_datastore",
         "get_mlflow_tracking_uri",
-        "set_default_datastore",
     )
 )
 

@@ -17,7 +17,9 @@ VARIABLE = "RUNYARD_WORKSPACE"
 """A workspace folder; it wins where no path is given. The runner sets it for scripts."""
 
 CONFIG_FILE = "config.json"
+OLD_CONFIG_FILE = "project.json"
 CONFIG_FOLDERS = (".azureml", "aml_config", "")
+CLOUD_KEYS = ("subscription_id", "resource_group")
 PATH_KEY = "runyard_workspace"
 """Key of a config.json written here: the workspace folder, which may be anywhere."""
 
@@ -50,13 +52,25 @@ def from_variable() -> WorkspaceDirectory | None:
 
 
 def search(start: Path, file_name: str | None = None) -> WorkspaceDirectory | Config | None:
-    """The nearest workspace or config.json, in a folder or above."""
+    """The nearest workspace or config.json, in a folder or above.
+
+    Where both are in one folder it is the config.json, which may name another.
+    """
     for place in (start, *start.parents):
+        config = config_in(place, file_name)
+        if config is not None:
+            return config
         directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
         if folder.is_workspace(directory):
             return directory
-        for name in CONFIG_FOLDERS:
-            config = read_config(place / name / (file_name or CONFIG_FILE))
+    return None
+
+
+def config_in(place: Path, file_name: str | None = None) -> Config | None:
+    """The config.json (or, the oldest, project.json) of a folder (spec 10)."""
+    for name in CONFIG_FOLDERS:
+        for file in (file_name,) if file_name else (CONFIG_FILE, OLD_CONFIG_FILE):
+            config = read_config(place / name / file)
             if config is not None:
                 return config
     return None
@@ -75,13 +89,20 @@ def above(start: Path) -> Iterator[WorkspaceDirectory]:
 
 
 def by_name(name: str) -> WorkspaceDirectory:
-    """The nearest workspace of that name. Raises WorkspaceException, saying which are there."""
+    """The nearest workspace of that name, or that a config.json of that name stands for.
+
+    Raises WorkspaceException, saying which are there.
+    """
     others = []
     for directory in above(Path.cwd()):
         found = folder.read(directory)["name"]
         if found == name:
             return directory
         others.append(f"{found!r} in {directory.path}")
+    for place in () if from_variable() else (Path.cwd(), *Path.cwd().parents):
+        config = config_in(place)
+        if config is not None and config.name == name:
+            return open_config(config)
     seen = f"found {', '.join(others)}" if others else "found no workspace at all"
     raise WorkspaceException(
         f"no workspace {name!r} in {Path.cwd()} or above ({seen}); make it here: "
@@ -95,10 +116,25 @@ def read_config(path: Path) -> Config | None:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict) or not content.get("workspace_name"):
+    if not isinstance(content, dict):
+        return None
+    content = {**_of_scope(content.get("Scope")), **content}
+    if not content.get("workspace_name"):
         return None
     inside = path.parent.name in CONFIG_FOLDERS
     return Config(path, path.parent.parent if inside else path.parent, content)
+
+
+def _of_scope(scope: object) -> dict[str, str]:
+    """The oldest files have an address: /subscriptions/…/resourceGroups/…/…/workspaces/NAME."""
+    parts = str(scope or "").strip("/").split("/")
+    found = dict(zip(parts[::2], parts[1::2], strict=False))
+    keys = {
+        "subscriptions": "subscription_id",
+        "resourceGroups": "resource_group",
+        "workspaces": "workspace_name",
+    }
+    return {key: found[word] for word, key in keys.items() if found.get(word)}
 
 
 def open_config(config: Config) -> WorkspaceDirectory:
@@ -110,7 +146,7 @@ def open_config(config: Config) -> WorkspaceDirectory:
     if pointed and folder.is_workspace(folder.folder_at(config.folder / pointed)):
         return folder.folder_at(config.folder / pointed)
     directory = WorkspaceDirectory(str(config.folder / WORKSPACE_FOLDER))
-    known = {key: config.content.get(key) for key in ("subscription_id", "resource_group")}
+    known = {key: config.content.get(key) for key in CLOUD_KEYS}
     if folder.make(directory, config.name, {k: v for k, v in known.items() if v}):
         notice(f"made the workspace {config.name!r} of {config.file} in {directory.path}")
     found = folder.read(directory)["name"]

@@ -144,5 +144,15 @@ class RunDirectory:
         return self.join("system_logs", "container.txt")
 
     @property
+    def data_log(self) -> str:
+        """Where the run's data lies, what was copied, and what could not be."""
+        return self.join("system_logs", "data.txt")
+
+    @property
+    def data_json(self) -> str:
+        """Why the run's data could not be staged; only then."""
+        return self.join("data.json")
+
+    @property
     def runner_log(self) -> str:
         return self.join("system_logs", "runner.txt")

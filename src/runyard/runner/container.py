@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runyard.computes.protocol import NodeChannel
     from runyard.containers.details import ContainerState
     from runyard.containers.engine import Engine
+    from runyard.data.places import Place
     from runyard.launchers.plan import Process
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Outcome
@@ -58,6 +59,8 @@ def start(
     prefix: Mapping[str, Any],
     channel: NodeChannel,
     process: Process,
+    *,
+    data: Sequence[Place] = (),
 ) -> Contained:
     """Start a process of the run in a container of the environment's image.
 
@@ -67,7 +70,8 @@ def start(
     engine = prefix.get("engine") or finding.find()
     name = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}-{creation.random_hex(4)}"
     log = run.join("user_logs", process.log)
-    env = variables(run, record, prefix, process.env)
+    own_env = {**process.env, **launch.data_variables(data)}
+    env = variables(run, record, prefix, own_env)
     command = run_command(
         engine,
         prefix["image"]["id"],
@@ -77,6 +81,7 @@ def start(
         mounts=[
             Mount(run.workspace.path, run.workspace.path),
             Mount(_PACKAGE, _JOB, read_only=True),
+            *(Mount(here, there) for here, there in launch.data_mounts(data)),
             *_secrets(run),
         ],
         variables={context.RUN_DIRECTORY: run.path},

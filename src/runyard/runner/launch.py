@@ -12,9 +12,10 @@ from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from runyard.data.places import Place
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Watched
 
@@ -31,8 +32,13 @@ _NOT_INHERITED = (
 """Of the submitter's own Python; they would lead the script to the wrong packages."""
 
 
-def start(run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any]) -> Watched:
-    """Start the run's process, here or in a container.
+def start(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    data: Sequence[Place] = (),
+) -> Watched:
+    """Start the run's process, here or in a container; ``data``: what was staged for it.
 
     Raises OSError, or a RunyardError, when that is not possible.
     """
@@ -43,14 +49,32 @@ def start(run: RunDirectory, record: Mapping[str, Any], prefix: Mapping[str, Any
     if spec.get("container") is not None:
         from runyard.runner import container
 
-        return container.start(run, record, prefix, channel, process)
-    env = {**variables(run, record, prefix, os.environ), **process.env}
+        return container.start(run, record, prefix, channel, process, data=data)
+    env = {**variables(run, record, prefix, os.environ), **process.env, **data_variables(data)}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         argv = expand(process.argv, env)
         return ProcessTree(channel.start(process.node, argv, env, run.work, log), run)
     finally:
         os.close(log)
+
+
+def data_variables(data: Sequence[Place]) -> dict[str, str]:
+    """The variables by which the script finds its data."""
+    if not data:
+        return {}
+    from runyard.data import places
+
+    return places.variables(data)
+
+
+def data_mounts(data: Sequence[Place]) -> list[tuple[str, str]]:
+    """What of the data a container must be shown: (path here, path there)."""
+    if not data:
+        return []
+    from runyard.data import places
+
+    return places.mounts(data)
 
 
 def variables(

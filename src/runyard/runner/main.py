@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runyard.data.places import Place
     from runyard.record.owner import Ownership
     from runyard.runner.ending import End
 
@@ -56,7 +57,23 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     if asked is not None:
         return ending.ended_by_runner(asked)
     workfolder.prepare(run, record)
-    return _launch(run, record, prefix, supervisor, log)
+    data = _stage(run, spec, supervisor, ownership, log) if spec.get("data") else []
+    if isinstance(data, ending.End):
+        return data
+    return _launch(run, record, prefix, supervisor, log, data=data)
+
+
+def _stage(
+    run: RunDirectory,
+    spec: dict[str, Any],
+    supervisor: Supervisor,
+    ownership: Ownership,
+    log: EventLog,
+) -> list[Place] | End:
+    from runyard.runner import data
+
+    said.status(log, Status.PREPARING, data=[item["name"] for item in spec["data"]])
+    return data.stage(run, spec, supervisor, ownership)
 
 
 def _launch(
@@ -65,10 +82,12 @@ def _launch(
     prefix: dict[str, Any],
     supervisor: Supervisor,
     log: EventLog,
+    *,
+    data: list[Place],
 ) -> End:
     spec = record["spec"]
     try:
-        watched = launch.start(run, record, prefix)
+        watched = launch.start(run, record, prefix, data)
     except (OSError, RunyardError) as error:
         said.say(f"the script could not be started: {error}")
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
@@ -78,8 +97,18 @@ def _launch(
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
     end = ending.classify(run, outcome)
     said.status(log, Status.FINALIZING)
+    if data:
+        end = _collect(run, data, end)
     _tidy(run, record)
     said.say(f"ended: {end.reason.value} {outcome}")
+    return end
+
+
+def _collect(run: RunDirectory, found: list[Place], end: End) -> End:
+    from runyard.runner import data
+
+    end = data.collect(run, found, end)
+    data.tidy(run, found)
     return end
 
 

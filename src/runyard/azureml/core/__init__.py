@@ -6,6 +6,7 @@ _names.offer(
     __name__,
     "ComputeTarget",
     "ContainerRegistry",
+    "Datastore",
     "Environment",
     "Experiment",
     "Keyvault",

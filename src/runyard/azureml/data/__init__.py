@@ -1,0 +1,1 @@
+"""``azureml.data``: what runs read and write."""

@@ -1,0 +1,5 @@
+"""``azureml.data.abstract_datastore``."""
+
+from runyard import _names
+
+_names.offer(__name__, AbstractDatastore="StorageDatastore")

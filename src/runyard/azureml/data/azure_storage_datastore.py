@@ -1,0 +1,10 @@
+"""``azureml.data.azure_storage_datastore``: all storage is one class here (spec 15.1)."""
+
+from runyard import _names
+
+_names.offer(
+    __name__,
+    AbstractAzureStorageDatastore="StorageDatastore",
+    AzureBlobDatastore="StorageDatastore",
+    AzureFileDatastore="StorageDatastore",
+)

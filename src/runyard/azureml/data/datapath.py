@@ -1,0 +1,5 @@
+"""``azureml.data.datapath`` (spec 15.2)."""
+
+from runyard import _names
+
+_names.offer(__name__, "DataPath", "DataPathComputeBinding")

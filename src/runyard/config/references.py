@@ -1,0 +1,162 @@
+"""Data that a run uses, wherever that is said: arguments, inputs, resume_from (spec 2.2)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runyard.config.data_sections import DataReferenceConfiguration
+from runyard.data.datapath import DataPath
+from runyard.data.reference import DataReference
+from runyard.data.storage import StorageDatastore
+from runyard.errors import UserErrorException
+from runyard.history.run import Run
+
+if TYPE_CHECKING:
+    from runyard.config.script_run_config import ScriptRunConfig
+
+RESUME = "MODEL_LOCATION"
+"""The data reference that ``resume_from`` becomes (spec 2.7)."""
+RESUME_ARGUMENT = "--resume-from"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a configuration says of data.
+
+    ``arguments``, ``command``: as they were given, with references as text. ``references``:
+    by name. ``store``: the name of source_directory_data_store, None without one.
+    """
+
+    arguments: Any
+    command: Any
+    references: dict[str, DataReferenceConfiguration]
+    store: str | None
+
+
+def used(config: ScriptRunConfig) -> Used:
+    """The data a configuration uses; nothing of it is changed.
+
+    Raises UserErrorException for what is no data reference.
+    """
+    run_config = config.run_config
+    given = [*_items(config.arguments), *_items(config.command)]
+    store = store_name(run_config.source_directory_data_store)
+    references = {
+        **({} if store is None else {store: DataReferenceConfiguration(store)}),
+        **_checked(run_config.data_references),
+        **configurations(collected(given)),
+        **config._data_references,
+    }
+    return Used(as_text(config.arguments), as_text(config.command), references, store)
+
+
+def reference_of(item: object) -> DataReference | None:
+    """The reference that an argument is: a datastore is one to all of it. None for others."""
+    if isinstance(item, StorageDatastore):
+        return item.path()
+    return item if isinstance(item, DataReference) else None
+
+
+def as_text(given: Any) -> Any:
+    """A list with its references as the text that the run expands; anything else as it is."""
+    if not isinstance(given, (list, tuple)):
+        return given
+    return [item if reference_of(item) is None else str(reference_of(item)) for item in given]
+
+
+def collected(items: Iterable[object]) -> dict[str, DataReference]:
+    """The references among the items, by name; of one name the later counts, with a warning."""
+    found: dict[str, DataReference] = {}
+    for reference in filter(None, map(reference_of, items)):
+        name = reference.data_reference_name
+        if found.get(name, reference) != reference:
+            warnings.warn(
+                f"two data references are named {name!r}; {reference!r} is used, "
+                f"{found[name]!r} is not. Give one of them another data_reference_name",
+                stacklevel=2,
+            )
+        found[name] = reference
+    return found
+
+
+def configurations(
+    references: Mapping[str, DataReference],
+) -> dict[str, DataReferenceConfiguration]:
+    """The references as ``run_config.data_references`` holds them."""
+    return {name: reference.to_config() for name, reference in references.items()}
+
+
+def checked_inputs(inputs: object) -> list[DataReference]:
+    """The references of ``inputs`` (spec 2.1, row 25). Raises UserErrorException for others."""
+    if inputs is None:
+        return []
+    advice = "data references or datastores, such as datastore.path('images').as_mount()"
+    if not isinstance(inputs, (list, tuple)):
+        raise UserErrorException(
+            f"inputs is {inputs!r} of type {type(inputs).__name__}; give a list of {advice}"
+        )
+    found = [reference_of(item) for item in inputs]
+    for item, reference in zip(inputs, found, strict=True):
+        if reference is None:
+            raise UserErrorException(
+                f"Type {type(item)} is not supported for inputs. Give {advice}"
+            )
+    return [reference for reference in found if reference is not None]
+
+
+def store_name(store: object) -> str | None:
+    """The name of a datastore given as an object or a name (spec 2.1, row 26).
+
+    None and '' are none. Raises UserErrorException for anything else.
+    """
+    name = store.name if isinstance(store, StorageDatastore) else store
+    if name is None or isinstance(name, str):
+        return name or None
+    raise UserErrorException(
+        f"source_directory_data_store is {store!r} of type {type(store).__name__}; give a "
+        "datastore object, or the name of a datastore"
+    )
+
+
+def resumed(resume_from: object) -> DataReference | None:
+    """The reference by which a script finds its checkpoints (spec 2.7); None for None.
+
+    ``resume_from``: a DataPath, or a Run whose outputs have them. Raises UserErrorException.
+    """
+    if resume_from is None:
+        return None
+    if isinstance(resume_from, Run):
+        resume_from = resume_from._get_outputs_datapath()
+    if isinstance(resume_from, DataPath):
+        return resume_from.create_data_reference(RESUME)
+    raise UserErrorException(
+        f"resume_from is {resume_from!r} of type {type(resume_from).__name__}; give the Run whose "
+        "outputs hold the checkpoint, or a DataPath such as DataPath(datastore, 'checkpoints')"
+    )
+
+
+def _items(given: object) -> list[Any]:
+    return list(given) if isinstance(given, (list, tuple)) else []
+
+
+def _checked(given: object) -> dict[str, DataReferenceConfiguration]:
+    if not isinstance(given, Mapping):
+        raise UserErrorException(
+            f"data_references is {given!r} of type {type(given).__name__}; give a dict such as "
+            "{ref.data_reference_name: ref.to_config()}"
+        )
+    return {str(name): _section(str(name), item) for name, item in given.items()}
+
+
+def _section(name: str, item: object) -> DataReferenceConfiguration:
+    if isinstance(item, DataReference):
+        return configurations({name: item})[name]
+    if isinstance(item, DataReferenceConfiguration):
+        return item
+    raise UserErrorException(
+        f"data_references[{name!r}] is {item!r} of type {type(item).__name__}; give a "
+        "DataReferenceConfiguration, such as ref.to_config()"
+    )

@@ -1,0 +1,1 @@
+"""Datastores, references to what lies in them, and how a run gets at it (spec 15)."""

@@ -1,0 +1,47 @@
+"""``workspaceartifactstore``: what runs have left, under the paths of SDK v1."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from runyard.data.registry import ARTIFACTS
+from runyard.history.index import experiment_names
+from runyard.record.layout import WorkspaceDirectory
+
+if TYPE_CHECKING:
+    from runyard.data.datapath import DataPath
+    from runyard.history.workspace import Workspace
+
+_PREFIX = "ExperimentRun/dcid."
+
+
+def outputs_of(workspace: Workspace, run_id: str) -> DataPath:
+    """What a run has left in ``./outputs``."""
+    from runyard.data.datapath import DataPath
+    from runyard.data.datastore import Datastore
+
+    return DataPath(Datastore.get(workspace, ARTIFACTS), f"{_PREFIX}{run_id}/outputs")
+
+
+def run_of(path: str) -> tuple[str, str] | None:
+    """The run id and the name in it that a path stands for; None for any other path."""
+    if not path.startswith(_PREFIX):
+        return None
+    run_id, _, name = path[len(_PREFIX) :].partition("/")
+    return run_id, name
+
+
+def place(directory: WorkspaceDirectory, path: str) -> str | None:
+    """Where what a run has left lies; None for other paths, and when there is no such run.
+
+    Looked up instead of linked: the workspace may be copied elsewhere.
+    """
+    found = run_of(path)
+    if found is None or not found[0]:
+        return None
+    for experiment in experiment_names(directory):
+        run = directory.run(experiment, found[0])
+        if os.path.isfile(run.run_json):
+            return run.join(found[1]) if found[1] else run.path
+    return None

@@ -1,0 +1,141 @@
+"""From data references as they were written to what the runner reads: every early check."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from runyard.data import artifacts, local, names, registry
+from runyard.data.spec import DataSpec
+from runyard.errors import UserErrorException
+from runyard.record.layout import WorkspaceDirectory
+
+
+class Written(Protocol):
+    """A ``DataReferenceConfiguration``."""
+
+    data_store_name: Any
+    mode: Any
+    path_on_data_store: Any
+    path_on_compute: Any
+    overwrite: Any
+
+
+def frozen(
+    references: Mapping[str, Written], directory: WorkspaceDirectory
+) -> tuple[DataSpec, ...]:
+    """The references of a run by their names, resolved in its workspace. Changes nothing.
+
+    Raises UserErrorException naming the reference: no such datastore, an unknown mode, a path
+    that leads outside, or nothing at the path of one that is to be mounted or downloaded.
+    """
+    found = tuple(_frozen(name, written, directory) for name, written in references.items())
+    _check_places(found)
+    return found
+
+
+def _check_places(specs: Iterable[DataSpec]) -> None:
+    """One absolute path cannot be two mounts."""
+    taken: dict[str, str] = {}
+    for spec in specs:
+        place = (spec.path_on_compute or "").rstrip(os.sep)
+        if place in taken and (spec.mode == "mount" or os.path.isabs(place)):
+            raise UserErrorException(
+                f"data references {taken[place]!r} and {spec.name!r} are both to be at "
+                f"{place!r}; give one of them another path_on_compute"
+            )
+        if place:
+            taken[place] = spec.name
+
+
+def _frozen(name: str, written: Written, directory: WorkspaceDirectory) -> DataSpec:
+    names.checked_reference(name)
+    try:
+        _check_workspace(written, directory)
+        datastore = names.checked_datastore(written.data_store_name)
+        path = names.inside(written.path_on_data_store)
+        spec = DataSpec(
+            name=name,
+            datastore=datastore,
+            path=path,
+            mode=names.checked_mode(written.mode),
+            source=_source(directory, datastore, path),
+            path_on_compute=names.checked_place(written.path_on_compute),
+            overwrite=bool(written.overwrite),
+        )
+        check_source(spec, directory)
+    except UserErrorException as error:
+        raise UserErrorException(f"data reference {name!r}: {error.message}", error) from error
+    return spec
+
+
+def found_again(specs: Iterable[DataSpec], directory: WorkspaceDirectory) -> tuple[DataSpec, ...]:
+    """References of an earlier run, where their datastores are now. Raises as `frozen`."""
+    found = []
+    for spec in specs:
+        source = _source(directory, spec.datastore, spec.path)
+        found.append(msgspec.structs.replace(spec, source=source))
+        check_source(found[-1], directory)
+    return tuple(found)
+
+
+def _source(directory: WorkspaceDirectory, datastore: str, path: str) -> str:
+    return local.place(directory, datastore, registry.root(directory, datastore), path)
+
+
+def _check_workspace(written: Written, directory: WorkspaceDirectory) -> None:
+    own = getattr(written, "__dict__", {}).get("_workspace")
+    if own is not None and own != directory.path:
+        raise UserErrorException(
+            f"datastore {written.data_store_name!r} is of the workspace {own!r}, and the run goes "
+            f"to {directory.path!r}; register its folder there with Datastore.register, or submit "
+            "to the first"
+        )
+
+
+def check_source(spec: DataSpec, directory: WorkspaceDirectory) -> None:
+    """Raise UserErrorException when there is nothing to mount or to download."""
+    if spec.mode == "upload":
+        _check_upload(spec)
+        return
+    # All of a built-in datastore is a folder that the run makes.
+    made = not spec.path and not registry.is_registered(directory, spec.datastore)
+    if made or (os.path.exists(spec.source) and not _is_empty_of_run(spec)):
+        return
+    left = artifacts.run_of(spec.path) if spec.datastore == registry.ARTIFACTS else None
+    if left is not None:
+        raise _nothing_left(*left, spec.source)
+    raise UserErrorException(
+        f"there is nothing at {spec.path or '.'!r} on datastore {spec.datastore!r} "
+        f"({spec.source!r}); upload it first, make the folder if the script is to write there, or "
+        "give another path"
+    )
+
+
+def _is_empty_of_run(spec: DataSpec) -> bool:
+    if spec.datastore != registry.ARTIFACTS or artifacts.run_of(spec.path) is None:
+        return False
+    return os.path.isdir(spec.source) and not os.listdir(spec.source)
+
+
+def _nothing_left(run_id: str, name: str, place: str) -> UserErrorException:
+    return UserErrorException(
+        f"run {run_id!r} has left nothing in {name or 'its folder'!r} ({place!r}), so there is "
+        "nothing to begin with; give a run whose script has written its checkpoints to ./outputs"
+    )
+
+
+def _check_upload(spec: DataSpec) -> None:
+    if spec.datastore == registry.ARTIFACTS and artifacts.run_of(spec.path) is not None:
+        raise UserErrorException(
+            f"{spec.path!r} on {spec.datastore!r} is what a run has left and cannot be uploaded "
+            "to; give another datastore, such as workspaceblobstore"
+        )
+    if os.path.exists(spec.source) and not os.path.isdir(spec.source):
+        raise UserErrorException(
+            f"{spec.path!r} on datastore {spec.datastore!r} is a file ({spec.source!r}), and an "
+            "upload goes to a folder; give the folder it lies in"
+        )

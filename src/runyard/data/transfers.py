@@ -1,0 +1,85 @@
+"""Copying files so that nobody ever sees half of one.
+
+The runner copies with it too: standard library only, and nothing imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+PART = ".part~"
+"""What the name of a file ends in that is still being written."""
+
+_CHUNK_BYTES = 32 << 20
+
+
+def copy(source: str, target: str, *, overwrite: bool) -> bool:
+    """Copy a file with its modes and times; False when the target is there and stays.
+
+    It is written beside the target and takes its name when it is whole. Raises OSError.
+    """
+    import shutil
+
+    if not overwrite and os.path.lexists(target):
+        return False
+    folder = os.path.dirname(target)
+    os.makedirs(folder, exist_ok=True)
+    part = os.path.join(folder, f".{os.path.basename(target)[:200]}.{os.getpid()}{PART}")
+    try:
+        with open(source, "rb") as reader, open(part, "wb") as writer:
+            _fill(reader, writer)
+        shutil.copystat(source, part)
+        os.replace(part, target)
+    finally:
+        if os.path.lexists(part):
+            os.unlink(part)
+    return True
+
+
+def _fill(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Copy the bytes; in the kernel where it can, in pieces that a signal can come between."""
+    import shutil
+
+    try:
+        while os.copy_file_range(reader.fileno(), writer.fileno(), _CHUNK_BYTES):
+            pass
+    except OSError as error:
+        import errno
+
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+    # All of it where the kernel cannot, and what it does not see: files of /proc have no size.
+    shutil.copyfileobj(reader, writer, _CHUNK_BYTES >> 5)
+
+
+def files(folder: str) -> Iterator[str]:
+    """The paths of all files below a folder, relative with '/', in order; links are followed.
+
+    A link that leads back above itself is passed over, and so is what is still being written.
+    Raises OSError for a folder that cannot be read.
+    """
+    yield from _below(folder, "", frozenset())
+
+
+def _below(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    found = os.stat(folder)
+    key = (found.st_dev, found.st_ino)
+    if key in above:
+        return
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _below(entry.path, f"{prefix}{entry.name}/", above | {key})
+        elif entry.is_file() and not entry.name.endswith(PART):
+            yield prefix + entry.name
+
+
+def pairs(source: str, target: str) -> list[tuple[str, str]]:
+    """Each file of ``source``, a folder or a file, with where it goes: below, or at, ``target``."""
+    if not os.path.isdir(source):
+        return [(source, target)]
+    return [(os.path.join(source, name), os.path.join(target, name)) for name in files(source)]

@@ -1,0 +1,74 @@
+"""Data of runs in containers of the real docker and podman."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.containers.engine import Engine
+from runyard.data.reference import DataReference
+from runyard.environments.environment import Environment
+from runyard.history.experiment import Experiment
+from runyard.record.states import Reason
+from runyard.testing import runs
+from tests.container_engines import BASE
+from tests.data.conftest import files_of
+from tests.data.test_runs import PHOTOS, REPORT, TRAIN, TRAIN_ON
+
+
+def _submit(experiment: Experiment, tmp_path: Path, script: str, *given: Any, **more: Any) -> Any:
+    source = tmp_path / "source"
+    source.mkdir(exist_ok=True)
+    (source / "train.py").write_text(script)
+    environment = Environment.from_docker_image("base", BASE)
+    environment.python.interpreter_path = "python3"
+    config = ScriptRunConfig(source, "train.py", list(given), environment=environment, **more)
+    run = experiment.submit(config)
+    state = runs.finish(run.directory, timeout_s=60)
+    assert state.reason is Reason.COMPLETED, (state.detail, runs.log_of(run.directory))
+    return run
+
+
+def test_a_container_sees_what_the_machine_does(
+    engine: Engine, experiment: Experiment, store: Any, tmp_path: Path
+) -> None:
+    script = f"{REPORT}\nfor name in ('r', 's'): open(seen[name] + '/new.txt', 'w').write('N')"
+    run = _submit(
+        *(experiment, tmp_path, script),
+        *(store, store.path("train", "again"), store.path("labels.txt", "file")),
+        DataReference(store, "link", "train", path_on_compute="linked"),
+        DataReference(store, "shown", "train", path_on_compute="/data/shown"),
+        store.path("train", "copy").as_download(),
+        store.path("train", "there").as_download("/data/there"),
+        store.path("out", "r").as_upload("results"),
+        store.path("out2", "s").as_upload("/data/results"),
+    )
+    found = json.loads(runs.log_of(run.directory).splitlines()[-1])
+    names = ("again", "link", "shown", "copy", "there")
+    assert found["trees"] == {
+        **dict.fromkeys(names, TRAIN),
+        "photos": PHOTOS,
+        "file": "L",
+        "r": {},
+        "s": {},
+    }
+    assert found["seen"]["photos"] == store.container_name
+    assert (found["seen"]["shown"], found["seen"]["there"]) == ("/data/shown", "/data/there")
+    assert files_of(Path(store.container_name)) == {
+        **PHOTOS,
+        "out/new.txt": "N",
+        "out2/new.txt": "N",
+    }
+    assert not os.path.exists("/data/shown")
+    assert not os.path.exists(run.directory.join("data"))
+
+
+def test_a_training_in_a_container_resumes_from_a_run(
+    docker: Engine, experiment: Experiment, tmp_path: Path
+) -> None:
+    first = _submit(experiment, tmp_path, TRAIN_ON)
+    second = _submit(experiment, tmp_path, TRAIN_ON, resume_from=first)
+    assert Path(second.directory.outputs, "checkpoint.txt").read_text() == "20"
