@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from runyard.computes import pool_memory, pool_queue, processes, registry
+from runyard.computes import pool_private, pool_queue, processes, registry
 from runyard.computes.pool import Pool
 from runyard.history.reconcile import HANDLE, reconcile
+from runyard.job.interactive import user_name
 from runyard.record import events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
@@ -25,7 +26,7 @@ COUNTED = "import os; open({!r}, 'ab').write(b'x'); print('ran')"
 
 DYING = """
 import os, sys
-from runyard.computes import pool, pool_memory, pool_nodes, pool_queue, pool_starting
+from runyard.computes import pool, pool_private, pool_nodes, pool_queue, pool_starting
 from runyard.computes import runner_process
 from runyard.history.targets import load_target
 from runyard.record import events, owner
@@ -56,7 +57,7 @@ raise SystemExit("it was not killed")
 """
 
 QUEUED_STEPS = [
-    "pool_memory.keep",
+    "pool_private.keep",
     "owner.sign",
     "pool_queue.add",
     "events.EventLog.status",
@@ -68,12 +69,12 @@ NOT_YET_SAID = [("pool_queue.add", "after"), ("events.EventLog.status", "before"
 DIRECT_STEPS = ["pool_nodes.Nodes.occupy", "runner_process.start"]
 STARTING_STEPS = [
     "pool_starting.take",
-    "pool_memory.recall",
+    "pool_private.recall",
     "pool_nodes.Nodes.occupy",
     "runner_process.start",
     "pool_queue.remove",
-    "pool_memory.forget",
-    "pool_memory.sweep",
+    "pool_private.forget",
+    "pool_private.sweep",
 ]
 
 
@@ -115,12 +116,9 @@ def started(count: Path) -> int:
     return len(count.read_bytes()) if count.exists() else 0
 
 
-def memory_of(pool: Pool) -> list[str]:
-    """What is kept in memory for runs of a pool."""
-    try:
-        return os.listdir(pool_memory._folder(pool.folder.path, make=False))
-    except FileNotFoundError:
-        return []
+def kept_for(pool: Pool) -> list[str]:
+    """What is kept privately for runs of a pool."""
+    return sorted(pool_private.known(pool.folder.path))
 
 
 def nothing_is_left(pool: Pool) -> None:
@@ -128,7 +126,7 @@ def nothing_is_left(pool: Pool) -> None:
     assert runs.finish(pools.submit(pool)).reason is Reason.COMPLETED
     pool.kick()
     assert os.listdir(pool.folder.queue) == []
-    assert memory_of(pool) == []
+    assert kept_for(pool) == []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -236,7 +234,7 @@ def test_after_a_restart_of_the_machine_the_queue_goes_on(
     pools.begun(first)
     for pid in [owner.signature(first.lock)["pid"], *processes.of_run(first.path)]:
         os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(pool_memory._folder(pool.folder.path, make=False))
+    shutil.rmtree(pool_private._in_memory(pool.folder.path))
     look(pool, first, second, hidden)
     assert events.read_state(first).reason is Reason.RUNNER_LOST
     assert events.read_state(second).reason is Reason.COMPLETED
@@ -272,6 +270,66 @@ def test_a_copied_workspace_starts_none_of_the_runs_that_wait_in_the_original(
     assert started(count) == 1
 
 
+def test_listing_a_workspace_of_somebody_else_runs_nothing(
+    tmp_path: Path, go: Path, count: Path
+) -> None:
+    """A queue that came with a workspace names scripts and programs: nobody but its user starts."""
+    theirs = runs.workspace(tmp_path / "theirs")
+    pool = pools.make(theirs)
+    first = pools.submit(pool, pools.until(go))
+    waiting = pools.submit(pool, COUNTED.format(str(count)))
+    (name,) = os.listdir(pool.folder.queue)
+    shutil.copytree(theirs.path, tmp_path / "mine" / ".runyard", symlinks=True)
+    mine = WorkspaceDirectory(str(tmp_path / "mine" / ".runyard"))
+    copied = mine.run(waiting.experiment, waiting.id)
+    # Neither handle nor signature tells that it is a copy: as if it came from another machine.
+    owner_free = owner.take(copied.lock)
+    assert owner_free is not None
+    owner.sign(owner_free, {**owner.identity(), "ticket": name})
+    owner_free.release()
+    look_once = Pool(mine, pool.record)
+    for _ in range(3):
+        reconcile([copied])
+        look_once.kick()
+    assert (pools.status(copied), started(count)) == (Status.QUEUED, 0)
+    place = look_once.places([copied])[0]
+    assert place is not None
+    who = user_name()
+    assert str(place) == (
+        f"position 1 of 1 in the queue of pool, submitted by {who} on {os.uname().nodename}"
+    )
+    look_once.cancel({"run": copied.path})
+    assert events.read_state(copied).reason is Reason.CANCELLED
+    go.touch()
+    runs.finish(first)
+    assert runs.finish(waiting).reason is Reason.COMPLETED
+
+
+def test_a_forged_ticket_cannot_lead_to_another_run(
+    workspace: WorkspaceDirectory, go: Path, count: Path
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    second = pools.submit(pool)
+    other = runs.make_run(workspace, COUNTED.format(str(count)), target="pool")
+    (name,) = os.listdir(pool.folder.queue)
+    ticket = Path(pool.folder.queue, name)
+    for forged in (f"{other.experiment}/{other.id}", "../../elsewhere", "exp/.."):
+        jsonl.write_once(str(ticket), {**jsonl.read_json(str(ticket)), "run": forged}, sync=False)
+        forgery = ticket.read_bytes()
+        registry.update(workspace, "pool", {"max_nodes": 2})
+        assert started(count) == 0
+        registry.update(workspace, "pool", {"max_nodes": 1})
+        if not ticket.exists():
+            break
+        assert ticket.read_bytes() == forgery
+    go.touch()
+    runs.finish(first)
+    look(pool, second)
+    assert events.read_state(second).reason is Reason.RUNNER_LOST
+    assert pools.status(other) is Status.NOT_STARTED
+
+
 def test_a_moved_workspace_goes_on_with_its_queue(tmp_path: Path, go: Path, count: Path) -> None:
     here = runs.workspace(tmp_path / "here")
     pool = pools.make(here)
@@ -302,16 +360,15 @@ def test_a_damaged_ticket_stops_nobody(workspace: WorkspaceDirectory, go: Path) 
 
 
 SUBMITTER = """
-import os, sys
+import sys
 from runyard.history.targets import load_target
 from runyard.record.layout import WorkspaceDirectory
 from runyard.testing import runs
 
 workspace = WorkspaceDirectory(sys.argv[1])
 target = load_target("pool", workspace)
-for number in range(int(sys.argv[2])):
-    text = f"{sys.argv[3]}  # {os.getpid()} {number}"  # snapshots of tests are not shared safely
-    run = runs.make_run(workspace, text, target="pool")
+for _ in range(int(sys.argv[2])):
+    run = runs.make_run(workspace, sys.argv[3], target="pool")
     runs.start(target, run)
 """
 TIMED = "import time; print(time.time()); time.sleep(0.1); print(time.time())"
@@ -329,7 +386,7 @@ def test_many_runs_of_several_processes_at_once(workspace: WorkspaceDirectory) -
     spans = [tuple(map(float, runs.log_of(run).split())) for run in some]
     assert max(_at_once(spans)) <= 2
     assert os.listdir(pool.folder.queue) == []
-    assert memory_of(pool) == []
+    assert kept_for(pool) == []
     waited = sorted((queued, given) for run in some for queued, given in _waited(run))
     assert [given for _, given in waited] == sorted(given for _, given in waited)
 

@@ -32,14 +32,19 @@ class TargetState(enum.Enum):
 
 
 class QueuePlace(NamedTuple):
-    """Where a run stands in the queue of ``target``: ``position`` of ``length``, the first is 1."""
+    """Where a run stands in the queue of ``target``: ``position`` of ``length``, the first is 1.
+
+    ``whose``: who submitted it, where it is for them to start it; '' for a run of this user.
+    """
 
     target: str
     position: int
     length: int
+    whose: str = ""
 
     def __str__(self) -> str:
-        return f"position {self.position} of {self.length} in the queue of {self.target}"
+        text = f"position {self.position} of {self.length} in the queue of {self.target}"
+        return f"{text}, submitted by {self.whose}" if self.whose else text
 
 
 class ComputeTarget(Protocol):
