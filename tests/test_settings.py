@@ -156,3 +156,25 @@ def test_a_run_uses_the_folder_of_the_file(
     runs.start(LocalTarget(), run)
     assert runs.finish(run).reason is Reason.COMPLETED
     assert runs.log_of(run) == f"{tmp_path}/shared\n"
+
+
+def test_a_switch_is_on_or_off(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.is_on("gpu_fallback") is False
+    for text, on in (("true", True), ("false", False), ('"yes"', True)):
+        file.write_text(f"gpu_fallback = {text}\n")
+        settings._read.clear()
+        assert settings.is_on("gpu_fallback") is on
+    for text, on in (("1", True), ("TRUE", True), ("on", True), ("0", False), ("no", False)):
+        monkeypatch.setenv("RUNYARD_GPU_FALLBACK", text)
+        assert settings.is_on("gpu_fallback") is on
+    monkeypatch.setenv("RUNYARD_GPU_FALLBACK", "maybe")
+    text = "the variable RUNYARD_GPU_FALLBACK is 'maybe'; give 1 (true) or 0 (false)"
+    with pytest.raises(UserErrorException, match=re.escape(text)):
+        settings.is_on("gpu_fallback")
+
+
+def test_a_switch_of_another_kind_is_refused(file: Path) -> None:
+    file.write_text("gpu_fallback = 1\n")
+    text = "line 1: gpu_fallback is 1; give true or false, such as gpu_fallback = true"
+    with pytest.raises(UserErrorException, match=re.escape(text)):
+        settings.is_on("gpu_fallback")

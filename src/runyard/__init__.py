@@ -64,6 +64,9 @@ if TYPE_CHECKING:
         WebserviceException,
         WorkspaceException,
     )
+    from runyard.estimators.base import MMLBaseEstimator
+    from runyard.estimators.base_run_config import MMLBaseEstimatorRunConfig
+    from runyard.estimators.distributed import Gloo, Mpi, Nccl, ParameterServer
     from runyard.estimators.dnn import Chainer, PyTorch, TensorFlow
     from runyard.estimators.estimator import Estimator
     from runyard.estimators.framework import FrameworkEstimator, framework
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
     from runyard.job.keyvault import Keyvault
+    from runyard.widgets.run_details import RunDetails
 
 __all__ = [
     "ActivityFailedException",
@@ -106,14 +110,20 @@ __all__ = [
     "Experiment",
     "ExperimentExecutionException",
     "FrameworkEstimator",
+    "Gloo",
     "HDInsightCompute",
     "Keyvault",
     "KubernetesCompute",
+    "MMLBaseEstimator",
+    "MMLBaseEstimatorRunConfig",
     "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
+    "Mpi",
     "MpiConfiguration",
+    "Nccl",
     "ParallelTaskConfiguration",
+    "ParameterServer",
     "ProjectSystemException",
     "PyTorch",
     "PyTorchConfiguration",
@@ -121,6 +131,7 @@ __all__ = [
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
+    "RunDetails",
     "RunEnvironmentException",
     "RunyardError",
     "SKLearn",

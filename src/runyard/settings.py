@@ -18,17 +18,23 @@ VARIABLES = {
     "cache_dir": "RUNYARD_CACHE_DIR",
     "conda_backend": "RUNYARD_CONDA_BACKEND",
     "container_engine": "RUNYARD_CONTAINER_ENGINE",
+    "gpu_fallback": "RUNYARD_GPU_FALLBACK",
     "keyvault": "RUNYARD_KEYVAULT",
 }
 """Every setting, and the variable that wins over the file."""
 
+SWITCHES = ("gpu_fallback",)
+"""Settings that are on or off: ``true`` or ``false`` in the file."""
+
 FILE_VARIABLE = "RUNYARD_CONFIG"
 _EXAMPLES = {
-    "cache_dir": "/shared/runyard",
-    "conda_backend": "pip",
-    "container_engine": "podman",
-    "keyvault": "keyring",
+    "cache_dir": '"/shared/runyard"',
+    "conda_backend": '"pip"',
+    "container_engine": '"podman"',
+    "gpu_fallback": "true",
+    "keyvault": '"keyring"',
 }
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 class Setting:
@@ -47,6 +53,18 @@ def get(name: str) -> Setting | None:
     variable = VARIABLES[name]
     value = os.environ.get(variable)
     return Setting(value, f"the variable {variable}") if value else from_file().get(name)
+
+
+def is_on(name: str) -> bool:
+    """Whether a switch, one of ``SWITCHES``, is on; off where nothing sets it.
+
+    Raises UserErrorException, as ``get`` does, and for a value that is neither on nor off.
+    """
+    found = get(name)
+    value = found.value.strip().lower() if found else _OFF[0]
+    if found and value not in (*_ON, *_OFF):
+        raise _error(f"{found.where} is {found.value!r}; give 1 (true) or 0 (false)")
+    return value in _ON
 
 
 def file() -> str:
@@ -81,19 +99,21 @@ _read: dict[tuple[str, int, int], dict[str, Setting]] = {}
 def _checked(path: str) -> dict[str, Setting]:
     try:
         with open(path, encoding="utf-8") as stream:
-            text = stream.read()
+            content = stream.read()
     except (OSError, UnicodeDecodeError) as error:
         raise _error(f"the settings file {path} cannot be read: {error}") from error
     settings = {}
-    for name, value in _parsed(path, text).items():
-        place = f"{path}, line {_line(text, name)}"
+    for name, value in _parsed(path, content).items():
+        place = f"{path}, line {_line(content, name)}"
         if name not in VARIABLES:
             raise _unknown(place, name)
-        if not isinstance(value, str) or not value.strip():
+        text = str(value).lower() if name in SWITCHES and isinstance(value, bool) else value
+        if not isinstance(text, str) or not text.strip():
+            kind = "true or false" if name in SWITCHES else "text"
             raise _error(
-                f"{place}: {name} is {value!r}; give text, such as {name} = {_example(name)}"
+                f"{place}: {name} is {value!r}; give {kind}, such as {name} = {_example(name)}"
             )
-        settings[name] = Setting(_placed(place, name, value), f"{place}: {name}")
+        settings[name] = Setting(_placed(place, name, text), f"{place}: {name}")
     return settings
 
 
@@ -153,7 +173,7 @@ def _line(text: str, name: str) -> int:
 
 
 def _example(name: str) -> str:
-    return f'"{_EXAMPLES[name]}"'
+    return _EXAMPLES[name]
 
 
 def _error(message: str) -> UserErrorException:

@@ -26,10 +26,9 @@ _ASKED: list[tuple[Edit, str]] = [
     (lambda c: c.data.update(a={"x": 1}), "data={'a': {'x': 1}} is not built yet"),
     (lambda c: c.datacaches.append("a"), "datacaches=['a'] is not built yet"),
     (lambda c: c.output_data.update(a=1), "output_data={'a': 1} is not built yet"),
-    (lambda c: setattr(c.amlcompute, "vm_size", "D2"), "amlcompute.vm_size='D2' is not built yet"),
     (
-        lambda c: setattr(c.amlcompute, "cluster_max_node_count", 4),
-        "amlcompute.cluster_max_node_count=4 is not built yet",
+        lambda c: setattr(c.amlcompute, "retain_cluster", True),
+        "amlcompute.retain_cluster=True is not built yet",
     ),
     (
         lambda c: setattr(c, "auto_cluster_compute_specification", {"a": 1}),
@@ -78,7 +77,7 @@ def test_every_section_kept_as_data_is_looked_at() -> None:
     looked_at = {*unsupported._OF_RUN, "docker", "environment"}
     meant = {
         *("script", "arguments", "command", "target", "framework", "communicator", "history"),
-        *("max_run_duration_seconds", "node_count", "environment_variables"),
+        *("max_run_duration_seconds", "node_count", "environment_variables", "use_gpu"),
         *("data_references", "source_directory_data_store"),
     }
     assert set(RunConfiguration._names) == looked_at | meant

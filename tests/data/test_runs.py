@@ -254,6 +254,7 @@ def test_an_environment_variable_is_all_that_inputs_need(
     (tmp_path / "source/train.py").write_text(REPORT)
     estimator = Estimator(
         str(tmp_path / "source"),
+        compute_target="local",
         entry_script="train.py",
         environment_definition=here,
         inputs=[store, store.path("train", "t").as_download("t")],

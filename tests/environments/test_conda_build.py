@@ -486,7 +486,10 @@ def test_an_estimator_with_a_conda_file_runs_in_it(
     )
     workspace = Workspace.create("demo", path=str(tmp_path / "workspace"))
     estimator = Estimator(
-        str(project), entry_script="train.py", conda_dependencies_file="conda.yml"
+        str(project),
+        compute_target="local",
+        entry_script="train.py",
+        conda_dependencies_file="conda.yml",
     )
     run = Experiment(workspace, "conda").submit(estimator)
     run.wait_for_completion()

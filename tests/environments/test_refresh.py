@@ -138,7 +138,9 @@ def test_submit_with_refresh(wheelhouse: Wheelhouse, source: Path, tmp_path: Pat
     first.wait_for_completion()
     used = resolve(_environment("lib"), source_directory=source).key
     wheelhouse.add("lib", "2.0")
-    estimator = Estimator(str(source), entry_script="train.py", pip_packages=["lib"])
+    estimator = Estimator(
+        str(source), compute_target="local", entry_script="train.py", pip_packages=["lib"]
+    )
     said = []
     asked: tuple[tuple[Any, bool], ...] = ((config, True), (estimator, True), (config, False))
     for item, refresh in asked:

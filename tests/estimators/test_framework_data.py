@@ -96,7 +96,7 @@ def test_a_workspace_adds_a_framework(folder: Path) -> None:
     ):
         assert (made.__name__, made.FRAMEWORK_NAME, made.DEFAULT_VERSION) == ("Mine", "Mine", "1")
         assert made.get_supported_versions() == ["1"]
-        estimator = made("src", entry_script="train.py")
+        estimator = made("src", compute_target="local", entry_script="train.py")
         assert estimator.conda_dependencies.pip_lines == ("mine-cpu", "mine==1.0")
         assert estimator.run_config.environment.environment_variables == {"A": "2", "B": "1"}
         assert repr(estimator) == "Mine('src', entry_script='train.py', compute_target='local')"

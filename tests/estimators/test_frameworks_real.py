@@ -70,6 +70,7 @@ def test_the_current_scikit_learn_trains(experiment: Any, tool: Callable[[str], 
     tool("python3.13")  # it needs 3.11 or later, whatever runs the tests
     estimator = runyard.SKLearn(
         SCRIPTS,
+        compute_target="local",
         entry_script="train_sklearn.py",
         framework_version="1.9.1",
         pip_packages=["tqdm"],
@@ -88,6 +89,7 @@ def test_the_current_pytorch_trains(experiment: Any, tool: Callable[[str], str])
     tool("python3.11")
     estimator = runyard.PyTorch(
         SCRIPTS,
+        compute_target="local",
         entry_script="train_pytorch.py",
         framework_version="2.13",
         conda_packages=["python=3.11"],
@@ -102,6 +104,7 @@ def test_the_current_pytorch_trains(experiment: Any, tool: Callable[[str], str])
 def test_a_framework_that_the_original_never_had_trains(experiment: Any) -> None:
     estimator = runyard.framework("XGBoost")(
         SCRIPTS,
+        compute_target="local",
         entry_script="train_xgboost.py",
         framework_version="3.2",
         script_params={"--least": LEAST},

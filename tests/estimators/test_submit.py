@@ -34,7 +34,9 @@ def test_an_override_merges_on_the_dict_and_the_estimator_stays(
     project: Path, experiment: Any, target: FakeTarget
 ) -> None:
     params = {"--flag": "", "--lr": 0.1, "--n": 3}
-    estimator = Estimator(str(project), entry_script="train.py", script_params=params)
+    estimator = Estimator(
+        str(project), compute_target="local", entry_script="train.py", script_params=params
+    )
     estimator.submit_to(experiment, script_params={"--lr": 0.5, "--new": ""}, inputs=[])
     expected = ["--flag", "--lr", "0.5", "--n", "3", "--new"]
     assert target.record["spec"]["arguments"] == expected
@@ -63,27 +65,31 @@ _OVERRIDES: list[tuple[dict[str, Any], str]] = [
 def test_what_cannot_be_overridden(
     project: Path, experiment: Any, overrides: dict[str, Any], text: str
 ) -> None:
-    estimator = Estimator(str(project), entry_script="train.py")
+    estimator = Estimator(str(project), compute_target="local", entry_script="train.py")
     with pytest.raises(TrainingException, match=re.escape(text)):
         estimator.submit_to(experiment, **overrides)
 
 
 def test_arguments_changed_by_hand_are_not_merged_over(project: Path, experiment: Any) -> None:
-    estimator = Estimator(str(project), entry_script="train.py", script_params={"--lr": 0.1})
+    estimator = Estimator(
+        str(project), compute_target="local", entry_script="train.py", script_params={"--lr": 0.1}
+    )
     estimator.run_config.arguments.append("--more")
     with pytest.raises(TrainingException, match=r"run_config\.arguments was changed since the"):
         estimator.submit_to(experiment, script_params={"--lr": 0.5})
 
 
 def test_errors_of_submission_are_training_exceptions(project: Path, experiment: Any) -> None:
-    estimator = Estimator(str(project), entry_script="missing.py")
+    estimator = Estimator(str(project), compute_target="local", entry_script="missing.py")
     with pytest.raises(TrainingException, match="the script path does not exist") as caught:
         estimator.submit_to(experiment)
     assert isinstance(caught.value.inner_exception, ExperimentExecutionException)
 
 
 def test_a_malformed_conda_package_is_refused_on_submit(project: Path, experiment: Any) -> None:
-    estimator = Estimator(str(project), entry_script="train.py", conda_packages=["tool >>1"])
+    estimator = Estimator(
+        str(project), compute_target="local", entry_script="train.py", conda_packages=["tool >>1"]
+    )
     with pytest.raises(TrainingException, match="conda package 'tool >>1' cannot be read"):
         estimator.submit_to(experiment)
 
@@ -121,7 +127,13 @@ def test_the_flags_of_validation_act(
     monkeypatch.setenv("UV_OFFLINE", "1")  # what the index has is another test's
     (project / "train.py").write_text("import no_such\nprint(nothing)\n")
     packages = ["a-package-that-is-not-built"]
-    estimator = Estimator(str(project), entry_script="train.py", pip_packages=packages, **flags)
+    estimator = Estimator(
+        str(project),
+        compute_target="local",
+        entry_script="train.py",
+        pip_packages=packages,
+        **flags,
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.submit_to(experiment)

@@ -29,9 +29,26 @@ class LocalTarget:
         if spec.processes_per_node != 1:
             message = f"{spec.processes_per_node}: starting several processes is not built yet"
             problems.append(Problem("process_count_per_node", message))
+        why = self.lacks_gpu(spec.environment_variables) if spec.use_gpu else ""
+        if why:
+            problems.append(Problem("use_gpu", why))
         if spec.container is not None:
-            problems += _of_engine()
+            problems += _of_container(spec)
         return problems
+
+    def lacks_gpu(self, variables: Mapping[str, str]) -> str:
+        """Why a script with these variables would find no GPU here; '' if it would."""
+        from runyard.computes import gpus
+
+        return gpus.missing(variables)
+
+    def notices(self, spec: Any) -> list[str]:
+        """What of the machine size a run asks for is not here, in one sentence."""
+        if spec.resources is None:
+            return []
+        from runyard.computes import machine
+
+        return machine.shortfalls(spec)
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Start the runner; it inherits the run's lock and this process's environment."""
@@ -56,15 +73,20 @@ class LocalTarget:
         processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
 
 
-def _of_engine() -> list[Problem]:
+def _of_container(spec: Any) -> list[Problem]:
     from runyard.containers import finding
     from runyard.containers.errors import EngineError
 
     try:
-        finding.find()
+        engine = finding.find()
     except EngineError as error:
         return [Problem("environment.docker", f"{error}")]
-    return []
+    if not spec.use_gpu:
+        return []
+    from runyard.computes import gpus
+
+    why = gpus.kept_from_container(engine.name, spec.container.arguments)
+    return [Problem("use_gpu", why)] if why else []
 
 
 def _remove_container(run: RunDirectory) -> None:

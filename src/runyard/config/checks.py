@@ -18,6 +18,9 @@ from runyard.errors import (
 if TYPE_CHECKING:
     from runyard.history.snapshots import SnapshotPlan
 
+MPI = ("Mpi", "IntelMpi", "OpenMpi")
+"""Communicators of SDK v1 that are MPI."""
+
 _FRAMEWORKS = {"python": "Python", "pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
@@ -53,11 +56,6 @@ def script_name(given: object, source: Path) -> str:
         raise UserErrorException(f"script is {given!r}; give a path inside the source folder")
     text = str(os.fspath(given))
     name = os.path.normpath(text)
-    if text.lower().endswith(".ipynb"):
-        raise ExperimentExecutionException(
-            f"script={text!r}: running notebooks is not built yet in this version; make a script "
-            f"of it: jupyter nbconvert --to script {text}"
-        )
     _refuse_outside(text, name, source)
     path = source / name
     if path.exists() and not path.is_file():
@@ -199,12 +197,17 @@ def node_count(given: object) -> int:
     return given
 
 
-def launcher(framework: object, communicator: object) -> str:
-    """The launcher of JobSpec for these words of SDK v1. Raises RunConfigurationException."""
-    if communicator not in (None, "None"):
+def launcher(framework: object, communicator: object, nodes: int) -> str:
+    """The launcher of JobSpec for these words of SDK v1. Raises RunConfigurationException.
+
+    ``nodes``: of one process each. MPI of a single process needs no launcher: MPI_Init makes a
+    world of one rank.
+    """
+    alone = nodes == 1 and communicator in MPI
+    if communicator not in (None, "None") and not alone:
         raise RunConfigurationException(
-            f"communicator={communicator!r} is not built yet in this version; available now is "
-            "'None': one process on one node"
+            f"communicator={communicator!r} is not built yet in this version; available now are "
+            f"'None', and MPI of one process ({', '.join(MPI)}): one process on one node"
         )
     if str(framework).lower() not in _FRAMEWORKS:
         raise RunConfigurationException(

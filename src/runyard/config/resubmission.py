@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from runyard import _version
-from runyard.config import planning, secrets
+from runyard.config import planning, resources, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
 from runyard.data.freezing import found_again
@@ -22,7 +22,7 @@ from runyard.environments import vanished
 from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import UserErrorException
 from runyard.job.interactive import user_name
-from runyard.record import jsonl, notes
+from runyard.record import computes, jsonl, notes
 from runyard.record.layout import RunDirectory
 
 ORIGIN = "runyard.rerun_of"
@@ -45,8 +45,10 @@ def resubmit(
     if refresh:
         environment = resolution.refreshed(spec.environment)
         spec = msgspec.structs.replace(spec, environment=environment)
-    planning.check_target(planning.find_target(spec.target, old.workspace), spec)
-    return start(old.workspace, old.experiment, _record(old, record, spec), hidden)
+    described = computes.read(old.workspace, spec.target) or {}
+    target = planning.find_target(spec.target, old.workspace)
+    spec, notices = resources.fitted(target, spec, described)
+    return start(old.workspace, old.experiment, _record(old, record, spec, notices), hidden)
 
 
 def _spec(
@@ -117,14 +119,16 @@ def _here(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name not in given}
 
 
-def _record(old: RunDirectory, record: dict[str, Any], spec: JobSpec) -> dict[str, Any]:
+def _record(
+    old: RunDirectory, record: dict[str, Any], spec: JobSpec, notices: list[str]
+) -> dict[str, Any]:
     """run.json of the new run: what the old one was submitted with, and who asked now."""
     properties = {**(record.get("properties") or {}), ORIGIN: old.id}
     kept = ("type", "workspace", "tags", "snapshot", "git", "run_configuration")
-    notices = dict.fromkeys((*(record.get("notices") or ()), *spec.environment.notices))
+    said = (*(record.get("notices") or ()), *spec.environment.notices, *notices)
     return {
         **{key: record.get(key) for key in kept},
-        "notices": list(notices),
+        "notices": list(dict.fromkeys(said)),
         "parent": None,
         "display_name": notes.read_notes(old, record).display_name,
         "properties": properties,

@@ -41,9 +41,11 @@ class RunConfiguration(Section):
     they win over those of the environment), ``max_run_duration_seconds`` (None: no limit),
     ``data_references`` (dict of DataReferenceConfiguration by name),
     ``source_directory_data_store`` (name of a datastore that the script gets too, None), and the
-    sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask``.
+    sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask`` and
+    ``amlcompute`` (of it ``vm_size`` and ``vm_priority``). ``use_gpu`` (None; SDK v1 has it on
+    estimators only): True for a script that needs a GPU.
     The others of SDK v1 are kept as data, and submit refuses what they ask for: ``priority``,
-    ``spark``, ``hdi``, ``data``, ``datacaches``, ``output_data``, ``amlcompute``,
+    ``spark``, ``hdi``, ``data``, ``datacaches``, ``output_data``,
     ``auto_cluster_compute_specification``, ``kubernetescompute``, ``credential_passthrough``,
     ``services``.
 
@@ -81,7 +83,9 @@ class RunConfiguration(Section):
         "credential_passthrough",
         "environment_variables",
         "services",
+        "use_gpu",
     )
+    _ours = ("use_gpu",)
     _keys: ClassVar = {"services": "applicationEndpoints"}
     _parts: ClassVar = {"data_references": DataReferenceConfiguration}
 
@@ -135,6 +139,7 @@ class RunConfiguration(Section):
         self.kubernetescompute = KubernetesComputeConfiguration()
         self.credential_passthrough = False
         self.services: dict[str, Any] = {}
+        self.use_gpu: bool | None = None
 
     @property
     def auto_prepare_environment(self) -> bool:

@@ -34,10 +34,11 @@ _OF_RUN = {
     "pytorch": "leave it as it is; the run is one process on one node",
     "paralleltask": "leave it as it is; the run is one process on one node",
 }
-# What estimators of SDK v1 wrote into every file, and what says nothing by itself.
-_HARMLESS = {
-    "amlcompute.cluster_max_node_count": (None, 1),
-}
+_BUILT = (
+    "amlcompute.vm_size",
+    "amlcompute.vm_priority",
+    "amlcompute.cluster_max_node_count",
+)
 
 
 def refuse(run_config: RunConfiguration) -> None:
@@ -69,8 +70,10 @@ def _refuse_of_environment(environment: Environment) -> None:
 
 def _changed(path: str, given: Any, default: Any) -> Iterator[tuple[str, Any]]:
     names = getattr(default, "_names", None)
+    if path in _BUILT:
+        return
     if names is None or not hasattr(given, "_names"):
-        if _plain(given) != _plain(default) and given not in _HARMLESS.get(path, ()):
+        if _plain(given) != _plain(default):
             yield path, given
         return
     for name in names:

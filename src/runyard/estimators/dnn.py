@@ -94,6 +94,7 @@ def _check_count(name: str, count: object) -> None:
         raise TrainingException(f"{name} is {count!r}; give a number of processes, at least 1")
     if count != 1:
         deprecated(
-            f"{name} is deprecated; write distributed_training=ParameterServer({name}={count}). "
+            f"{name} is deprecated; write distributed_training=TensorflowConfiguration({name}="
+            f"{count}). "
             "Without distributed_backend='ps' it has no effect"
         )

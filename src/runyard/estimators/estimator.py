@@ -9,22 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from runyard.config import arguments, references, script_run_config
+from runyard.config import arguments, references
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.config.sections import DockerConfiguration
 from runyard.data.registry import DEFAULT
 from runyard.environments import image_planning
-from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.container_sections import ContainerRegistry
+from runyard.environments.docker_section import DockerSection
 from runyard.environments.environment import Environment
-from runyard.errors import RunyardError, TrainingException
-from runyard.estimators import validation
+from runyard.errors import TrainingException
+from runyard.estimators import communication, validation
+from runyard.estimators.base import MMLBaseEstimator, refuse_others
 from runyard.estimators.environment import assembled, from_conda_file
 
 if TYPE_CHECKING:
     from runyard.data.reference import DataReference
-    from runyard.history.experiment import Experiment
-    from runyard.history.run import Run
+
+TEMPORARY = "amlcompute"
+"""Name of the target that is made for one run, of the size ``vm_size`` (spec 2.2)."""
 
 _P = ParamSpec("_P")
 _OF_SCRIPT_RUN_CONFIG = {
@@ -32,8 +35,6 @@ _OF_SCRIPT_RUN_CONFIG = {
     "arguments": "script_params",
     "environment": "environment_definition",
 }
-
-_OVERRIDES = ("script_params", "inputs", "source_directory_data_store")
 
 
 def suggesting(init: Callable[_P, None]) -> Callable[_P, None]:
@@ -58,13 +59,20 @@ def _unknown(function: str, name: str, known: frozenset[str]) -> str:
     return f"{function}() got an unexpected keyword argument {name!r}{hint}"
 
 
-class Estimator:
+class Estimator(MMLBaseEstimator):
     """Describes how to run a training script; ``Experiment.submit`` runs it.
 
     ``source_directory`` (str or path; '' and None are '.'): the folder that is copied for the
     run. ``entry_script`` (str): path of the script inside it. ``script_params`` (dict): its
     arguments, flattened in order; ``''`` makes a bare flag (spec 2.3). ``compute_target`` (name,
-    or an object with a ``name``; 'local'). ``pip_packages`` (list of text),
+    or an object with a ``name``; 'local' is this machine) or ``vm_size`` (name of a machine size
+    of Azure, such as 'STANDARD_NC6') is needed: without the first a target of that size is made
+    for the run. ``vm_priority`` ('dedicated' or 'lowpriority', None). ``use_gpu`` (False): the
+    script needs a GPU; where the target has none, submitting fails, or the run uses the CPU if
+    that is allowed (docs/machine-sizes.md). ``node_count`` (1), ``distributed_training`` (None):
+    nodes, and how their processes find each other, such as ``MpiConfiguration()``;
+    ``distributed_backend`` and ``process_count_per_node`` are older words for that. More than
+    one process is not built yet. ``pip_packages`` (list of text),
     ``pip_requirements_file`` (path inside the folder; ``pip_requirements_file_path`` is an older
     spelling): installed into a virtual environment of the submitting interpreter's version.
     ``conda_packages`` (list; more than 'python=X' and 'pip' makes it a conda environment).
@@ -83,11 +91,9 @@ class Estimator:
     name): the script gets it too. ``resume_from`` (Run or DataPath): the script gets
     ``--resume-from PATH`` last, where the outputs of that run are (spec 2.7).
 
-    The other parameters of SDK v1 are accepted at their defaults and raise TrainingException
-    otherwise: none is ignored. With ``_disable_validation=False`` (True) submitting looks at the
-    script and warns, and never fails: ``_show_lint_warnings`` (False) of undefined names and of
-    syntax that the environment's Python does not have, ``_show_package_warnings`` (False) of
-    imports that the environment lacks.
+    With ``_disable_validation=False`` (True) submitting looks at the script and warns, and never
+    fails: ``_show_lint_warnings`` (False) of undefined names and of syntax that the environment's
+    Python does not have, ``_show_package_warnings`` (False) of imports that the environment lacks.
 
     Entry script and source folder are looked up on submit. Raises TrainingException, or
     UserErrorException where spec 2.4 says so; TypeError for an unknown keyword. No list, dict or
@@ -140,8 +146,11 @@ class Estimator:
         validation.warn_of_deprecated(given)
         for name in ("conda_dependencies_file", "pip_requirements_file"):
             given[name] = given[name] or given[f"{name}_path"]
-        validation.check(given, self._SUPPORTED_BACKENDS)
+        validation.check(given, type(self), self._SUPPORTED_BACKENDS)
         self._source_directory = given["source_directory"] or "."
+        self._compute_target = given["compute_target"]
+        self._distributed_backend = given["distributed_backend"]
+        self._manual_restart_used = given["resume_from"] is not None
         self._script_params = dict(arguments.checked_params(given["script_params"] or {}))
         self._inputs = references.checked_inputs(given["inputs"])
         self._store = given["source_directory_data_store"]
@@ -149,8 +158,8 @@ class Estimator:
         self._run_config = self._configured(given)
         self._arguments = list(self._run_config.arguments)
         shown = {"lint": given["_show_lint_warnings"], "packages": given["_show_package_warnings"]}
-        wanted = [] if given["_disable_validation"] else [kind for kind, on in shown.items() if on]
-        self._script_checks = wanted
+        on = () if given["_disable_validation"] else tuple(kind for kind in shown if shown[kind])
+        self._script_checks = on
 
     def _configured(self, given: Mapping[str, Any]) -> RunConfiguration:
         """The run configuration of the checked parameters."""
@@ -158,14 +167,14 @@ class Estimator:
         run_config = RunConfiguration(script=given["entry_script"], arguments=items)
         run_config.data_references = references.configurations(self._used)
         run_config.source_directory_data_store = references.store_name(self._store)
-        if given["compute_target"] is not None:
-            run_config.target = given["compute_target"]
+        run_config.target = given["compute_target"] or TEMPORARY
+        run_config.amlcompute.vm_size = given["vm_size"]
+        run_config.amlcompute.vm_priority = given["vm_priority"]
+        run_config.amlcompute.cluster_max_node_count = given["node_count"]
+        run_config.use_gpu = True if given["use_gpu"] else None
+        communication.configure(run_config, given)
         run_config.environment = self._environment(given)
-        run_config.docker.use_docker = bool(given["use_docker"])
-        if image_planning.is_unused_default(run_config.environment.docker, use_docker=False):
-            # True is the default here, and no wish for the default image of SDK v1.
-            run_config.docker.use_docker = False
-        run_config.docker.shm_size = given["shm_size"]
+        run_config.docker = _docker(given, run_config.environment.docker)
         run_config.environment_variables = _copied(given["environment_variables"])
         run_config.max_run_duration_seconds = given["max_run_duration_seconds"]
         return run_config
@@ -211,76 +220,8 @@ class Estimator:
     def _path(self, given: Mapping[str, Any], name: str) -> Path:
         return validation.file_path(name, given[name], self._source_directory)
 
-    @property
-    def source_directory(self) -> Any:
-        """The folder that is copied for the run."""
-        return self._source_directory
-
-    @property
-    def run_config(self) -> RunConfiguration:
-        """The configuration the parameters made; it may be changed, and submit uses it as it is."""
-        return self._run_config
-
-    @property
-    def conda_dependencies(self) -> CondaDependencies:
-        """The packages: ``run_config.environment.python.conda_dependencies``."""
-        return self._run_config.environment.python.conda_dependencies
-
-    def __repr__(self) -> str:
-        script, target = self._run_config.script, self._run_config.target
-        return (
-            f"{type(self).__name__}({str(self._source_directory)!r}, entry_script={script!r}, "
-            f"compute_target={target!r})"
-        )
-
-    def _get_script_run_config(self) -> ScriptRunConfig:
-        """The estimator as a ScriptRunConfig that shares its ``run_config``."""
-        return ScriptRunConfig(self._source_directory, run_config=self._run_config)
-
-    def submit_to(
-        self,
-        experiment: Experiment,
-        *,
-        tags: Mapping[str, str] | None = None,
-        run_id: str | None = None,
-        parent: Run | None = None,
-        refresh: bool = False,
-        **overrides: Any,
-    ) -> Run:
-        """Start a run in an experiment; ``Experiment.submit`` calls this (spec 2.9).
-
-        ``overrides``, all for this run, the estimator stays as it was: ``script_params``, merged
-        by key into those of the constructor; ``inputs`` and ``source_directory_data_store``,
-        instead of those of the constructor. ``refresh``: as for a ScriptRunConfig. Any
-        other raises TrainingException, and so does everything that makes
-        ``ScriptRunConfig.submit_to`` fail, with the same text.
-        """
-        from runyard.config import submission
-
-        try:
-            config = self._overridden(overrides)
-            return submission.submit(
-                config,
-                experiment,
-                tags=tags,
-                run_id=run_id,
-                parent=parent,
-                script_checks=self._script_checks,
-                refresh=refresh,
-            )
-        except TrainingException:
-            raise
-        except RunyardError as error:
-            raise TrainingException(error.message, error) from error
-
     def _overridden(self, overrides: Mapping[str, Any]) -> ScriptRunConfig:
-        unknown = [name for name in overrides if name not in _OVERRIDES]
-        if unknown:
-            hint = script_run_config.SHOW_OUTPUT_HINT if "show_output" in unknown else ""
-            raise TrainingException(
-                f"{', '.join(unknown)} parameters cannot be overridden. Allowed parameters are: "
-                f"{', '.join(_OVERRIDES)}{hint}"
-            )
+        refuse_others(overrides)
         config = self._get_script_run_config()
         given = {name: value for name, value in overrides.items() if value is not None}
         if self._run_config.node_count > 1 and not self._run_config.source_directory_data_store:
@@ -325,6 +266,19 @@ class Estimator:
                 "parameter. Change run_config.arguments instead"
             )
         return {**self._script_params, **override}
+
+
+def _docker(given: Mapping[str, Any], of_environment: DockerSection) -> DockerConfiguration:
+    """An environment that the user defined brings its options; use_docker is the estimator's."""
+    use_docker = bool(given["use_docker"])
+    if image_planning.is_unused_default(of_environment, use_docker=False):
+        # True is the default here, and no wish for the default image of SDK v1.
+        use_docker = False
+    if given["environment_definition"] is None:
+        return DockerConfiguration(use_docker=use_docker, shm_size=given["shm_size"])
+    return DockerConfiguration(
+        use_docker, of_environment.shared_volumes, of_environment.arguments, of_environment.shm_size
+    )
 
 
 def _copied(variables: Any) -> Any:

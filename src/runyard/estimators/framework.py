@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,13 +13,14 @@ from runyard.config.run_configuration import RunConfiguration
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import TrainingException
-from runyard.estimators import framework_data, framework_environment
+from runyard.estimators import communication, framework_data, framework_environment
 from runyard.estimators.caution import warn
 from runyard.estimators.estimator import Estimator, suggesting
 from runyard.estimators.framework_data import Framework
 from runyard.estimators.framework_environment import Added
 
 if TYPE_CHECKING:
+    from runyard.config.script_run_config import ScriptRunConfig
     from runyard.history.workspace import Workspace
 
 
@@ -38,6 +41,9 @@ class FrameworkEstimator(Estimator):
     FRAMEWORK_NAME: ClassVar[str]
     DEFAULT_VERSION: ClassVar[str]
     _framework: ClassVar[Framework]
+
+    _variants: tuple[list[str], list[str]] | None = None
+    """Our lines in the environment where a GPU is asked for, and those for the CPU."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -141,17 +147,36 @@ class FrameworkEstimator(Estimator):
             return environment
         framework = self._described()
         version = framework.versions[self._version]
-        added = framework_environment.add(
-            environment,
-            framework,
-            version,
-            gpu=bool(given["use_gpu"]),
-            mpi=str(given["distributed_backend"]).lower() == "mpi",
+        with_cpu = copy.deepcopy(environment) if given["use_gpu"] else None
+        add = functools.partial(
+            framework_environment.add,
+            framework=framework,
+            version=version,
+            mpi=communication.is_mpi(given),
             image=bool(given["custom_docker_image"] or given["custom_docker_base_image"]),
             source_directory=Path(self._source_directory),
         )
+        added = add(environment, gpu=bool(given["use_gpu"]))
         _warn_of_overridden(added, f"{framework.name} {self._version}", version.python)
+        if with_cpu is not None:
+            self._variants = (added.kept, add(with_cpu, gpu=False).kept)
         return environment
+
+    def _fitted(self, config: ScriptRunConfig, workspace: Workspace) -> ScriptRunConfig:
+        """With the packages for the CPU where a GPU is asked for and the CPU is used instead."""
+        from runyard.config import planning
+
+        if self._variants is None or not planning.uses_cpu_instead(config.run_config, workspace):
+            return config
+        of_gpu, of_cpu = self._variants
+        run_config = copy.copy(config.run_config)
+        run_config.environment = copy.deepcopy(run_config.environment)
+        dependencies = run_config.environment.python.conda_dependencies
+        left = [line for line in dependencies.pip_lines if line not in of_gpu or line in of_cpu]
+        new = [line for line in of_cpu if line not in left]
+        dependencies.set_pip_requirements([*left, *new])
+        config.run_config = run_config
+        return config
 
 
 def framework(name: str, workspace: Workspace | None = None) -> type[FrameworkEstimator]:

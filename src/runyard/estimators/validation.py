@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runyard.computes import machine_sizes
+from runyard.config import references, resources
+from runyard.config.sections import MpiConfiguration
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
-from runyard.errors import TrainingException, UserErrorException
-from runyard.estimators.caution import deprecated
+from runyard.errors import ComputeTargetException, TrainingException, UserErrorException
+from runyard.estimators import communication
+from runyard.estimators.caution import deprecated, warn
 
 _EXCLUDED_BY_DEFINITION = (
     "pip_packages",
@@ -25,31 +29,29 @@ _EXCLUDED_BY_DEFINITION = (
     "environment_variables",
 )
 
-_UNBUILT = {
-    "vm_size": "give compute_target='local'",
-    "vm_priority": "leave it out; the run starts on this machine",
-    "distributed_backend": "leave it out; the run is one process on one node",
-    "distributed_training": "leave it out; the run is one process on one node",
-    "use_gpu": "leave it out; the script sees the GPUs of this machine",
-}
 
+def check(given: Mapping[str, Any], estimator: type, backends: Sequence[str]) -> None:
+    """Refuse what SDK v1 refuses, in its order, then what it would not have understood.
 
-def check(given: Mapping[str, Any], backends: Sequence[str]) -> None:
-    """Refuse what SDK v1 refuses, then what is not built yet.
-
-    ``given``: the constructor's parameters by name, deprecated spellings folded; ``backends``:
-    values of distributed_backend the class knows. Raises TrainingException, or
-    UserErrorException where SDK v1 does (rows 10, 16, 17).
+    ``given``: the constructor's parameters by name, deprecated spellings folded; ``estimator``:
+    the class; ``backends``: values of distributed_backend it knows. Raises TrainingException, or
+    UserErrorException (rows 10, 16, 17) and ComputeTargetException (row 12) where SDK v1 does.
     """
-    _check_docker(given)
-    _check_definition(given)
-    _check_conda_file(given)
-    _check_counts(given)
-    _check_backend(given["distributed_backend"], backends)
-    _check_user_managed(given)
-    _check_single(given)
-    _check_images(given)
-    _refuse_unbuilt(given)
+    _check_docker(given)  # row 3
+    _check_definition(given)  # row 4
+    _check_conda_file(given)  # row 5
+    _check_counts(given)  # rows 6 and 7
+    _check_backend(given, backends)  # rows 8 and 8b
+    communication.check(given["distributed_training"], estimator)  # row 9
+    _check_user_managed(given)  # row 10
+    _check_single(given)  # row 11
+    _check_target(given)  # rows 12, 13 and 14
+    _check_images(given)  # row 15
+    references.resumed(given["resume_from"])  # row 16
+    _check_files(given)  # row 17
+    _check_kubernetes(given)  # row 18
+    _check_nodes_of(given)
+    _check_machine(given)
 
 
 def warn_of_deprecated(given: Mapping[str, Any]) -> None:
@@ -59,17 +61,32 @@ def warn_of_deprecated(given: Mapping[str, Any]) -> None:
             both = f" ({new} is given too)" if given[new] else ""
             deprecated(f"{old} is deprecated; write {new}={given[old]!r}{both}")
     if given["process_count_per_node"] != 1:
-        deprecated(
-            "process_count_per_node is deprecated; write distributed_training=Mpi("
-            f"process_count_per_node={given['process_count_per_node']!r})"
-        )
+        _warn_of_process_count(given)
     if given["distributed_backend"] is not None:
         deprecated(
             f"distributed_backend={given['distributed_backend']!r} is deprecated; write "
-            "distributed_training, such as Mpi()"
+            "distributed_training, such as MpiConfiguration()"
         )
     if given["use_docker"] is False:
         deprecated("use_docker=False is deprecated; without an image no container is used")
+    if given["environment_definition"] is not None and given["custom_docker_base_image"]:
+        warn(
+            f"custom_docker_base_image={given['custom_docker_base_image']!r} has no effect: "
+            "environment_definition says what the image is"
+        )
+
+
+def _warn_of_process_count(given: Mapping[str, Any]) -> None:
+    count = given["process_count_per_node"]
+    deprecated(
+        "process_count_per_node is deprecated; write distributed_training=MpiConfiguration("
+        f"process_count_per_node={count!r})"
+    )
+    if given["distributed_backend"] is None:
+        warn(
+            f"process_count_per_node={count!r} has an effect with distributed_backend='mpi' only, "
+            "which is not given"
+        )
 
 
 _OLDER_SPELLINGS = {
@@ -140,11 +157,20 @@ def _check_counts(given: Mapping[str, Any]) -> None:
             raise TrainingException(f"{text} {name} is {count!r}")
 
 
-def _check_backend(backend: object, backends: Sequence[str]) -> None:
-    if backend is not None and str(backend).lower() not in backends:
+def _check_backend(given: Mapping[str, Any], backends: Sequence[str]) -> None:
+    backend, training = given["distributed_backend"], given["distributed_training"]
+    if backend is None:
+        return
+    if str(backend).lower() not in backends:
         raise TrainingException(
             f"distributed_backend={backend!r} is not supported; this estimator knows "
             f"{', '.join(map(repr, backends)) or 'none'}"
+        )
+    mpi = str(backend).lower() == "mpi"
+    if training is not None and not (mpi and isinstance(training, MpiConfiguration)):
+        raise TrainingException(
+            f"distributed_backend={backend!r} and distributed_training={training!r} are both "
+            "given, and say different things; leave out distributed_backend, the older of the two"
         )
 
 
@@ -170,19 +196,73 @@ def _check_single(given: Mapping[str, Any]) -> None:
         if given[name] > 1:
             raise TrainingException(
                 f"{name}={given[name]} needs distributed_training to say how the processes find "
-                f"each other, which is not built yet in this version; leave {name} at 1"
+                f"each other, such as MpiConfiguration(); give it, or leave {name} at 1"
             )
 
 
-def _refuse_unbuilt(given: Mapping[str, Any]) -> None:
-    for name, advice in _UNBUILT.items():
+def _check_target(given: Mapping[str, Any]) -> None:
+    target, nodes = given["compute_target"], given["node_count"]
+    if _is_a(target, "HDInsightCompute"):
+        raise ComputeTargetException(
+            f"compute_target={_shown(target)} is an HDInsightCompute, on which estimators do not "
+            "run; give another compute target, such as 'local'"
+        )
+    if not target and not given["vm_size"]:
+        raise TrainingException(
+            "Either compute target or VM size should be specified. Give compute_target='local' "
+            "for this machine, the name of another target, or vm_size='STANDARD_D2_V2' for one "
+            "that is made for the run"
+        )
+    if nodes > 1 and target and not _is_a(target, "AmlCompute", "KubernetesCompute"):
+        raise TrainingException(
+            f"node_count={nodes} needs an AmlCompute or KubernetesCompute object, and "
+            f"compute_target is {_shown(target)} of type {type(target).__name__}; give "
+            "ComputeTarget(workspace, 'NAME'), or leave node_count at 1"
+        )
+
+
+def _check_files(given: Mapping[str, Any]) -> None:
+    for name in ("pip_requirements_file", "conda_dependencies_file"):
         if given[name]:
-            raise not_built(name, advice)
+            file_path(name, given[name], given["source_directory"] or ".")
 
 
-def not_built(name: str, advice: str = "") -> TrainingException:
-    """The error for a parameter of SDK v1 that this version does not have yet."""
-    return TrainingException(f"{name} is not built yet in this version; {advice or _UNBUILT[name]}")
+def _check_kubernetes(given: Mapping[str, Any]) -> None:
+    target = given["compute_target"]
+    if _is_a(target, "KubernetesCompute") and not given["use_docker"]:
+        raise TrainingException(
+            f"use_docker=False and the KubernetesCompute {_shown(target)} are both given, and "
+            "runs there are containers; leave use_docker out"
+        )
+
+
+def _check_nodes_of(given: Mapping[str, Any]) -> None:
+    training = given["distributed_training"]
+    nodes = getattr(training, "node_count", 1)
+    if nodes not in (1, given["node_count"]):
+        raise TrainingException(
+            f"node_count={given['node_count']} and {type(training).__name__}(node_count={nodes}) "
+            f"are both given; give node_count={nodes} to the estimator"
+        )
+
+
+def _check_machine(given: Mapping[str, Any]) -> None:
+    """What SDK v1 left to its service to refuse."""
+    try:
+        if given["vm_size"]:
+            machine_sizes.find(given["vm_size"])
+        resources.priority(given["vm_priority"])
+    except UserErrorException as error:
+        raise TrainingException(error.message, error) from error
+
+
+def _is_a(thing: object, *names: str) -> bool:
+    """Whether a class of one of these names made it, or a subclass did."""
+    return any(ancestor.__name__ in names for ancestor in type(thing).__mro__)
+
+
+def _shown(target: object) -> str:
+    return repr(getattr(target, "name", target))
 
 
 def file_path(name: str, file: object, source_directory: object) -> Path:

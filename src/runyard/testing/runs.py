@@ -84,6 +84,10 @@ def spec(**changes: Any) -> dict[str, Any]:
         "container": None,
         "framework": "Python",
         "communicator": "None",
+        "vm_size": None,
+        "vm_priority": None,
+        "resources": None,
+        "use_gpu": False,
     }
     return {**plain, **changes}
 

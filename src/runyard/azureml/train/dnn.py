@@ -2,4 +2,4 @@
 
 from runyard import _names
 
-_names.offer(__name__, "Chainer", "PyTorch", "TensorFlow")
+_names.offer(__name__, "Chainer", "Gloo", "Mpi", "Nccl", "ParameterServer", "PyTorch", "TensorFlow")

@@ -5,6 +5,11 @@ from runyard import _names
 _names.offer(
     __name__,
     "Estimator",
-    MMLBaseEstimator="Estimator",
+    "Gloo",
+    "MMLBaseEstimator",
+    "MMLBaseEstimatorRunConfig",
+    "Mpi",
+    "Nccl",
+    "ParameterServer",
     _FrameworkBaseEstimator="FrameworkEstimator",
 )
