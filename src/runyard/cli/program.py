@@ -28,6 +28,7 @@ COMMANDS = {
     "models": "List registered models.",
     "datastore": "List and register datastores, and copy files to and from them.",
     "secret": "Set, list and delete secrets of the workspace.",
+    "compute": "List, make, change and remove compute targets.",
     "env": "List, build, lock and remove environments.",
     "exec": "Run a command in which `import azureml` finds runyard.",
     "azureml": "Make azureml importable in this environment, or take that back.",

@@ -69,6 +69,7 @@ def _identity(found: Facts) -> Rows:
         ("parent", found.record.get("parent")),
         ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
+        ("queue", str(found.place or "")),
         ("error", "\n".join(problem)),
         ("log ends", "\n".join(_last_log_lines(found, problem)) if problem else ""),
     ]
