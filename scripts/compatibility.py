@@ -7,217 +7,42 @@ Writes docs/compatibility.md, or with ``--check`` says whether it is what would 
 reason, and a reason for what does not differ, end the script with exit code 1.
 """
 
-import dis
 import fnmatch
 import importlib
-import inspect
 import json
 import pkgutil
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import runyard.azureml
-from runyard import _stand_ins
 
 REPO = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPO))
+
+import runyard.azureml  # noqa: E402
+from runyard import _stand_ins  # noqa: E402
+from scripts.sdk_signatures import (  # noqa: E402
+    Difference,
+    Entry,
+    differences,
+    is_stand_in,
+    read,
+)
+
 SIGNATURES = REPO / "tests" / "sdk_v1_signatures.txt"
 REASONS = REPO / "tests" / "sdk_v1_reasons.json"
 PAGE = REPO / "docs" / "compatibility.md"
-
-_ENTRY = re.compile(
-    r"^(?P<kind>static |class |property |nested |attribute )?(?P<name>[\w.]+)"
-    r"(?:\((?P<parameters>.*)\))?(?P<settable> settable)?(?: = (?P<value>.*))?$"
-)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A class, or one of its members, as the SDK has it."""
-
-    name: str
-    kind: str
-    parameters: tuple[str, ...] | None = None
-    settable: bool = False
-    value: str | None = None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """``key`` is what reasons are about: a class, a member, or a parameter of it."""
-
-    key: str
-    text: str
-
-
-def read(text: str) -> dict[Entry, list[Entry]]:
-    """The members of every class."""
-    found: dict[Entry, list[Entry]] = {}
-    for line in text.splitlines():
-        entry = _entry(line.strip())
-        if line.startswith(" "):
-            found[list(found)[-1]].append(entry)
-        else:
-            found[entry] = []
-    return found
-
-
-def _entry(line: str) -> Entry:
-    match = _ENTRY.match(line)
-    assert match is not None, line
-    parameters = match["parameters"]
-    return Entry(
-        match["name"],
-        (match["kind"] or "").strip() or "method",
-        None if parameters is None else tuple(_split(parameters)),
-        bool(match["settable"]),
-        match["value"],
-    )
-
-
-def _split(text: str) -> Iterator[str]:
-    """Parameters at commas that stand in no bracket and in no text."""
-    depth, quoted, part = 0, False, ""
-    for letter in text:
-        quoted ^= letter == "'"
-        depth += (letter in "([{<") - (letter in ")]}>")
-        if letter == "," and not depth and not quoted:
-            yield part.strip()
-            part = ""
-        else:
-            part += letter
-    if part.strip():
-        yield part.strip()
-
-
-# Comparing
-
-
-def differences(signatures: dict[Entry, list[Entry]]) -> Iterator[Difference]:
-    """Everything in which the import tree is not as the SDK."""
-    for entry, members in signatures.items():
-        found = load(entry.name)
-        if found is None or is_stand_in(found):
-            yield Difference(entry.name, "the class is not here")
-            continue
-        yield from _of_parameters(f"{entry.name}.__init__", entry.parameters or (), found)
-        for member in members:
-            yield from _of_member(entry.name, found, member)
-
-
-def load(path: str) -> Any:
-    """What can be imported under a dotted path; None for nothing."""
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name, None)
-    except ModuleNotFoundError:
-        return None
-
-
-def is_stand_in(found: Any) -> bool:
-    """Whether it can be imported and not used."""
-    return isinstance(found, _stand_ins._StandIn)
-
-
-def _of_member(owner: str, cls: Any, member: Entry) -> Iterator[Difference]:
-    key = f"{owner}.{member.name}"
-    found = inspect.getattr_static(cls, member.name, None)
-    if found is None and not _is_attribute(cls, member.name):
-        yield Difference(key, "is not here")
-    elif member.kind == "property":
-        if isinstance(found, property) and found.fset is None and member.settable:
-            yield Difference(key, "cannot be set")
-        elif callable(found):
-            yield Difference(key, "is a method")
-    elif member.kind == "attribute":
-        if member.value is not None and repr(getattr(cls, member.name)) != member.value:
-            yield Difference(key, f"is {getattr(cls, member.name)!r}, not {member.value}")
-    elif member.kind != "nested":
-        yield from _of_method(key, cls, member, found)
-
-
-def _of_method(key: str, cls: Any, member: Entry, found: Any) -> Iterator[Difference]:
-    if isinstance(found, property):
-        yield Difference(key, "is a property")
-        return
-    without_instance = isinstance(found, (staticmethod, classmethod))
-    if member.kind in ("static", "class") and not without_instance:
-        yield Difference(key, "needs an instance")
-        return
-    bound = getattr(cls, member.name) if without_instance else _without_self(found)
-    yield from _of_parameters(key, member.parameters or (), bound)
-
-
-def _without_self(function: Any) -> Any:
-    return function.__get__(object()) if hasattr(function, "__get__") else function
-
-
-def _is_attribute(cls: Any, name: str) -> bool:
-    """Whether instances have it: annotated, or set by a method."""
-    for base in cls.__mro__:
-        if name in vars(base).get("__annotations__", ()):
-            return True
-        codes = [getattr(item, "__code__", None) for item in vars(base).values()]
-        if any(name in _stored(code) for code in codes if code is not None):
-            return True
-    return False
-
-
-def _stored(code: Any) -> set[Any]:
-    """Names of attributes that a function sets."""
-    return {item.argval for item in dis.get_instructions(code) if item.opname == "STORE_ATTR"}
-
-
-def _of_parameters(key: str, wanted: Iterable[str], function: Any) -> Iterator[Difference]:
-    have = inspect.signature(function).parameters
-    positional = [name for name, item in have.items() if item.kind in _POSITIONAL]
-    expected = list[str]()
-    only_keywords = False
-    for text in wanted:
-        name, _, default = text.partition("=")
-        if name.startswith("*"):
-            only_keywords = only_keywords or not name.startswith("**")
-            continue
-        if name not in have:
-            yield Difference(f"{key}({name})", "is not a parameter")
-            continue
-        if not only_keywords:
-            expected.append(name)
-        yield from _of_default(f"{key}({name})", default, have[name])
-    named = {text.partition("=")[0] for text in wanted}
-    if positional[: len(expected)] != expected:
-        yield Difference(key, f"takes ({', '.join(positional)}) in this order")
-    for name, item in have.items():
-        variable = item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD)
-        if name not in named and not variable and item.default is item.empty:
-            yield Difference(f"{key}({name})", "is a parameter that the SDK has not")
-
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def _of_default(key: str, default: str, item: inspect.Parameter) -> Iterator[Difference]:
-    if not default and item.default is not item.empty:
-        return  # optional here: every call of the SDK is one here
-    shown = "" if item.default is item.empty else repr(item.default)
-    if shown != default:
-        yield Difference(key, f"has the default {shown or 'none'}, not {default or 'none'}")
-
 
 # Reasons and the page
 
 
 def explained(found: Iterable[Difference]) -> tuple[dict[Difference, str], list[str]]:
     """The reason of every difference, and what is wrong: no reason, or a reason for nothing."""
-    reasons = [(reason, where) for reason, where in json.loads(REASONS.read_text()).items()]
+    reasons = list(json.loads(REASONS.read_text()).items())
     used, given, wrong = set[str](), dict[Difference, str](), list[str]()
     for item in found:
-        matches = [
-            (r, p) for r, where in reasons for p in where if fnmatch.fnmatchcase(item.key, p)
-        ]
+        pairs = ((reason, pattern) for reason, where in reasons for pattern in where)
+        matches = [pair for pair in pairs if fnmatch.fnmatchcase(item.key, pair[1])]
         if not matches:
             wrong.append(f"{item.key} {item.text}: build it, or give a reason in {REASONS.name}")
             continue
@@ -231,21 +56,20 @@ def explained(found: Iterable[Difference]) -> tuple[dict[Difference, str], list[
 
 def page(signatures: dict[Entry, list[Entry]], given: dict[Difference, str]) -> str:
     """The page in Markdown."""
-    return "\n".join([*_HEAD, *_modules(), *_classes(signatures, given), *_details(given), ""])
+    return "\n".join([_HEAD, *_modules(), *_classes(signatures, given), *_details(given), ""])
 
 
-_HEAD = (
-    "# What of SDK v1 is here",
-    "",
-    "<!-- Written by scripts/compatibility.py; tests/sdk_v1_reasons.json has the reasons. -->",
-    "",
-    "Every class of the SDK's public interface is compared, member by member and parameter by",
-    "parameter, with the import tree `azureml.*` of runyard. What is not here, or is otherwise,",
-    "stands below with the reason; the rest is here under its own name. A name that is not here can",
-    "be imported all the same and says so in one sentence when it is used, unless its whole module",
-    "is missing: then the import says it.",
-    "",
-)
+_HEAD = """\
+# What of SDK v1 is here
+
+<!-- Written by scripts/compatibility.py; tests/sdk_v1_reasons.json has the reasons. -->
+
+Every class of the SDK's public interface is compared, member by member and parameter by
+parameter, with the import tree `azureml.*` of runyard. What is not here, or is otherwise,
+stands below with the reason; the rest is here under its own name. A name that is not here can
+be imported all the same and says so in one sentence when it is used, unless its whole module is
+missing: then the import says it.
+"""
 
 
 def _modules() -> Iterator[str]:
@@ -317,9 +141,8 @@ def main(arguments: list[str]) -> int:
         PAGE.write_text(text)
     elif not PAGE.exists() or PAGE.read_text() != text:
         wrong.append(f"{PAGE.relative_to(REPO)} is not current: run scripts/compatibility.py")
-    print(
-        "\n".join(wrong or [f"{len(signatures)} classes, {len(given)} differences, all explained"])
-    )
+    ended = f"{len(signatures)} classes, {len(given)} differences, all with a reason"
+    print("\n".join(wrong or [ended]))
     return 1 if wrong else 0
 
 

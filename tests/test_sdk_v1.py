@@ -11,7 +11,7 @@ import pytest
 
 from runyard import _names, _stand_ins
 from scripts import compatibility
-from scripts.compatibility import Difference, Entry
+from scripts.sdk_signatures import Difference, Entry, differences, is_stand_in, read
 
 ERRORS = "TrainingException UserErrorException ComputeTargetException WorkspaceException"
 # What code imports from where (spec 1 and 19); a stand-in counts, for it can be imported.
@@ -91,7 +91,7 @@ def test_every_path_has_its_names(module: str) -> None:
     for name in PATHS[module].split():
         value = getattr(found, name)
         assert name in dir(found)
-        if inspect.isclass(value) and not compatibility.is_stand_in(value):
+        if inspect.isclass(value) and not is_stand_in(value):
             assert value.__module__.startswith("runyard.")
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = found.nothing
@@ -191,7 +191,7 @@ def test_every_class_and_member_is_here_or_has_a_reason() -> None:
 
 
 def test_the_data_is_what_it_should_be() -> None:
-    signatures = compatibility.read(compatibility.SIGNATURES.read_text())
+    signatures = read(compatibility.SIGNATURES.read_text())
     assert len(signatures) == 78
     run = next(members for entry, members in signatures.items() if entry.name == "azureml.core.Run")
     [log] = [member for member in run if member.name == "log"]
@@ -219,8 +219,7 @@ class Ours:
 def found(*lines: str, constructor: str = "name, extra") -> list[str]:
     text = "\n".join([f"{__name__}.Ours({constructor})", *(f"    {line}" for line in lines)])
     prefix = f"{__name__}.Ours"
-    differences = compatibility.differences(compatibility.read(text))
-    return [f"{item.key.removeprefix(prefix)} {item.text}" for item in differences]
+    return [f"{d.key.removeprefix(prefix)} {d.text}" for d in differences(read(text))]
 
 
 @pytest.mark.parametrize(
@@ -257,8 +256,8 @@ def test_every_difference_is_seen(line: str, expected: list[str]) -> None:
 
 def test_constructors_and_classes_are_compared_too() -> None:
     assert found(constructor="name") == [".__init__(extra) is a parameter that the SDK has not"]
-    nothing = compatibility.read(f"{__name__}.Nothing()\nno.such.module.Thing()")
-    texts = [item.text for item in compatibility.differences(nothing)]
+    nothing = read(f"{__name__}.Nothing()\nno.such.module.Thing()")
+    texts = [item.text for item in differences(nothing)]
     assert texts == ["the class is not here"] * 2
 
 
