@@ -60,6 +60,7 @@ NAMES: "Dict[str, str]" = {
     "PyTorchConfiguration": "runyard.config.sections:PyTorchConfiguration",
     "RemoteCompute": "runyard.computes.elsewhere:RemoteCompute",
     "Run": "runyard.history.run:Run",
+    "RunDetails": "runyard.widgets.run_details:RunDetails",
     "RunConfiguration": "runyard.config.run_configuration:RunConfiguration",
     "SKLearn": "runyard.estimators.sklearn:SKLearn",
     "ScaleSettings": "runyard.computes.amlcompute_status:ScaleSettings",

@@ -147,7 +147,7 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     [
         ("trian.py", "did you mean 'train.py'?"),
         ("folder", "give a file, such as"),
-        ("book.ipynb", "notebooks"),
+        ("book.ipynb", "is no notebook: it has no cells"),
     ],
 )
 def test_a_script_that_cannot_run_is_refused(
@@ -155,6 +155,7 @@ def test_a_script_that_cannot_run_is_refused(
 ) -> None:
     _script(project)
     (project / "folder").mkdir()
+    (project / "book.ipynb").write_text("{}")
     said = invoke("submit", "--user-managed", script)
     assert text in said.words
     assert said.code == 2

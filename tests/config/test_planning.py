@@ -55,6 +55,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "node_count": 1,
         "processes_per_node": 1,
         "launcher": "single",
+        "entry": {"kind": "python", "module": "", "interpreter": (), "python_path": ()},
         "container": None,
         "framework": "Python",
         "communicator": "None",
@@ -198,13 +199,6 @@ _SCRIPTS: list[tuple[Any, Callable[[Path], Any], type[Exception], str]] = [
         "only that folder is copied for the run; copy it in, or give a source_directory",
     ),
     ("lib", _nothing, ExperimentExecutionException, "script='lib' is not a file in"),
-    (
-        "analysis.IPYNB",
-        _nothing,
-        ExperimentExecutionException,
-        "running notebooks is not built yet in this version; make a script of it: "
-        "jupyter nbconvert --to script analysis.IPYNB",
-    ),
     (
         "train.py",
         _ignored("*.py"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runyard.cli import formats, output, table
 from runyard.config import secrets
 from runyard.environments import cache, image_venv
-from runyard.launchers.single import command_line
+from runyard.launchers.entry import command_line
 
 if TYPE_CHECKING:
     from runyard.config.jobspec import JobSpec

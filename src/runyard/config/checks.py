@@ -56,11 +56,6 @@ def script_name(given: object, source: Path) -> str:
         raise UserErrorException(f"script is {given!r}; give a path inside the source folder")
     text = str(os.fspath(given))
     name = os.path.normpath(text)
-    if text.lower().endswith(".ipynb"):
-        raise ExperimentExecutionException(
-            f"script={text!r}: running notebooks is not built yet in this version; make a script "
-            f"of it: jupyter nbconvert --to script {text}"
-        )
     _refuse_outside(text, name, source)
     path = source / name
     if path.exists() and not path.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +19,21 @@ class ContainerSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     shm_size: str
     arguments: tuple[str, ...] = ()
+
+
+class EntrySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What kind of file the script is.
+
+    ``kind``: 'python', a file for the run's Python; 'module', the module ``module`` (its name with
+    dots) for ``python -m``; 'notebook', for papermill; 'program', for ``interpreter``: the program
+    that reads it and its options, () where the script itself is the program. ``python_path``:
+    folders of the source for PYTHONPATH, the first first; '.' is the source itself.
+    """
+
+    kind: Literal["python", "module", "notebook", "program"]
+    module: str = ""
+    interpreter: tuple[str, ...] = ()
+    python_path: tuple[str, ...] = ()
 
 
 class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,11 +57,12 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``target``: name of the compute target. ``environment_variables``: those that may be stored;
     ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
-    start. ``container``: None where the run uses none. ``framework``, ``communicator``: the
-    words of SDK v1 (spec 5). ``data``: the data references, in the order of their names' first use.
-    ``vm_size``: the machine size, as Azure writes it. ``vm_priority``: 'dedicated' or
-    'lowpriority'. ``resources``: what is asked of a node, None where nothing is. ``use_gpu``: the
-    script needs a GPU.
+    start. ``entry``: what kind of file the script is; None for a command, and in runs of older
+    versions, where the script's ending says it. ``container``: None where the run uses none.
+    ``framework``, ``communicator``: the words of SDK v1 (spec 5). ``data``: the data references,
+    in the order of their names' first use. ``vm_size``: the machine size, as Azure writes it.
+    ``vm_priority``: 'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None
+    where nothing is. ``use_gpu``: the script needs a GPU.
     """
 
     source_directory: str
@@ -62,6 +78,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     node_count: int = 1
     processes_per_node: int = 1
     launcher: str = "single"
+    entry: EntrySpec | None = None
     container: ContainerSpec | None = None
     framework: str = "Python"
     communicator: str = "None"

@@ -13,6 +13,8 @@ from runyard.config import (
     checks,
     commands,
     containers,
+    entry,
+    notebooks,
     references,
     resources,
     secrets,
@@ -88,21 +90,31 @@ def plan(
     source = checks.source_directory(config.source_directory)
     target = find_target(run_config.target, workspace.directory)
     unsupported.refuse(run_config)
+    data = references.used(config)
+    script, kind = entry.of(config.script, data.arguments, data.command, source)
     variables = _variables(run_config)
     asked = resources.asked(run_config, target, workspace.directory, variables)
     described = unsupported.with_conda_file(run_config.environment, source)
+    added: tuple[str, ...] = ()
+    if kind is not None and kind.kind == "notebook":
+        described, added = notebooks.with_papermill(described)
     use_docker = run_config.docker.use_docker
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
     )
-    data = references.used(config)
     if environment.image is not None:
         containers.check_variables(variables)
     plain, secret = secrets.split(variables)
     spec = _spec(
         config, source, environment, asked, plain, secret_names=tuple(sorted(secret)), data=data
     )
-    spec = msgspec.structs.replace(spec, data=frozen(data.references, workspace.directory))
+    spec = msgspec.structs.replace(
+        spec,
+        script=script,
+        entry=kind,
+        data=frozen(data.references, workspace.directory),
+    )
+    entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
     if spec.script is not None:
@@ -121,6 +133,7 @@ def plan(
         },
         run_configuration=_run_configuration(config, spec, data),
         notices=(
+            *added,
             *environment.notices,
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
@@ -191,19 +204,12 @@ def _spec(
     data: Used,
 ) -> JobSpec:
     run_config = config.run_config
-    texts = arguments.as_text(data.arguments)
-    command = commands.resolved(data.command)
-    commands.refuse_both(config.script, texts, command)
-    if not command and not config.script:
-        raise ExperimentExecutionException(
-            "there is nothing to run: give script (a file in the source folder) or command"
-        )
     nodes = checks.node_count(run_config.node_count)
     return JobSpec(
         source_directory=str(source),
-        script=None if command else checks.script_name(config.script, source),
-        arguments=texts,
-        command=command,
+        script=None,
+        arguments=arguments.as_text(data.arguments),
+        command=commands.resolved(data.command),
         target=run_config.target,
         environment=environment,
         environment_variables=variables,

@@ -42,7 +42,8 @@ def warnings_of(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
     script = script_of(spec)
     if wanted and script is not None:
         python = version_of(spec.environment)
-        source = source_imports.collect(Path(spec.source_directory), script, python)
+        folders = spec.entry.python_path if spec.entry else ()
+        source = source_imports.collect(Path(spec.source_directory), script, python, folders)
         if LINT in wanted:
             found += _shortened(script_lint.findings(source, python))
         if PACKAGES in wanted:
@@ -69,7 +70,9 @@ def _conflicts(environment: EnvironmentSpec) -> list[str]:
 def script_of(spec: JobSpec) -> str | None:
     """The Python file that the run starts, relative to the source folder, if that can be told."""
     if spec.script is not None:
-        return None if spec.script.endswith(".sh") else spec.script
+        if spec.entry is None:  # a run of an older version
+            return None if spec.script.endswith(".sh") else spec.script
+        return spec.script if spec.entry.kind in ("python", "module") else None
     command = spec.command or ()
     try:
         words = shlex.split(command) if isinstance(command, str) else [*command]

@@ -6,7 +6,7 @@ import ast
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,15 +46,18 @@ class _Imported:
     guarded: bool
 
 
-def collect(source: Path, script: str, python: tuple[int, int]) -> Source:
+def collect(
+    source: Path, script: str, python: tuple[int, int], folders: Sequence[str] = ()
+) -> Source:
     """Read the script and, one after the other, the local modules it imports.
 
+    ``folders``: of the source, where modules are looked for beside the script's own folder.
     ``python``: version whose syntax counts. Imports whose failure the script expects (``try``
     with ``except ImportError``, ``if`` on the version or ``TYPE_CHECKING``) are not in
     ``externals``. Files that cannot be read are left out.
     """
     found = Source()
-    local = _Local(source, script)
+    local = _Local(source, script, folders)
     waiting = [os.path.normpath(script)]
     while waiting:
         name = waiting.pop(0)
@@ -88,6 +91,14 @@ def parse(content: bytes, name: str, python: tuple[int, int]) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(content, name, feature_version=version)
+
+
+def relative_level(tree: ast.Module) -> int:
+    """The most dots before a module that the script imports; 0 where it can do without.
+
+    Imports whose failure the script expects do not count.
+    """
+    return max((i.level for i in _imports(tree.body, guarded=False) if not i.guarded), default=0)
 
 
 def _externals(imported: _Imported, file: str) -> list[External]:
@@ -144,10 +155,12 @@ def _mentions(expression: ast.expr, names: frozenset[str]) -> bool:
 class _Local:
     """Which modules the source folder has; paths are relative to it."""
 
-    def __init__(self, source: Path, script: str) -> None:
+    def __init__(self, source: Path, script: str, folders: Sequence[str]) -> None:
         self._source = source
         # Python puts the script's folder first; scripts often add the folder of the run.
-        self._roots = list(dict.fromkeys([os.path.dirname(os.path.normpath(script)), ""]))
+        own = os.path.dirname(os.path.normpath(script))
+        named = ["" if folder == "." else folder for folder in folders]
+        self._roots = list(dict.fromkeys([own, *named, ""]))
         self._deeper: set[str] | None = None
 
     def absolute(self, imported: _Imported) -> list[str] | None:

@@ -31,6 +31,13 @@ class Meaning(NamedTuple):
 
 
 MEANINGS = (
+    # Of the first process of a run's container.
+    Meaning(
+        "program",
+        r"^the image has no program .",
+        "{said}, which was to be started",
+        "Use an image that has it, or install it in a Dockerfile of yours",
+    ),
     Meaning(
         "engine",
         r"permission denied while trying to connect to the docker (?:daemon socket|API)"

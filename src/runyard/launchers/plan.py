@@ -24,16 +24,25 @@ class Process:
 
     ``node``: index of its node; ``argv``: program and arguments, in which ``$NAME`` is still to
     be expanded; ``env``: variables of its own beside the run's; ``log``: file name under
-    user_logs/ for its stdout and stderr.
+    user_logs/ for its stdout and stderr;
+    ``python_path``: folders of the working directory to put on PYTHONPATH, '.' for itself.
     """
 
-    __slots__ = ("argv", "env", "log", "node")
+    __slots__ = ("argv", "env", "log", "node", "python_path")
 
-    def __init__(self, node: int, argv: Sequence[str], env: Mapping[str, str], log: str) -> None:
+    def __init__(
+        self,
+        node: int,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log: str,
+        python_path: Sequence[str] = (),
+    ) -> None:
         self.node = node
         self.argv = tuple(argv)
         self.env = dict(env)
         self.log = log
+        self.python_path = tuple(python_path)
 
 
 class LaunchPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runyard.launchers import entry
 from runyard.launchers.plan import LaunchPlan, Process
 
 TYPE_CHECKING = False
@@ -28,20 +29,6 @@ class SingleLauncher:
         Where it is an MPI job of one rank, it finds the variables of that (spec 7).
         """
         env = _ONE_RANK if spec.get("communicator") in _MPI else {}
-        return LaunchPlan([Process(0, command_line(spec, python), env, "std_log.txt")])
-
-
-def command_line(spec: Mapping[str, Any], python: str) -> list[str]:
-    """The argv of one process of a run.
-
-    A ``command`` given as text is the user's own shell text and goes to a shell; a list is an
-    argv. A script ending in ``.sh`` runs under bash, any other under the run's Python.
-    """
-    command = spec.get("command")
-    if isinstance(command, str):
-        return ["bash", "-c", command]
-    if command:
-        return [str(part) for part in command]
-    script = str(spec["script"])
-    interpreter = "bash" if script.endswith(".sh") else python
-    return [interpreter, script, *(str(argument) for argument in spec.get("arguments") or ())]
+        env = {**env, **entry.variables(spec, python)}
+        argv = entry.command_line(spec, python)
+        return LaunchPlan([Process(0, argv, env, "std_log.txt", entry.python_path(spec))])

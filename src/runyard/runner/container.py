@@ -94,7 +94,9 @@ def start(
     place = {"engine": engine.name, "program": engine.program, "container": name}
     jsonl.write_once(run.container_json, place, sync=False)
     open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
-    given = _in_memory(exports(env, prefix["python"], str(record.get("user") or os.getuid())))
+    user = str(record.get("user") or os.getuid())
+    folders = launch.folders_of(run, process.python_path)
+    given = _in_memory(exports(env, prefix["python"], user, folders))
     folder, own = os.path.dirname(run.container_log), _of_client(spec["secret_variables"])
     with open(run.container_log, "ab") as messages:
         try:
@@ -156,16 +158,18 @@ def _of_client(secret: Sequence[str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
-def exports(env: Mapping[str, str], python: str, user: str) -> str:
+def exports(env: Mapping[str, str], python: str, user: str, python_path: Sequence[str] = ()) -> str:
     """The variables as text for a shell; folders of ours come first in the lists of the image.
 
-    ``user``: a name for programs that ask for that of a user whom the image does not know.
+    ``python_path``: folders of the script's modules. ``user``: a name for programs that ask for
+    that of a user whom the image does not know.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     folder = os.path.dirname(python)
     if folder:
         lines.append(f"export PATH={shlex.quote(folder)}${{PATH:+:$PATH}}")
-    lines.append(f"export PYTHONPATH={_JOB}/job/path${{PYTHONPATH:+:$PYTHONPATH}}")
+    folders = shlex.quote(os.pathsep.join((f"{_JOB}/job/path", *python_path)))
+    lines.append(f"export PYTHONPATH={folders}${{PYTHONPATH:+:$PYTHONPATH}}")
     name = shlex.quote(user)
     lines.append(f"export USER=${{USER:-{name}}} LOGNAME=${{LOGNAME:-{name}}}")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,11 @@ shift 2
 trap 'exit 143' TERM  # until there is a script to hand it to
 eval "$(cat)" || exit 125
 (: >>"$log") || exit 125
+# Said to the engine's client, from which the runner has it: nothing was started.
+case $1 in
+    */*) ;;
+    *) command -v "$1" >/dev/null || { echo "the image has no program $1" >&2; exit 127; } ;;
+esac
 exec </dev/null >>"$log" 2>&1
 cd "$folder" || exit 125
 
@@ -18,9 +23,9 @@ esac
 export HOME
 mkdir -p "$HOME"
 
-"$@" &
-script=$!
 exec 2>/dev/null  # what ended the script stands in the run's events, and not in its log
+"$@" 2>&1 &
+script=$!
 
 # Whoever is process 1 hears no signal that it does not ask for. All of the container is told, as all
 # processes of a run are anywhere; with the engine's --pid=host that would be the whole machine.

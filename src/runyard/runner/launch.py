@@ -6,6 +6,7 @@ import os
 
 from runyard import _lending, launchers
 from runyard.computes.channels import open_channel
+from runyard.errors import ExperimentExecutionException
 from runyard.job import context
 from runyard.record import keyvault
 from runyard.runner.tree import ProcessTree
@@ -50,13 +51,26 @@ def start(
         from runyard.runner import container
 
         return container.start(run, record, prefix, channel, process, data=data)
-    env = {**variables(run, record, prefix, os.environ), **process.env, **data_variables(data)}
+    own = {**process.env, **data_variables(data)}
+    env = {**variables(run, record, prefix, os.environ, process.python_path), **own}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         argv = expand(process.argv, env)
         return ProcessTree(channel.start(process.node, argv, env, run.work, log), run)
+    except FileNotFoundError as error:
+        if error.filename != argv[0]:
+            raise
+        raise _no_program(argv[0]) from error
     finally:
         os.close(log)
+
+
+def _no_program(name: str) -> ExperimentExecutionException:
+    where = "" if "/" in name else " on the PATH of the run"
+    return ExperimentExecutionException(
+        f"there is no program {name!r}{where}: install it on this machine, or use an environment "
+        "or an image that has it"
+    )
 
 
 def data_variables(data: Sequence[Place]) -> dict[str, str]:
@@ -82,12 +96,14 @@ def variables(
     record: Mapping[str, Any],
     prefix: Mapping[str, Any],
     inherited: Mapping[str, str],
+    python_path: Sequence[str] = (),
 ) -> dict[str, str]:
     """The environment of the run's processes.
 
     The submitter's environment without its Python settings, the environment's ``bin`` first on
     PATH, what its conda packages set, unbuffered output so that lines of stdout and stderr reach
     the log in order, the user's variables, and last what the script's ``Run`` needs.
+    ``python_path``: folders of the working directory where the script's modules are.
     """
     spec = record["spec"]
     env = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
@@ -99,13 +115,18 @@ def variables(
     env.update(spec["environment_variables"])
     # Before the user's own PATH too: `python` in the script is the environment's.
     env["PATH"] = os.path.dirname(prefix["python"]) + os.pathsep + env.get("PATH", os.defpath)
-    own_path = env.get("PYTHONPATH")
-    env["PYTHONPATH"] = _JOB_PATH + (os.pathsep + own_path if own_path else "")
+    folders = (_JOB_PATH, *folders_of(run, python_path), env.get("PYTHONPATH", ""))
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
     env.update(
         context.variables(run, spec, record.get("workspace", ""), prefix["submitter_python"])
     )
     env[keyvault.VARIABLE] = keyvault.where()
     return env
+
+
+def folders_of(run: RunDirectory, python_path: Sequence[str]) -> list[str]:
+    """Folders of the working directory by their full paths."""
+    return [os.path.normpath(os.path.join(run.work, folder)) for folder in python_path]
 
 
 def activation(kind: str, prefix: Mapping[str, Any]) -> dict[str, str]:
