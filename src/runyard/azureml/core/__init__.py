@@ -15,4 +15,5 @@ _names.offer(
     "RunConfiguration",
     "ScriptRunConfig",
     "Workspace",
+    absent={"datasets": ("Dataset",)},
 )
