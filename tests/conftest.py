@@ -43,7 +43,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Environments that tests build never land in the cache of who runs them."""
+    """What tests build and keep never lands in the folders of who runs them."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     os.environ["RUNYARD_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["RUNYARD_KEYVAULT"] = str(tmp_path_factory.mktemp("keyvault"))
     os.environ["RUNYARD_CONFIG"] = os.devnull

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
     from runyard.job.keyvault import Keyvault
+    from runyard.widgets.run_details import RunDetails
 
 __all__ = [
     "ActivityFailedException",
@@ -130,6 +131,7 @@ __all__ = [
     "Run",
     "RunConfiguration",
     "RunConfigurationException",
+    "RunDetails",
     "RunEnvironmentException",
     "RunyardError",
     "SKLearn",

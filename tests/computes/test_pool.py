@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runyard.computes import pool_memory, registry
+from runyard.computes import pool_private, registry
 from runyard.computes.pool import Pool
 from runyard.computes.protocol import ComputeTarget
 from runyard.errors import ComputeTargetException
@@ -182,7 +182,8 @@ def test_a_run_that_waits_gets_the_variables_of_its_submitter(
     second = runs.make_run(workspace, text, target="pool", secret_variables=["API_TOKEN"])
     runs.start(pool, second, {"API_TOKEN": "tell-nobody"})
     monkeypatch.setenv("OF_WHOM", "nobody")
-    kept = [path for path in Path(workspace.path).rglob("*") if path.is_file()]
+    places = (Path(workspace.path), Path(os.environ["XDG_STATE_HOME"]))
+    kept = [path for place in places for path in place.rglob("*") if path.is_file()]
     assert [path for path in kept if b"tell-nobody" in path.read_bytes()] == []
     go.touch()
     runs.finish(first)
@@ -197,14 +198,17 @@ def test_what_is_kept_in_memory_is_for_this_user_alone(
     first = pools.submit(pool, pools.until(go))
     second = pools.submit(pool)
     (name,) = os.listdir(pool.folder.queue)
-    memory = Path(pool_memory._folder(pool.folder.path, make=False))
-    for place in (memory, memory.parent):
+    memory = Path(pool_private._in_memory(pool.folder.path))
+    state = Path(pool_private._on_disk(pool.folder.path))
+    for place in (memory, memory.parent, state, state.parent):
         assert place.stat().st_mode & 0o777 == 0o700
-    assert (memory / name).stat().st_mode & 0o777 == 0o600
+    for file in (memory / name, state / name):
+        assert file.stat().st_mode & 0o777 == 0o600
+    assert "variables" not in (state / name).read_text()
     go.touch()
     runs.finish(first)
     runs.finish(second)
-    assert not memory.exists()
+    runs.wait_for(lambda: not memory.exists() and not state.exists())
 
 
 def test_without_memory_for_it_no_run_waits(
@@ -212,7 +216,7 @@ def test_without_memory_for_it_no_run_waits(
 ) -> None:
     pool = pools.make(workspace)
     first = pools.submit(pool, pools.until(go))
-    monkeypatch.setattr(pool_memory, "PLACE", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(pool_private, "MEMORY", str(tmp_path / "nowhere"))
     with pytest.raises(ComputeTargetException) as caught:
         pools.submit(pool)
     assert caught.value.message == (
@@ -232,7 +236,7 @@ def test_a_folder_of_somebody_else_is_not_trusted_with_secrets(
     first = pools.submit(pool, pools.until(go))
     open_to_all = tmp_path / f"runyard-{os.getuid()}"
     open_to_all.mkdir(mode=0o755)
-    monkeypatch.setattr(pool_memory, "PLACE", str(tmp_path))
+    monkeypatch.setattr(pool_private, "MEMORY", str(tmp_path))
     with pytest.raises(ComputeTargetException, match="it is not a folder of this user alone"):
         pools.submit(pool)
     go.touch()

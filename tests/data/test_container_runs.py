@@ -55,6 +55,7 @@ def test_a_container_sees_what_the_machine_does(
         "r": {},
         "s": {},
     }
+    assert found["argv"][:2] == [store.container_name, f"{store.container_name}/train"]
     assert found["seen"]["photos"] == store.container_name
     assert (found["seen"]["shown"], found["seen"]["there"]) == ("/data/shown", "/data/there")
     assert files_of(Path(store.container_name)) == {

@@ -349,3 +349,20 @@ def test_a_cancel_ends_a_download_and_leaves_nothing_of_it(store: Any, submit: A
     run.cancel()
     finished(run, Reason.CANCELLED)
     assert not os.path.exists(run.directory.join("data"))
+
+
+def test_a_script_under_python_3_6_finds_its_data(
+    store: Any, experiment: Experiment, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/train.py").write_text(
+        "import sys\nassert sys.version_info < (3, 7)\n" + REPORT
+    )
+    old = Environment("old")
+    old.python.user_managed_dependencies = True
+    old.python.interpreter_path = tool("python3.6")
+    given = [store.path("train", "m"), store.path("train", "d").as_download("data")]
+    config = ScriptRunConfig(tmp_path / "source", "train.py", given, environment=old)
+    found = report(experiment.submit(config))
+    assert found["trees"] == {"m": TRAIN, "d": TRAIN}
+    assert found["argv"] == [f"{store.container_name}/train", f"{found['cwd']}/data"]

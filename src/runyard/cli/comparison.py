@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runyard.cli import data_lines
 from runyard.cli.facts import Facts, artifact, command_words
 from runyard.record import files, metrics
 
@@ -103,9 +104,14 @@ def _package(line: object) -> tuple[str, str]:
 
 def _job(found: Facts) -> dict[str, Any]:
     spec = found.spec
-    words = command_words(spec)
+    words = data_lines.in_words(command_words(spec), spec)
     keys = ("target", "max_run_duration_s", "node_count")
-    return {**_arguments(words), **{key: spec[key] for key in keys if key in spec}}
+    data = data_lines.together(spec)
+    return {
+        **_arguments(words),
+        **{key: spec[key] for key in keys if key in spec},
+        **({"data": data} if data else {}),
+    }
 
 
 def _arguments(words: list[str]) -> dict[str, Any]:

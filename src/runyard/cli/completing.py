@@ -88,6 +88,13 @@ def _models(_: click.Context) -> list[str]:
     return sorted({record["name"] for record in models.find_all(opening.existing_directory())})
 
 
+def _datastores(_: click.Context) -> list[str]:
+    from runyard.cli import opening
+    from runyard.data import registry
+
+    return registry.listed(opening.existing_directory())
+
+
 def _metrics(ctx: click.Context) -> Iterable[str]:
     from runyard.record import metrics
 
@@ -114,17 +121,26 @@ def _targets(_: click.Context) -> list[str]:
     from runyard.config.run_configuration import DEFAULT_TARGET
 
     try:
-        used = sorted({entry.target for entry in _entries() if entry.target})
+        made = _pools(_)
     except Exception:  # there is no workspace yet
-        used = []
-    return [DEFAULT_TARGET, *used]
+        made = []
+    return [DEFAULT_TARGET, *made]
+
+
+def _pools(_: click.Context) -> list[str]:
+    from runyard.cli import opening
+    from runyard.record import computes
+
+    return computes.names(opening.existing_directory())
 
 
 experiments = _of(_experiments)
 models = _of(_models)
+datastores = _of(_datastores)
 metrics = _of(_metrics)
 run_files = _of(_files)
 logs = _of(_logs)
 targets = _of(_targets)
+pools = _of(_pools)
 statuses = _of(lambda _: sorted({entry.status for entry in _entries()}))
 """Only those that a run of the workspace has now."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.cli import opening, output, run_names
 from runyard.errors import UserErrorException
+from runyard.history import targets
 from runyard.history.reconcile import reconcile_run
 from runyard.record import jsonl, metrics
 from runyard.record.events import State, read_state
@@ -16,6 +17,8 @@ from runyard.record.states import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from runyard.history.targets import QueuePlace
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,13 @@ class Facts:
         named = asked.get("name") or asked.get("context") or "of a Dockerfile"
         base = (self.environment["image"].get("base") or {}).get("id")
         return f"{named}  {base}" if base else str(named)
+
+    @property
+    def place(self) -> QueuePlace | None:
+        """Where it stands in the queue of its target; None when it does not wait in one."""
+        if self.status is not Status.QUEUED:
+            return None
+        return targets.place(self.run, self.spec.get("target"))
 
     @property
     def error(self) -> dict[str, Any] | None:

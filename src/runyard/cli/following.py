@@ -12,6 +12,7 @@ import click
 from runyard.cli import facts, output
 from runyard.cli.failures import INTERRUPTED
 from runyard.cli.log_stream import LogStream, for_terminal
+from runyard.history import targets
 from runyard.history.reconcile import reconcile_run
 from runyard.record.events import read_state
 from runyard.record.states import Status
@@ -47,14 +48,28 @@ class Follower:
         self._copy_until(path, self._has_ended, err, last_lines)
 
     def follow_build(self) -> None:
-        """Copy the log of the environment's build to stderr, if one is being built."""
+        """Copy the log of the environment's build to stderr, if one is being built.
+
+        While the run waits in the queue of its target, its place there is said.
+        """
         pause_s = _SHORTEST_PAUSE_S
-        while (status := read_state(self.run).status) is Status.NOT_STARTED:
+        said = None
+        while (status := read_state(self.run).status) in (Status.NOT_STARTED, Status.QUEUED):
+            if status is Status.QUEUED:
+                said = self._tell_place(said)
             self._sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
             self._look_for_runner()
         if status in (Status.PREPARING, Status.CANCEL_REQUESTED):
             self._copy_until(self.run.environment_log, self._is_built, True, None)
+
+    def _tell_place(self, said: int | None) -> int | None:
+        """Say the place in the queue when it is another one than what was said last."""
+        place = targets.place(self.run)
+        if place is None or place.position == said:
+            return said
+        output.notice(f"queued: {place}")
+        return place.position
 
     def _copy_until(
         self, path: str, done: Callable[[], bool], err: bool, last_lines: int | None

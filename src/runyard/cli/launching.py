@@ -93,6 +93,8 @@ def _tell_started(found: facts.Facts, as_json: bool) -> None:
     from runyard.cli import ending
 
     output.text(found.run.id)
+    if found.place is not None:
+        output.notice(f"  queued: {found.place}")
     for line in ending.next_commands(found):
         output.notice(f"  {line}")
 

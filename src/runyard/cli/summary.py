@@ -43,7 +43,7 @@ def of_run(found: Facts) -> dict[str, Any]:
 
 def in_short(found: Facts) -> dict[str, Any]:
     """Which run, how it stands, when."""
-    state = found.state
+    state, place = found.state, found.place
     return {
         "run_id": found.run.id,
         "experiment": found.run.experiment,
@@ -51,6 +51,7 @@ def in_short(found: Facts) -> dict[str, Any]:
         "directory": found.run.path,
         "status": found.status.value,
         "reason": state.reason.value if state.reason else None,
+        "queue": place and place._asdict(),
         "exit_code": found.exit_code,
         "created": time_text(found.record.get("created")),
         "started": time_text(state.started),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard import _names
-from runyard.computes import amlcompute_status, registry
+from runyard.computes import amlcompute_status, pool_starting, registry
 from runyard.computes.amlcompute_status import AmlComputeStatus
 from runyard.computes.compute_target import ComputeTarget
 from runyard.computes.pool_folder import DELETING, PoolFolder
@@ -17,12 +17,15 @@ from runyard.computes.provisioning import (
     AmlComputeProvisioningConfiguration,
 )
 from runyard.errors import ComputeTargetException
+from runyard.history import targets
 from runyard.history.index import TagFilter
 from runyard.record import computes
 
 if TYPE_CHECKING:
     from runyard.history.run import Run
+    from runyard.history.targets import QueuePlace
     from runyard.history.workspace import Workspace
+    from runyard.record.layout import RunDirectory
 
 _PAUSE_S = 0.1
 _IDENTITIES = ("SystemAssigned", "UserAssigned")
@@ -181,6 +184,12 @@ class AmlCompute(ComputeTarget):
             }
             for number in sorted(numbers)
         ]
+
+    def queue(self) -> list[tuple[RunDirectory, QueuePlace]]:
+        """The runs that wait for a node, in order (not in SDK v1)."""
+        runs = pool_starting.waiting(self._folder)
+        places = targets.places(self.workspace.directory, self.name, runs)
+        return [(run, place) for run, place in zip(runs, places, strict=True) if place is not None]
 
     def update(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runyard.record.owner import Ownership
-
-_log = logging.getLogger(__name__)
 
 
 class LocalTarget:
@@ -101,7 +98,10 @@ def _remove_container(run: RunDirectory) -> None:
         place = jsonl.read_json(run.container_json)
         Engine(place["engine"], place["program"]).remove(place["container"])
     except (OSError, ValueError, KeyError, EngineError) as error:
-        _log.warning("the container of run %s was not removed: %s", run.id, error)
+        import logging  # 7 ms of every runner that starts who is next
+
+        log = logging.getLogger(__name__)
+        log.warning("the container of run %s was not removed: %s", run.id, error)
 
 
 def state(handle: Handle) -> TargetState:

@@ -8,11 +8,10 @@ order*, *started once*, *none is lost*.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from runyard.computes import pool_memory, pool_queue, pool_starting, runner_process
+from runyard.computes import pool_private, pool_queue, pool_starting, runner_process
 from runyard.computes.local import LocalTarget, state
 from runyard.computes.pool_folder import DELETING, PoolFolder
 from runyard.computes.pool_nodes import Nodes
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runyard.record.owner import Ownership
-
-_log = logging.getLogger(__name__)
 
 
 class Pool(LocalTarget):
@@ -67,9 +64,11 @@ class Pool(LocalTarget):
             if len(free) == needed and not pool_queue.names(self.folder.queue):
                 nodes.occupy(free, run)
                 pid = runner_process.start(run, ownership, variables)
+                pool_private.sweep(self.folder.path, ())
                 return {**self._handle(run), **owner.identity(pid)}
             ticket = self._enqueue(run, ownership, spec, variables)
             pool_starting.start_what_fits(self)
+        pool_private.persist(self.folder.path, ticket)
         pool_queue.persist(self.folder.queue, ticket)
         return self._handle(run)
 
@@ -94,24 +93,24 @@ class Pool(LocalTarget):
     ) -> str:
         """From the ticket on the run starts when its turn comes, whatever becomes of us."""
         name = pool_queue.new_name(self.folder.queue, spec.get("vm_priority"))
-        memory = pool_memory.keep(self.folder.path, name, variables)
-        ticket = pool_starting.ticket(run, spec, memory)
+        order = pool_starting.order(run, spec, variables)
+        pool_private.keep(self.folder.path, name, order)
         try:
             owner.sign(ownership, {**owner.identity(), "run": run.path, "ticket": name})
-            pool_queue.add(self.folder.queue, name, ticket)
+            pool_queue.add(self.folder.queue, name, pool_starting.ticket(order))
             log = EventLog(run)
             log.status(Status.QUEUED, target=self.name)
             log.close()
         except BaseException:
-            pool_queue.remove(self.folder.queue, name)
-            pool_memory.forget(memory)
+            pool_starting.drop(self.folder, name)
             raise
         ownership.release()
         return name
 
     def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
         """By lock and ticket; starts what fits as well, unless somebody is about to."""
-        self.kick(patience_s=0.0)
+        with contextlib.suppress(OSError):  # somebody else's workspace, that we may only read
+            self.kick(patience_s=0.0)
         runner_process.collect()
         # Locks first: a run that is started meanwhile has lost its ticket, and has its runner.
         states = [state(handle) for handle in handles]
@@ -162,11 +161,15 @@ class Pool(LocalTarget):
         """Where runs stand in the queue; None for those that do not wait in it."""
         names = pool_queue.names(self.folder.queue)
         positions = {name: number for number, name in enumerate(names, 1)}
-        found = []
+        ours = pool_private.known(self.folder.path) if names else set()
+        found: list[QueuePlace | None] = []
         for run in runs:
-            position = positions.get(ticket_of(run) or "")
-            place = None if position is None else QueuePlace(self.name, position, len(names))
-            found.append(place)
+            name = ticket_of(run)
+            if name is None or name not in positions:
+                found.append(None)
+                continue
+            whose = "" if name in ours else pool_starting.whose(self.folder, name)
+            found.append(QueuePlace(self.name, positions[name], len(names), whose))
         return found
 
 

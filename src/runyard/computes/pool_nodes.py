@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from runyard.computes import pool_queue
 from runyard.record import jsonl, owner
 from runyard.record.events import read_state
 from runyard.record.layout import RunDirectory
@@ -78,7 +79,9 @@ def _is_lost(run: RunDirectory) -> bool:
 def _read(path: str) -> dict[int, dict[str, Any]]:
     try:
         found = jsonl.read_json(path)["nodes"]
-        return {int(number): {**entry, "run": str(entry["run"])} for number, entry in found.items()}
+        return {
+            int(number): entry for number, entry in found.items() if pool_queue.is_run(entry["run"])
+        }
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -58,9 +58,15 @@ def read(folder: str, name: str) -> dict[str, Any] | None:
         ticket = jsonl.read_json(os.path.join(folder, name))
     except FileNotFoundError:
         return None
-    if not isinstance(ticket.get("run"), str) or not isinstance(ticket.get("nodes"), int):
+    if not is_run(ticket.get("run")):
         raise ValueError(f"{os.path.join(folder, name)} is not a ticket")
     return ticket
+
+
+def is_run(name: object) -> bool:
+    """Whether this names a run of the workspace, '<experiment>/<run id>', and no other place."""
+    parts = name.split("/") if isinstance(name, str) else []
+    return len(parts) == 2 and not {"", ".", ".."}.intersection(parts)
 
 
 def remove(folder: str, name: str) -> None:

@@ -2,18 +2,19 @@
 
 Done by whoever submits, ends, cancels or looks, always under the pool's lock. Each step can be the
 last one of a process that is killed: the ticket goes last, and a runner signs the run's lock before
-it does anything, so that the next one sees whether a run was started.
+it does anything, so that the next one sees whether a run was started. Only tickets of this user and
+this machine are started (``pool_private``).
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 
-from runyard.computes import pool_memory, pool_queue, runner_process
+from runyard.computes import pool_private, pool_queue, runner_process
 from runyard.computes.pool_folder import DELETING, PoolFolder
 from runyard.computes.pool_nodes import Nodes
+from runyard.computes.pool_private import Order
 from runyard.history import reconcile
 from runyard.record import computes, events, owner
 from runyard.record.events import EventLog
@@ -30,16 +31,17 @@ if TYPE_CHECKING:
 
 _TAKE_ATTEMPTS = 50
 _TAKE_PAUSE_S = 0.002
+_NAME_CHARS = 100
 
 _AFTER_RESTART = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """Variables of whoever starts a run whose own were lost: nothing that may be a secret."""
 
-_log = logging.getLogger(__name__)
-
 
 def has_work(folder: PoolFolder) -> bool:
-    """Whether somebody waits, or the pool is to be removed; takes no lock."""
-    return bool(pool_queue.names(folder.queue)) or os.path.exists(marker(folder))
+    """Whether a run of this user waits, or the pool is to be removed; takes no lock."""
+    waiting = pool_queue.names(folder.queue)
+    ours = bool(waiting) and not pool_private.known(folder.path).isdisjoint(waiting)
+    return ours or os.path.exists(marker(folder))
 
 
 def marker(folder: PoolFolder) -> str:
@@ -56,34 +58,49 @@ def mark(folder: PoolFolder) -> None:
 def waiting(folder: PoolFolder) -> list[RunDirectory]:
     """The runs that wait, in order."""
     bodies = (_body(folder, name) for name in pool_queue.names(folder.queue))
-    return [run_of(folder, body) for body in bodies if body is not None]
+    return [run_of(folder, body["run"]) for body in bodies if body is not None]
 
 
-def run_of(folder: PoolFolder, body: Mapping[str, Any]) -> RunDirectory:
-    """The run of a ticket."""
-    return RunDirectory(os.path.join(folder.workspace.runs, body["run"]))
+def run_of(folder: PoolFolder, name: str) -> RunDirectory:
+    """The run of a ticket: '<experiment>/<run id>'."""
+    return RunDirectory(os.path.join(folder.workspace.runs, name))
 
 
 def _body(folder: PoolFolder, name: str) -> dict[str, Any] | None:
     try:
         return pool_queue.read(folder.queue, name)
     except ValueError as error:
-        _log.warning("left out, and its run will end as lost: %s", error)
+        import logging  # 7 ms, and for damage only
+
+        logging.getLogger(__name__).warning("left out, and its run will end as lost: %s", error)
         return None
 
 
-def ticket(run: RunDirectory, spec: Mapping[str, Any], memory: str) -> dict[str, Any]:
-    """What starting the run takes, on the disk: nothing that may be a secret."""
-    return {
+def order(run: RunDirectory, spec: Mapping[str, Any], variables: Mapping[str, str]) -> Order:
+    """What starting the run takes."""
+    body = {
         "run": f"{run.experiment}/{run.id}",
         "nodes": int(spec.get("node_count") or 1),
-        "host": os.uname().nodename,
-        "uid": os.getuid(),
-        "memory": memory,
         "secrets": bool(spec.get("secret_variables")),
         "program": runner_process.own_program(),
         "places": runner_process.places(),
     }
+    return Order(body, variables)
+
+
+def ticket(of: Order) -> dict[str, Any]:
+    """What everybody may know of a run that waits, and nobody has to believe."""
+    from runyard.job.interactive import user_name
+
+    who = {"uid": os.getuid(), "user": user_name(), "host": os.uname().nodename}
+    return {"run": of.run, "nodes": of.nodes, **who}
+
+
+def whose(folder: PoolFolder, name: str) -> str:
+    """Who submitted a run that waits, in words."""
+    body = _body(folder, name) or {}
+    text = f"{body.get('user')} on {body.get('host')}"[:_NAME_CHARS]
+    return "".join(c for c in text if c.isprintable())  # it may come from anywhere
 
 
 def start_what_fits(pool: Pool) -> None:
@@ -98,7 +115,7 @@ def start_what_fits(pool: Pool) -> None:
         _close_down(pool, nodes)
         return
     _Round(pool.folder, nodes, int(record.get("max_nodes") or 0)).start()
-    pool_memory.sweep(pool.folder.path, pool_queue.names(pool.folder.queue))
+    pool_private.sweep(pool.folder.path, pool_queue.names(pool.folder.queue))
 
 
 def _close_down(pool: Pool, nodes: Nodes) -> None:
@@ -125,66 +142,81 @@ class _Round:
             free = self._nodes.free(self._max_nodes)
             if not free:
                 return
-            body = _body(self._folder, name)
-            if body is None:
-                pool_queue.remove(self._folder.queue, name)
-                continue
-            # Of another machine or user: started when they look.
-            if body["host"] != os.uname().nodename or body["uid"] != os.getuid():
-                continue
-            if body["nodes"] > self._max_nodes:
+            order = self._order(name)
+            if order is None or order.nodes > self._max_nodes:
                 continue  # until the pool is made larger again
-            if body["nodes"] > len(free):
+            if order.nodes > len(free):
                 return
-            self._start(name, body, free[: body["nodes"]])
+            self._start(name, order, free[: order.nodes])
 
-    def _start(self, name: str, body: Mapping[str, Any], numbers: list[int]) -> None:
-        run = run_of(self._folder, body)
+    def _order(self, name: str) -> Order | None:
+        """None for a ticket of another machine or user: it is for them to start it."""
+        body = _body(self._folder, name)
+        if body is None:
+            drop(self._folder, name)
+            return None
+        if body.get("host") != os.uname().nodename:
+            return None
+        order = pool_private.recall(self._folder.path, name)
+        if order is not None and order.run == body["run"]:
+            return order
+        run = run_of(self._folder, body["run"])
+        # Left over, or of a workspace that was copied.
+        if not _names_ticket(run, name) or events.read_state(run).status.ended:
+            drop(self._folder, name)
+        return None
+
+    def _start(self, name: str, order: Order, numbers: list[int]) -> None:
+        run = run_of(self._folder, order.run)
         if not os.path.isfile(run.run_json):  # somebody removed it
-            drop(self._folder, name, body)
+            drop(self._folder, name)
             return
         ownership = take(run)
         if ownership is None:
             # Its runner lives, and who started it died before the ticket was gone; or somebody
             # is just ending it.
             if run.path in {other.path for other in self._nodes.taken.values()}:
-                drop(self._folder, name, body)
+                drop(self._folder, name)
             return
         try:
-            if self._is_due(run, name) and not self._launch(run, ownership, body, numbers):
+            if _is_due(run, name) and not self._launch(run, ownership, order, numbers):
                 self._nodes.release(numbers)
-            drop(self._folder, name, body)
+            drop(self._folder, name)
         finally:
             ownership.release()
 
-    def _is_due(self, run: RunDirectory, name: str) -> bool:
-        """Whether it still waits; one that was asked to end ends here."""
-        if reconcile.original_of(run) is not None:
-            return False  # copied with the workspace
-        if owner.signature(run.lock).get("ticket") != name or events.read_state(run).status.ended:
-            return False
-        if events.cancel_requested(run):
-            _end(run, Reason.CANCELLED, message="Cancelled while it waited for a node.")
-            return False
-        return True
-
     def _launch(
-        self, run: RunDirectory, ownership: Ownership, body: Mapping[str, Any], numbers: list[int]
+        self, run: RunDirectory, ownership: Ownership, order: Order, numbers: list[int]
     ) -> bool:
-        variables = pool_memory.recall(body["memory"])
+        variables = order.variables
         if variables is None:
-            if body["secrets"]:
+            if order.secrets:
                 _end(run, Reason.LAUNCH_FAILED, error={"message": _forgotten(run)})
                 return False
-            variables = _after_restart(body)
+            variables = _after_restart(order)
         self._nodes.occupy(numbers, run)
         try:
-            runner_process.start(run, ownership, variables, _program(body))
+            runner_process.start(run, ownership, variables, _program(order))
         except OSError as error:
             text = f"the runner could not be started: {error}"
             _end(run, Reason.LAUNCH_FAILED, error={"type": type(error).__name__, "message": text})
             return False
         return True
+
+
+def _names_ticket(run: RunDirectory, name: str) -> bool:
+    """Whether no runner has begun since the run was given this ticket."""
+    return bool(owner.signature(run.lock).get("ticket") == name)
+
+
+def _is_due(run: RunDirectory, name: str) -> bool:
+    """Whether it still waits; one that was asked to end ends here."""
+    if not _names_ticket(run, name) or events.read_state(run).status.ended:
+        return False
+    if events.cancel_requested(run):
+        _end(run, Reason.CANCELLED, message="Cancelled while it waited for a node.")
+        return False
+    return True
 
 
 def take(run: RunDirectory) -> Ownership | None:
@@ -200,12 +232,10 @@ def take(run: RunDirectory) -> Ownership | None:
     return None
 
 
-def drop(folder: PoolFolder, name: str, body: Mapping[str, Any] | None = None) -> None:
-    """Remove a ticket, and what was kept in memory for it."""
-    if body is None:
-        body = pool_queue.read(folder.queue, name) or {}
+def drop(folder: PoolFolder, name: str) -> None:
+    """Remove a ticket, and what was kept for it."""
     pool_queue.remove(folder.queue, name)
-    pool_memory.forget(body.get("memory"))
+    pool_private.forget(folder.path, name)
 
 
 def _remove_if_empty(folder: PoolFolder) -> None:
@@ -213,7 +243,7 @@ def _remove_if_empty(folder: PoolFolder) -> None:
         return
     import shutil
 
-    pool_memory.sweep(folder.path, ())
+    pool_private.sweep(folder.path, ())
     os.unlink(folder.workspace.compute_json(folder.name))
     shutil.rmtree(folder.path, ignore_errors=True)
 
@@ -224,15 +254,15 @@ def _end(run: RunDirectory, reason: Reason, **detail: Any) -> None:
     log.close()
 
 
-def _program(body: Mapping[str, Any]) -> tuple[str, str] | None:
+def _program(order: Order) -> tuple[str, str] | None:
     """The runner of who submitted; ours where that installation is gone by now."""
-    python, runner = body["program"]
-    return (python, runner) if os.access(python, os.X_OK) and os.path.isfile(runner) else None
+    python, runner = order.program
+    return order.program if os.access(python, os.X_OK) and os.path.isfile(runner) else None
 
 
-def _after_restart(body: Mapping[str, Any]) -> dict[str, str]:
+def _after_restart(order: Order) -> dict[str, str]:
     known = {n: v for n, v in os.environ.items() if n in _AFTER_RESTART or n.startswith("LC_")}
-    return {**known, **body["places"]}
+    return {**known, **order.places}
 
 
 def _forgotten(run: RunDirectory) -> str:

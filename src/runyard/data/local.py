@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from runyard.data import artifacts, names, registry, transfers
 from runyard.data.storage import StorageDatastore
 from runyard.errors import UserErrorException
-from runyard.history.writing import writing
 from runyard.record.layout import WorkspaceDirectory
 
 if TYPE_CHECKING:
@@ -45,11 +44,21 @@ class LocalDatastore(StorageDatastore):
                 f"{path!r} on {self.name!r} is what a run has left; give it to the run: "
                 "run.upload_file('name', 'path')"
             )
-        with writing(self.workspace.directory):
-            return transfers.copy(source, self.local_path(path), overwrite=overwrite)
+        return self._copy(source, self.local_path(path), overwrite)
 
     def _fetch(self, path: str, target: str, overwrite: bool) -> bool:
-        return transfers.copy(self.local_path(path), target, overwrite=overwrite)
+        return self._copy(self.local_path(path), target, overwrite)
+
+    def _copy(self, source: str, target: str, overwrite: bool) -> bool:
+        try:
+            return transfers.copy(source, target, overwrite=overwrite)
+        except OSError as error:
+            raise UserErrorException(
+                f"{source!r} could not be copied to {target!r} (datastore {self.name!r}): "
+                f"{error.strerror or error}; what was copied before is there, and the same call "
+                "goes on with the rest",
+                error,
+            ) from error
 
 
 def place(directory: WorkspaceDirectory, name: str, root: str, path: str) -> str:

@@ -103,6 +103,10 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         """A reference to all of it, in the mode upload."""
         return self.path().as_upload(path_on_compute)
 
+    def files(self, path: str | None = None) -> Iterator[str]:
+        """The paths of its files, all or those at or below ``path``, in order."""
+        return self._stored(names.inside(path))
+
     def upload(
         self,
         src_dir: str | os.PathLike[str],
@@ -174,7 +178,7 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         is skipped, or replaced with ``overwrite``. Warns when there is nothing to copy.
         """
         say = print if show_progress else _silent
-        found = list(self._stored(names.inside(prefix)))
+        found = list(self.files(prefix))
         if not found:
             warnings.warn(
                 f"datastore {self.name!r} has no file at or below {prefix or '.'!r}; nothing was "

@@ -83,8 +83,8 @@ class Experiment:
         """Start a run of an estimator or a ScriptRunConfig and return at once.
 
         ``run_id``: a name for the run, unused so far. Other keyword arguments go to the config:
-        estimators take ``script_params``. Raises RunyardError for what cannot be submitted, and
-        what the config's own checks raise.
+        estimators take ``script_params``, ``inputs`` and ``source_directory_data_store``. Raises
+        RunyardError for what cannot be submitted, and what the config's own checks raise.
         """
         if isinstance(config, type) or not callable(getattr(config, "submit_to", None)):
             raise RunyardError(

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from runyard.errors import RunyardError
-from runyard.history.entry import target_name
 from runyard.history.targets import ComputeTarget, TargetState, load_target
 from runyard.record import jsonl, owner
 from runyard.record.events import EventLog, cancel_requested, read_state
@@ -35,6 +34,8 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
 
     ``runs`` have not ended, parents come before children. ``now``: seconds since 1970.
     """
+    from runyard.history.entry import target_name  # 6 ms that a runner does not need
+
     silent: set[str] = set()
     at_targets: dict[tuple[str, str], list[RunDirectory]] = {}
     for run in runs:

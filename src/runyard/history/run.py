@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from runyard import _names
 from runyard.errors import UserErrorException
-from runyard.history import reconcile
+from runyard.history import reconcile, targets
 from runyard.history.entry import newer_format, target_name
 from runyard.history.index import Query, TagFilter
-from runyard.history.targets import load_target
 from runyard.job import run as job_run
 from runyard.job.status_methods import failure
 from runyard.record import events
@@ -155,6 +154,18 @@ class Run(job_run.Run):
 
         return Waiter(self).wait(show_output, raise_on_error)
 
+    def get_detailed_status(self) -> dict[str, Any]:
+        """``{'status': …, 'details': …}``: the status and what its last event says.
+
+        Of a run that waits in a queue, ``details`` has ``position`` and ``length`` as well.
+        """
+        found: dict[str, Any] = super().get_detailed_status()
+        if found["status"] == Status.QUEUED.value:
+            place = targets.place(self.directory)
+            if place is not None:
+                found["details"] = {**found["details"], **place._asdict()}
+        return found
+
     def cancel(self) -> None:
         """Ask for the end of the run; nothing for one that has ended, or was asked already."""
         if not self._is_submitted():
@@ -164,7 +175,7 @@ class Run(job_run.Run):
             return
         if not events.cancel_requested(self.directory):
             events.request(self.directory, "cancel")
-        target = load_target(target_name(self._run_json()) or "", self.directory.workspace)
+        target = targets.load_target(target_name(self._run_json()) or "", self.directory.workspace)
         target.cancel(reconcile.handle_of(self.directory))
 
     def complete(self, _set_status: bool = True) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from runyard.errors import ActivityFailedException, ExperimentExecutionException
-from runyard.history import failure
+from runyard.history import failure, targets
 from runyard.job.status_methods import refuse_to_wait_for_itself
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LOG_INTERVAL_S = 0.05
 """How often a log is looked at while it is printed."""
 
+_QUEUE_INTERVAL_S = 0.1
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 _RECONCILE_INTERVAL_S = 1.0
@@ -135,6 +136,7 @@ class Waiter:
     def _show(self) -> None:
         self._say(f"RunId: {self._run.id}", f"Web View: {self._run.get_portal_url()}")
         try:
+            self._wait_in_line()
             self._follow(self._directory.environment_log, _is_prepared)
             self._follow(None, _has_ended)
         except KeyboardInterrupt as error:
@@ -146,6 +148,16 @@ class Waiter:
         self._say("", "Execution Summary", "=================", f"RunId: {self._run.id}")
         self._say(f"Web View: {self._run.get_portal_url()}")
         self._summarise()
+
+    def _wait_in_line(self) -> None:
+        """Say where the run stands in the queue of its target, as often as that changes."""
+        said = None
+        while self._state().status is Status.QUEUED:
+            place = targets.place(self._directory)
+            if place is not None and place.position != said:
+                said = place.position
+                self._say(f"Queued: {place}")
+            self._sleep(_QUEUE_INTERVAL_S)
 
     def _follow(self, path: str | None, done: Callable[[State], bool]) -> None:
         """Print one log until ``done``; ``path`` None: the log of the script, once it is there."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from runyard.errors import ComputeTargetException
-from runyard.record import computes
+from runyard.record import computes, jsonl
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.owner import Ownership
 
@@ -32,14 +32,19 @@ class TargetState(enum.Enum):
 
 
 class QueuePlace(NamedTuple):
-    """Where a run stands in the queue of ``target``: ``position`` of ``length``, the first is 1."""
+    """Where a run stands in the queue of ``target``: ``position`` of ``length``, the first is 1.
+
+    ``whose``: who submitted it, where it is for them to start it; '' for a run of this user.
+    """
 
     target: str
     position: int
     length: int
+    whose: str = ""
 
     def __str__(self) -> str:
-        return f"position {self.position} of {self.length} in the queue of {self.target}"
+        text = f"position {self.position} of {self.length} in the queue of {self.target}"
+        return f"{text}, submitted by {self.whose}" if self.whose else text
 
 
 class ComputeTarget(Protocol):
@@ -115,6 +120,19 @@ def _kind(name: str, record: Mapping[str, Any]) -> str:
             f"knows {', '.join(_KINDS)}"
         )
     return _KINDS[str(kind)]
+
+
+def place(run: RunDirectory, target: str | None = None) -> QueuePlace | None:
+    """Where one run stands in a queue; None when it does not wait in one that can be looked at.
+
+    ``target``: of its run.json, which is read without it.
+    """
+    if target is None:
+        try:
+            target = str(jsonl.read_json(run.run_json)["spec"]["target"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    return places(run.workspace, target, [run])[0]
 
 
 def places(

@@ -38,7 +38,7 @@ def read(workspace: WorkspaceDirectory, name: str) -> "Optional[Dict[str, Any]]"
             "compute target {!r} was written by a newer runyard (format {}; this one reads up to "
             "{}): upgrade runyard".format(name, found, FORMAT)
         )
-    return record
+    return dict(record, name=name)
 
 
 def write(workspace: WorkspaceDirectory, name: str, record: "Dict[str, Any]") -> None:

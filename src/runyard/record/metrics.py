@@ -160,7 +160,7 @@ def read_series(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "S
     series: "Series" = {}
     for entry in entries(run, problems):
         if entry.get("k") in (None, LIST):
-            for value in _values(entry):
+            for value in values_of(entry):
                 series.setdefault(entry["n"], []).append((entry["t"], entry.get("s"), value))
     return series
 
@@ -185,7 +185,7 @@ def entries(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "List[
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entry]":
     latest = 0.0
     for entry in jsonl.read(path, problems):
-        if not _is_valid(entry):
+        if not is_valid(entry):
             if problems is not None:
                 problems.append("{}: not a metric: {!r:.200}".format(path, entry))
             continue
@@ -193,7 +193,8 @@ def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entr
         yield entry
 
 
-def _is_valid(entry: "Entry") -> bool:
+def is_valid(entry: "Entry") -> bool:
+    """Whether a line that was read is a metric."""
     kind, value = entry.get("k"), entry.get("v")
     shape = {None: object, LIST: list, ROW: dict, TABLE: dict}.get(kind, str)
     return (
@@ -208,7 +209,8 @@ def _time(entry: "Entry") -> float:
     return float(entry["t"])
 
 
-def _values(entry: "Entry") -> "List[Any]":
+def values_of(entry: "Entry") -> "List[Any]":
+    """The scalars of a line that is one or a list of them."""
     if entry.get("k") == LIST:
         return list(decode(entry["v"]))
     return [_SPECIAL.get(entry["x"]) if "x" in entry else entry["v"]]
@@ -222,7 +224,7 @@ class _Values:
 
     def add(self, run: RunDirectory, entry: "Entry") -> None:
         if entry.get("k") in (None, LIST):
-            self._found.extend(_values(entry))
+            self._found.extend(values_of(entry))
         else:
             self._found.append(URI.format(run.id, entry["v"]))
 

@@ -93,6 +93,7 @@ def _launch(
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
+    next_in_line.prepare(run, spec)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
     end = ending.classify(run, outcome)
     said.status(log, Status.FINALIZING)

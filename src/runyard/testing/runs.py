@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -37,12 +38,20 @@ def snapshot(directory: WorkspaceDirectory, files: dict[str, str]) -> str:
         blob = hashlib.sha256(text.encode()).hexdigest()
         path = Path(directory.blobs) / blob[:2] / blob
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        _write_once(path, text)
         entries.append([name, "f", 0o644, blob, len(text.encode())])
     identity = hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:32]
     manifest = {"format": 1, "entries": entries}
-    Path(directory.manifest(identity)).write_text(json.dumps(manifest))
+    _write_once(Path(directory.manifest(identity)), json.dumps(manifest))
     return identity
+
+
+def _write_once(path: Path, text: str) -> None:
+    """A runner may be reading what is there already."""
+    if not path.exists():
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(text)
+        temporary.rename(path)
 
 
 def spec(**changes: Any) -> dict[str, Any]:

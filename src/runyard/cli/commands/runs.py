@@ -13,13 +13,16 @@ from runyard.cli.ending import STATUS_COLOURS
 from runyard.cli.settings import Command, json_option
 from runyard.cli.summary import time_text
 from runyard.cli.table import Column
+from runyard.history import targets
 from runyard.history.index import Query, experiment_names, has_all
 from runyard.record.states import Status
 
 if TYPE_CHECKING:
     from runyard.history.entry import Entry
+    from runyard.history.targets import QueuePlace
     from runyard.history.workspace import Workspace
 
+    Places = dict[tuple[str, str], QueuePlace]
 
 _SHOWN = 20
 _STATUSES = [*(status.value for status in Status), "Damaged"]
@@ -82,13 +85,14 @@ def command(  # noqa: PLR0917
     at_most = None if everything and limit is None else limit or _SHOWN
     entries = _select(workspace, experiment, status, tag, at_most, everything)
     now = time.time()
+    places = _places(workspace, entries)
     if as_json:
-        output.to_json([_object(workspace, entry, now) for entry in entries])
+        output.to_json([_object(workspace, entry, places, now) for entry in entries])
         return
     if not entries:
         output.notice(_nothing(workspace, experiment))
         return
-    table.show(_COLUMNS, [_row(entry, depth, now) for entry, depth in _below_parents(entries)])
+    table.show(_COLUMNS, [_row(e, places, depth, now) for e, depth in _below_parents(entries)])
     if len(entries) == at_most:
         more = "--all without -n" if everything else "--all"
         output.notice(f"the newest {at_most}; -n N for more, {more} for all")
@@ -130,7 +134,22 @@ def _below_parents(entries: list[Entry]) -> list[tuple[Entry, int]]:
     return found
 
 
-def _object(workspace: Workspace, entry: Entry, now: float) -> dict[str, Any]:
+def _places(workspace: Workspace, entries: list[Entry]) -> Places:
+    """Experiment and id of the runs that wait in the queue of their target → where there."""
+    found: Places = {}
+    waiting = [entry for entry in entries if entry.status == Status.QUEUED.value]
+    for target in {entry.target for entry in waiting}:
+        there = [entry for entry in waiting if entry.target == target]
+        runs = [workspace.directory.run(entry.experiment, entry.id) for entry in there]
+        places = targets.places(workspace.directory, target, runs)
+        for entry, place in zip(there, places, strict=True):
+            if place is not None:
+                found[entry.experiment, entry.id] = place
+    return found
+
+
+def _object(workspace: Workspace, entry: Entry, places: Places, now: float) -> dict[str, Any]:
+    place = places.get((entry.experiment, entry.id))
     return {
         "run_id": entry.id,
         "experiment": entry.experiment,
@@ -138,6 +157,7 @@ def _object(workspace: Workspace, entry: Entry, now: float) -> dict[str, Any]:
         "directory": workspace.directory.run(entry.experiment, entry.id).path,
         "status": entry.status,
         "reason": entry.reason,
+        "queue": place and place._asdict(),
         "created": time_text(entry.created),
         "started": time_text(entry.started),
         "ended": time_text(entry.ended),
@@ -150,20 +170,25 @@ def _object(workspace: Workspace, entry: Entry, now: float) -> dict[str, Any]:
     }
 
 
-def _row(entry: Entry, depth: int, now: float) -> list[str]:
+def _row(entry: Entry, places: Places, depth: int, now: float) -> list[str]:
     seconds = _seconds(entry, now)
+    place = places.get((entry.experiment, entry.id))
     tags = [f"{key}={value}" if value else key for key, value in entry.tags.items()]
     # Of a child without its parent above it, the name of the parent says that it is one.
     orphan = [f"child of {entry.parent}"] if entry.parent and not depth else []
     return [
         "  " * depth + entry.id,
         entry.status,
-        "" if entry.reason in (None, "completed", "cancelled") else str(entry.reason),
+        _why(entry) if place is None else str(place),
         formats.age(now - entry.created),
         "" if seconds is None else formats.duration(seconds),
         entry.experiment,
         "  ".join([*orphan, *([entry.display_name] if entry.display_name else []), *tags]),
     ]
+
+
+def _why(entry: Entry) -> str:
+    return "" if entry.reason in (None, "completed", "cancelled") else str(entry.reason)
 
 
 def _seconds(entry: Entry, now: float) -> float | None:

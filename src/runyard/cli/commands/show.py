@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runyard.cli import ending, facts, formats, output, summary, table
+from runyard.cli import data_lines, ending, facts, formats, output, summary, table
 from runyard.cli.facts import Facts, command_line
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
@@ -69,6 +69,7 @@ def _identity(found: Facts) -> Rows:
         ("parent", found.record.get("parent")),
         ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
+        ("queue", str(found.place or "")),
         ("error", "\n".join(problem)),
         ("log ends", "\n".join(_last_log_lines(found, problem)) if problem else ""),
     ]
@@ -102,6 +103,7 @@ def _job(found: Facts) -> Rows:
     return [
         ("command", output.one_line(command_line(spec)) if spec else ""),
         ("variables", _lines(found.variables)),
+        ("data", "\n".join(map(output.one_line, data_lines.lines(spec)))),
         ("target", spec.get("target")),
         ("time limit", "" if limit is None else formats.duration(limit)),
     ]

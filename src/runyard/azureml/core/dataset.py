@@ -1,0 +1,5 @@
+"""``azureml.core.dataset``."""
+
+from runyard import _names
+
+_names.offer(__name__, absent={"datasets": ("Dataset",)})

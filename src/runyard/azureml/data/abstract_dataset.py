@@ -1,0 +1,5 @@
+"""``azureml.data.abstract_dataset``."""
+
+from runyard import _names
+
+_names.offer(__name__, absent={"datasets": ("AbstractDataset",)})

@@ -1,0 +1,5 @@
+"""``azureml.widgets``."""
+
+from runyard import _names
+
+_names.offer(__name__, "RunDetails")

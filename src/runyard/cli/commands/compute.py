@@ -1,0 +1,123 @@
+"""``runyard compute``: the compute targets of the workspace."""
+
+from __future__ import annotations
+
+import click
+
+from runyard.cli import completing
+from runyard.cli.settings import Command, common_options, json_option
+
+
+@click.group("compute")
+def command() -> None:
+    """List, make, change and remove compute targets.
+
+    A target is a pool on this machine: at most so many runs at once, the others wait in order.
+
+    \b
+    runyard compute create cpu-cluster --max-nodes 2
+    runyard submit --target cpu-cluster train.py
+    runyard compute show cpu-cluster
+    """
+
+
+command.params.extend(common_options())
+
+_name = click.argument("name", shell_complete=completing.pools)
+_max_nodes = click.option("--max-nodes", type=int, metavar="N", help="At most N runs at once.")
+_min_nodes = click.option("--min-nodes", type=int, metavar="N", hidden=True)
+
+
+@command.command("list", cls=Command)
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the compute targets of the workspace."""
+    from runyard.cli import compute_view
+
+    compute_view.show_all(as_json)
+
+
+@command.command("show", cls=Command)
+@_name
+@json_option
+def show_command(name: str, as_json: bool) -> None:
+    """Show one compute target: its nodes, what runs there and what waits."""
+    from runyard.cli import compute_view
+
+    compute_view.show_one(name, as_json)
+
+
+@command.command("create", cls=Command)
+@click.argument("name")
+@_max_nodes
+@_min_nodes
+@click.option("--vm-size", metavar="SIZE", default="", help="A machine size of Azure.")
+@click.option(
+    "--vm-priority",
+    type=click.Choice(["dedicated", "lowpriority"], case_sensitive=False),
+    default="dedicated",
+    help="Default: dedicated.",
+)
+@click.option("--tag", metavar="KEY[=VALUE]", multiple=True, help="A tag; repeatable.")
+@click.option("--description", metavar="TEXT", help="A text about it.")
+@json_option
+def create_command(  # noqa: PLR0917
+    name: str,
+    max_nodes: int | None,
+    min_nodes: int | None,
+    vm_size: str,
+    vm_priority: str,
+    tag: tuple[str, ...],
+    description: str | None,
+    as_json: bool,
+) -> None:
+    """Make a compute target.
+
+    One of that name with the same settings stays as it is.
+
+    \b
+    runyard compute create cpu-cluster --max-nodes 2
+    """
+    from runyard.cli import compute_view, opening
+    from runyard.cli.request import tags
+    from runyard.computes.amlcompute import AmlCompute
+
+    described = AmlCompute.provisioning_configuration(
+        vm_size=vm_size,
+        vm_priority=vm_priority,
+        min_nodes=min_nodes or 0,
+        max_nodes=max_nodes,
+        tags=tags(tag),
+        description=description,
+    )
+    AmlCompute.create(opening.existing_or_made(), name, described)
+    compute_view.show_one(name, as_json)
+
+
+@command.command("update", cls=Command)
+@_name
+@_max_nodes
+@_min_nodes
+@json_option
+def update_command(name: str, max_nodes: int | None, min_nodes: int | None, as_json: bool) -> None:
+    """Change how many runs a compute target takes at once.
+
+    What runs goes on; what waits and fits now starts.
+    """
+    if max_nodes is None and min_nodes is None:
+        raise click.UsageError("there is nothing to change; give --max-nodes N")
+    from runyard.cli import compute_view
+
+    compute_view.pool(name).update(min_nodes=min_nodes, max_nodes=max_nodes)
+    compute_view.show_one(name, as_json)
+
+
+@command.command("delete", cls=Command)
+@_name
+@click.option("--no-wait", is_flag=True, help="Only ask; do not wait until its runs have ended.")
+@json_option
+def delete_command(name: str, no_wait: bool, as_json: bool) -> None:
+    """Remove a compute target; its runs are cancelled, those that wait and those that run."""
+    from runyard.cli import compute_view
+
+    compute_view.delete(name, no_wait, as_json)

@@ -1,0 +1,141 @@
+"""``runyard datastore``: the named storage of the workspace."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runyard.cli import completing, opening, output, table
+from runyard.cli.settings import Command, common_options, json_option
+from runyard.cli.table import Column
+
+if TYPE_CHECKING:
+    from runyard.data.storage import StorageDatastore
+
+_COLUMNS = (Column("datastore"), Column("default"), Column("folder", shrink=True))
+
+
+@click.group("datastore")
+def command() -> None:
+    """List and register datastores, and copy files to and from them.
+
+    A datastore is a folder with a name. A run that is given DATASTORE:PATH as a data reference
+    sees it as a path.
+
+    \b
+    runyard datastore register photos /data/photos
+    runyard datastore upload workspaceblobstore ./digits --to data/digits
+    runyard datastore show photos train
+    """
+
+
+command.params.extend(common_options())
+
+_name = click.argument("name", shell_complete=completing.datastores)
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+
+
+@command.command("list", cls=Command)
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the datastores, the built-in ones first."""
+    workspace = opening.existing()
+    default = workspace.get_default_datastore().name
+    found = [_object(store, default) for store in workspace.datastores.values()]
+    if as_json:
+        output.to_json(found)
+        return
+    rows = [[s["name"], "yes" if s["default"] else "", s["folder"]] for s in found]
+    table.show(_COLUMNS, rows)
+
+
+@command.command("register", cls=Command)
+@click.argument("name")
+@click.argument("folder", shell_complete=completing.folders)
+@click.option("--overwrite", is_flag=True, help="The name may have another folder now.")
+@click.option("--make", is_flag=True, help="Make the folder if it is not there.")
+@click.option("--default", "as_default", is_flag=True, help="Make it the default datastore.")
+def register_command(name: str, folder: str, overwrite: bool, make: bool, as_default: bool) -> None:
+    """Give a folder a name; nothing is copied."""
+    from runyard.data.datastore import Datastore
+
+    workspace = opening.existing()
+    store = Datastore.register(
+        workspace, name, folder, overwrite=overwrite, create_if_not_exists=make
+    )
+    if as_default:
+        store.set_as_default()
+    output.notice(f"datastore {name!r} is {store.container_name}")
+
+
+@command.command("unregister", cls=Command)
+@_name
+def unregister_command(name: str) -> None:
+    """Forget the name; the files stay."""
+    _store(name).unregister()
+
+
+@command.command("show", cls=Command)
+@_name
+@click.argument("path", required=False)
+@json_option
+def show_command(name: str, path: str | None, as_json: bool) -> None:
+    """List the files of a datastore, all or those below PATH."""
+    store = _store(name)
+    found = [*store.files(path)]
+    if as_json:
+        default = store.workspace.get_default_datastore().name
+        output.to_json({**_object(store, default), "files": found})
+    elif not found:
+        output.notice(f"datastore {name!r} has no file at or below {path or '.'!r}")
+    else:
+        output.text("\n".join(map(output.one_line, found)))
+
+
+@command.command("upload", cls=Command)
+@_name
+@click.argument("source", nargs=-1, required=True, shell_complete=completing.files)
+@click.option("--to", "target", metavar="PATH", help="Where on the datastore. Default: its root.")
+@_overwrite
+def upload_command(name: str, source: tuple[str, ...], target: str | None, overwrite: bool) -> None:
+    """Copy files, and what is in folders, to a datastore."""
+    store = _store(name)
+    files = [path for path in source if not os.path.isdir(path)]
+    if files:
+        store.upload_files(files, target_path=target, overwrite=overwrite)
+    for folder in source:
+        if os.path.isdir(folder):
+            store.upload(folder, target, overwrite=overwrite)
+
+
+@command.command("download", cls=Command)
+@_name
+@click.argument("path", required=False)
+@click.option(
+    *("--output", "-o", "folder"),
+    metavar="DIR",
+    default=".",
+    shell_complete=completing.folders,
+    help="Default: this folder. The path on the datastore is kept below it.",
+)
+@_overwrite
+def download_command(name: str, path: str | None, folder: str, overwrite: bool) -> None:
+    """Copy files of a datastore, all or those below PATH, to a folder."""
+    _store(name).download(folder, path, overwrite=overwrite)
+
+
+def _store(name: str) -> StorageDatastore:
+    from runyard.data.datastore import Datastore
+
+    return Datastore.get(opening.existing(), name)
+
+
+def _object(store: StorageDatastore, default: str) -> dict[str, Any]:
+    return {
+        "name": store.name,
+        "type": store.datastore_type,
+        "folder": store.container_name,
+        "default": store.name == default,
+    }

@@ -1,0 +1,197 @@
+"""What a user keeps of the runs that wait, where nobody else can write it.
+
+Law *listing a workspace of somebody else runs nothing*: a ticket is a file in the workspace, and
+that may come from anywhere. It counts only for who made it, who has an order of the same name: in
+``/dev/shm/runyard-<uid>``, with the environment of the submitter and its secrets, which must not
+touch the disk; and, without those, in the user's state folder, for a restart of the machine
+empties /dev/shm.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+
+from runyard.errors import ComputeTargetException
+from runyard.record import jsonl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+MEMORY = "/dev/shm"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Order:
+    """How a run that waits is to be started.
+
+    ``run``: '<experiment>/<run id>'. ``nodes``: how many it takes. ``secrets``: whether it has
+    secret variables. ``program``: interpreter and file of the runner. ``places``: variables that
+    are paths of ours. ``variables``: its whole environment, None after a restart of the machine.
+    """
+
+    def __init__(self, body: Mapping[str, Any], variables: Mapping[str, str] | None) -> None:
+        self.run = str(body["run"])
+        self.nodes = int(body["nodes"])
+        self.secrets = bool(body["secrets"])
+        python, runner = body["program"]
+        self.program = (str(python), str(runner))
+        self.places = {str(name): str(value) for name, value in body["places"].items()}
+        self.variables = variables
+
+    def body(self) -> dict[str, Any]:
+        """What of it may be on the disk."""
+        return {name: value for name, value in vars(self).items() if name != "variables"}
+
+
+def keep(pool: str, ticket: str, order: Order) -> None:
+    """Keep an order. Raises ComputeTargetException when there is no memory for it.
+
+    ``pool``: the pool's folder. Where the state folder cannot be written, the run waits in vain
+    after a restart of the machine: a warning says so.
+    """
+    body = {**order.body(), "pool": pool}
+    try:
+        memory = _made(_in_memory(pool))
+        _write(os.path.join(memory, ticket), {**body, "variables": dict(order.variables or {})})
+    except OSError as error:
+        raise _no_memory(error) from error
+    try:
+        _write(os.path.join(_made(_on_disk(pool)), ticket), body)
+    except OSError as error:
+        import logging
+
+        logging.getLogger(__name__).warning(
+            "a restart of the machine would forget the run of %s: %s", ticket, error
+        )
+
+
+def persist(pool: str, ticket: str) -> None:
+    """Make an order survive power loss, as far as it may be on the disk."""
+    folder = _on_disk(pool)
+    for path in (os.path.join(folder, ticket), folder):
+        try:
+            jsonl.sync_file(path)
+        except OSError:  # its run has started by now
+            return
+
+
+def recall(pool: str, ticket: str) -> Order | None:
+    """The order of a ticket; None for a ticket that this user has not made."""
+    for place in (_in_memory, _on_disk):
+        try:
+            folder = place(pool)
+            _refuse_open(os.path.dirname(folder))
+            _refuse_open(folder)
+            with open(os.path.join(folder, ticket), "rb") as stream:
+                body = json.loads(stream.read())
+            if not _is_of(body["pool"], pool):
+                continue
+            variables = body.get("variables")
+            return Order(body, None if variables is None else dict(variables))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return None
+
+
+def known(pool: str) -> set[str]:
+    """The names of the tickets that this user has made."""
+    found: set[str] = set()
+    for place in (_in_memory, _on_disk):
+        try:
+            found.update(os.listdir(place(pool)))
+        except OSError:
+            continue
+    return found
+
+
+def forget(pool: str, ticket: str) -> None:
+    """Remove what is kept for a ticket."""
+    for folder in (_in_memory(pool), _on_disk(pool)):
+        try:
+            os.unlink(os.path.join(folder, ticket))
+        except OSError:
+            continue
+
+
+def sweep(pool: str, tickets: Iterable[str]) -> None:
+    """Remove what belongs to no ticket: its submitter was killed. Under the pool's lock."""
+    for ticket in known(pool).difference(tickets):
+        forget(pool, ticket)
+    for folder in (_in_memory(pool), _on_disk(pool)):
+        try:
+            os.rmdir(folder)
+        except OSError:  # there is something in it, or it is not there
+            continue
+
+
+def _no_memory(error: OSError) -> ComputeTargetException:
+    advice = "make room there" if error.errno in _FULL else "check who may write there"
+    return ComputeTargetException(
+        "the environment of a run that waits is kept in memory, and that cannot be done: "
+        f"{error.strerror or error} ({error.filename or MEMORY}); {advice}, or submit when a "
+        "node of the target is free",
+        error,
+    )
+
+
+def _in_memory(pool: str) -> str:
+    return os.path.join(MEMORY, f"runyard-{os.getuid()}", _key(pool))
+
+
+def _on_disk(pool: str) -> str:
+    home = os.environ.get("XDG_STATE_HOME", "")
+    state = home if os.path.isabs(home) else os.path.expanduser("~/.local/state")
+    return os.path.join(state, "runyard", "queues", _key(pool))
+
+
+def _key(pool: str) -> str:
+    """Of a pool that moved the same; of a copy another one."""
+    return f"{os.stat(pool).st_ino:x}"
+
+
+def _is_of(place: str, pool: str) -> bool:
+    try:
+        return os.path.samefile(place, pool)
+    except FileNotFoundError:  # moved: it has the number of the folder that is gone
+        return True
+
+
+def _made(folder: str) -> str:
+    """The folder, with those of ours above it, for this user alone."""
+    own = os.path.dirname(folder)
+    if own.startswith(MEMORY):
+        _mkdir(own)
+    else:
+        os.makedirs(own, mode=0o700, exist_ok=True)
+    _mkdir(folder)
+    return folder
+
+
+def _mkdir(folder: str) -> None:
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        _refuse_open(folder)
+
+
+def _refuse_open(folder: str) -> None:
+    """Anybody may make names in /dev/shm: a folder that is not ours alone is not used."""
+    found = os.lstat(folder)
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    if not private or found.st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, "it is not a folder of this user alone", folder)
+
+
+def _write(path: str, body: Mapping[str, Any]) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb") as stream:
+            stream.write(json.dumps(body).encode("ascii"))
+    except OSError:
+        os.unlink(path)
+        raise

@@ -1,0 +1,60 @@
+"""A series of numbers for a chart: however long, a few hundred points with the same outline."""
+
+from __future__ import annotations
+
+import math
+
+MAX_POINTS = 600
+"""At most this many points of one series are kept and shown."""
+
+Point = tuple[float, float]
+
+
+class Series:
+    """Points in the order they were logged; neighbours become their lowest and highest.
+
+    Adding costs the same however many there are, and so does showing.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last: float | None = None
+        self._points: list[Point] = []
+        self._bucket: list[Point] = []
+        self._stride = 1
+
+    def add(self, x: float, y: float) -> None:
+        """Append a point; one that is not finite counts, and is not drawn."""
+        self.count += 1
+        self.last = y
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return
+        self._bucket = _extremes([*self._bucket, (x, y)])
+        if self.count % self._stride == 0:
+            self._points += self._bucket
+            self._bucket = []
+            if len(self._points) > MAX_POINTS:
+                self._halve()
+
+    def _halve(self) -> None:
+        self._stride *= 2
+        points = self._points
+        groups = (points[start : start + 4] for start in range(0, len(points), 4))
+        self._points = [point for group in groups for point in _extremes(group)]
+
+    def points(self) -> list[list[float]]:
+        """``[[x, y], …]``."""
+        return [[x, y] for x, y in (*self._points, *self._bucket)]
+
+
+def _extremes(points: list[Point]) -> list[Point]:
+    """The lowest and the highest, in their order; of less than three, all."""
+    if len(points) < 3:
+        return points
+    low, high = min(points, key=_y), max(points, key=_y)
+    first, second = sorted((points.index(low), points.index(high)))
+    return [points[first]] if first == second else [points[first], points[second]]
+
+
+def _y(point: Point) -> float:
+    return point[1]

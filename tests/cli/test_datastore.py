@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data.datastore import Datastore
+from runyard.environments.environment import Environment
+from runyard.history.experiment import Experiment
+from runyard.history.workspace import Workspace
+from runyard.record.states import Reason
+from runyard.testing import runs
+from tests.cli.fixtures import History, Invoke
+
+
+def test_the_way_of_a_file(history: History, invoke: Invoke, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    said = invoke("datastore", "register", "photos", str(photos), "--make", "--default")
+    assert (said.code, said.err) == (0, f"datastore 'photos' is {photos}\n")
+    rows = [line.split() for line in invoke("datastore", "list").out.splitlines()]
+    assert rows[0] == ["DATASTORE", "DEFAULT", "FOLDER"]
+    assert [row[0] for row in rows[1:]] == [
+        *("workspaceblobstore", "workspacefilestore", "workspaceartifactstore"),
+        *("workspaceworkingdirectory", "photos"),
+    ]
+    assert rows[-1] == ["photos", "yes", str(photos)]
+    (tmp_path / "in/deep").mkdir(parents=True)
+    (tmp_path / "in/deep/a.txt").write_text("A")
+    (tmp_path / "b.txt").write_text("B")
+    given = (str(tmp_path / "in"), str(tmp_path / "b.txt"))
+    said = invoke("datastore", "upload", "photos", *given, "--to", "new")
+    assert "Uploaded 1 files" in said.out
+    assert invoke("datastore", "show", "photos").out == "new/b.txt\nnew/deep/a.txt\n"
+    found = invoke("datastore", "show", "photos", "new/deep", "--json").json
+    assert found == {
+        "name": "photos",
+        "type": "LocalFolder",
+        "folder": str(photos),
+        "default": True,
+        "files": ["new/deep/a.txt"],
+    }
+    (tmp_path / "b.txt").write_text("changed")
+    said = invoke("datastore", "upload", "photos", given[1], "--to", "new")
+    assert "Target already exists. Skipping upload for new/b.txt" in said.out
+    invoke("datastore", "upload", "photos", given[1], "--to", "new", "--overwrite")
+    assert invoke("datastore", "download", "photos", "new/b.txt", "-o", str(tmp_path)).code == 0
+    assert (tmp_path / "new/b.txt").read_text() == "changed"
+    assert invoke("datastore", "unregister", "photos").code == 0
+    assert [s["name"] for s in invoke("datastore", "list", "--json").json if s["default"]] == [
+        "workspaceblobstore"
+    ]
+    assert (photos / "new/b.txt").exists()
+
+
+def test_what_goes_wrong_is_a_sentence(history: History, invoke: Invoke, tmp_path: Path) -> None:
+    said = invoke("datastore", "show", "workspaceblobstor")
+    assert said.code == 2
+    assert "there is no datastore 'workspaceblobstor'" in said.words
+    assert "did you mean 'workspaceblobstore'?" in said.words
+    said = invoke("datastore", "show", "workspaceblobstore", "x")
+    assert said.err == "datastore 'workspaceblobstore' has no file at or below 'x'\n"
+    said = invoke("datastore", "register", "cloud", "s3://bucket")
+    assert (said.code, "s3:// is not built yet in this version" in said.words) == (2, True)
+
+
+def _submit(folder: Path, name: str) -> str:
+    workspace = Workspace.at(str(folder))
+    store = Datastore.register(workspace, "photos", folder / "photos", create_if_not_exists=True)
+    here = Environment("here")
+    here.python.user_managed_dependencies = True
+    here.python.interpreter_path = sys.executable
+    (folder / "photos" / name).mkdir()
+    given = ["--data", store.path(name), "--all", store.as_download("all")]
+    (folder / "empty").mkdir(exist_ok=True)
+    (folder / "empty/train.py").write_text("")
+    config = ScriptRunConfig(folder / "empty", "train.py", given, environment=here)
+    run = Experiment(workspace, "with-data").submit(config)
+    assert runs.finish(run.directory).reason is Reason.COMPLETED
+    found: str = run.id
+    return found
+
+
+def test_show_and_diff_say_what_data_was_used(history: History, invoke: Invoke) -> None:
+    one, other = _submit(history.folder, "train"), _submit(history.folder, "test")
+    shown = invoke("show", other).out
+    assert "mount of photos:test\n" in shown
+    assert "photos: download of photos at all\n" in shown
+    found = invoke("diff", one, other, "--json").json
+    assert found["arguments"] == {
+        "--data": {"first": "photos:train", "second": "photos:test"},
+        "data": {
+            "first": "download of photos at all, mount of photos:train",
+            "second": "download of photos at all, mount of photos:test",
+        },
+    }
