@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 from runyard.cli import compute_sizes
 from runyard.computes import machine_sizes
 from runyard.errors import UserErrorException
+from tests.cli.fixtures import Invoke
 
 
 def said(capsys: pytest.CaptureFixture[str], pattern: str | None) -> list[list[str]]:
@@ -39,8 +42,6 @@ def test_none_of_that_name() -> None:
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    import json
-
     compute_sizes.show("nv72", as_json=True)
     assert json.loads(capsys.readouterr().out) == [
         {
@@ -52,3 +53,27 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
             "series": "NVadsA10_v5",
         }
     ]
+
+
+def test_the_command(invoke: Invoke) -> None:
+    said = invoke("compute", "sizes", "nv72")
+    assert said.out.splitlines()[1].split()[:4] == ["Standard_NV72ads_A10_v5", "72", "880", "GiB"]
+    assert said.err == "1 size\n"
+    assert len(invoke("compute", "sizes", "--json").json) == len(machine_sizes.sizes())
+    assert invoke("compute", "sizes", "nv73").code == 2
+
+
+def test_what_a_pool_does_without_a_gpu(project: Path, invoke: Invoke) -> None:
+    invoke("compute", "create", "pool", "--max-nodes", 1)
+    record = project / ".runyard" / "computes" / "pool.json"
+    shown = invoke("compute", "update", "pool", "--gpu", "fallback").out
+    assert "without a GPU" in shown
+    assert "runs use the CPU" in shown
+    assert json.loads(record.read_text())["gpu"] == "fallback"
+    assert invoke("compute", "show", "pool", "--json").json["gpu"] == "fallback"
+    assert "without a GPU" not in invoke("compute", "update", "pool", "--gpu", "required").out
+    assert json.loads(record.read_text())["gpu"] is None
+    said = invoke("compute", "update", "pool")
+    assert "there is nothing to change; give --max-nodes N or --gpu fallback" in said.err
+    missing = invoke("compute", "update", "none", "--gpu", "fallback")
+    assert "no compute target named 'none'" in missing.err
