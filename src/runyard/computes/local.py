@@ -91,12 +91,17 @@ def _of_container(spec: Any) -> list[Problem]:
 
 def _remove_container(run: RunDirectory) -> None:
     """Its processes are not all to be found, or to be ended, by their variables."""
-    from runyard.containers.engine import Engine
+    from runyard.containers import finding
     from runyard.containers.errors import EngineError
 
     try:
         place = jsonl.read_json(run.container_json)
-        Engine(place["engine"], place["program"]).remove(place["container"])
+        name = str(place["container"])
+        # The file may have come with somebody else's workspace: it names neither a program to
+        # start nor a container of another run.
+        if not name.startswith(f"runyard-{run.id[:1]}"):
+            raise ValueError(f"{name!r} is no container of this run")
+        finding.named(place["engine"]).remove(name)
     except (OSError, ValueError, KeyError, EngineError) as error:
         import logging  # 7 ms of every runner that starts who is next
 
