@@ -74,6 +74,23 @@ NAMES: "Dict[str, str]" = {
 }
 """Name → ``module:attribute``."""
 
+SDK_NAMES: "Dict[str, str]" = {
+    "AmlComputeConfiguration": "runyard.config.data_sections:AmlComputeConfiguration",
+    "DatabricksSection": "runyard.environments.other_sections:DatabricksSection",
+    "DockerSection": "runyard.environments.docker_section:DockerSection",
+    "HdiConfiguration": "runyard.config.data_sections:HdiConfiguration",
+    "HistoryConfiguration": "runyard.config.sections:HistoryConfiguration",
+    "ImageBuildDetails": "runyard.environments.build_details:ImageBuildDetails",
+    "PythonSection": "runyard.environments.sections:PythonSection",
+    "RSection": "runyard.environments.other_sections:RSection",
+    "ScriptRun": "runyard.history.run:ScriptRun",
+    "SparkConfiguration": "runyard.config.data_sections:SparkConfiguration",
+    "SparkPackage": "runyard.environments.other_sections:SparkPackage",
+    "SparkSection": "runyard.environments.other_sections:SparkSection",
+    "get_run": "runyard.history.run:get_run",
+}
+"""Names that only ``azureml`` offers."""
+
 IN_SCRIPTS: "Dict[str, str]" = {
     "Model": "runyard.job.model:Model",
     "Run": "runyard.job.run:Run",
@@ -128,7 +145,7 @@ def get(name: str) -> "Any":
         return load("runyard.errors:" + name)
     if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or _lacking()):
         return load(IN_SCRIPTS[name])
-    return load(NAMES[name])
+    return load(NAMES.get(name) or SDK_NAMES[name])
 
 
 def load(place: str) -> "Any":

@@ -20,6 +20,12 @@ SUBJECTS = {
     "files of a model to whatever serves it",
     "explanation": "model explanation is not part of runyard; the packages interpret-community "
     "and shap do it without Azure",
+    "monitoring": "data drift monitors belong to the cloud service of Azure, which runyard does "
+    "without",
+    "opendatasets": "the open datasets of Azure are not part of runyard; download what a script "
+    "needs and name its folder",
+    "tensorboard": "the TensorBoard plug-in of Azure is not part of runyard; tensorboard --logdir "
+    "reads the logs of a run where they lie",
     "hyperdrive": "parameter sweeps are a later part of runyard; until then a loop of "
     "experiment.submit runs one script with many values",
     "mlflow": "the MLflow plug-in of Azure is not part of runyard; the package mlflow works in a "

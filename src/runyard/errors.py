@@ -53,6 +53,12 @@ class RunyardError(Exception):
         found = {} if self._code is None else {"code": self._code}
         return {"error": dict(found, message=str(self.message))}
 
+    def _inner_text(self) -> str:
+        """The inner exception; its type alone where it says the same."""
+        inner = self.inner_exception
+        text = "{}".format(inner)
+        return type(inner).__name__ if inner is not None and text in self._plain() else text
+
     def _plain(self) -> str:
         return str(self.message)
 
@@ -64,7 +70,7 @@ class RunyardError(Exception):
         return "{}:\n\tMessage: {}\n\tInnerException {}\n\tErrorResponse \n{}".format(
             type(self).__name__,
             self._plain(),
-            self.inner_exception,
+            self._inner_text(),
             json.dumps(self._error_response(), indent=4),
         )
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.requirements import missing
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kernel")]
 
 SETUP = """
 import sys
@@ -156,6 +156,7 @@ def test_it_follows_a_run_while_the_kernel_waits_for_it_and_stops_at_its_end(
 
 
 def test_the_output_has_text_for_places_without_widgets(kernel: Kernel) -> None:
+    kernel.run("run = submit(0); run.wait_for_completion(); RunDetails(run).show()")
     shown = [content for content in kernel.output if "application" in str(content.get("data"))]
     data = shown[-1]["data"]
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == kernel.comm_id
@@ -172,6 +173,8 @@ def test_the_cancel_button_ends_the_run(kernel: Kernel) -> None:
 
 
 def test_another_log_is_shown_when_it_is_chosen_also_after_the_end(kernel: Kernel) -> None:
+    kernel.run("run = submit(0); run.wait_for_completion(); RunDetails(run).show()")
+    kernel.until(lambda: kernel.widget["live"] is False)
     name = "system_logs/runner.txt"
     assert name in kernel.widget["shown_log"]["names"]
     kernel.send({"method": "update", "state": {"selected_log": name}, "buffer_paths": []})
@@ -204,7 +207,7 @@ def test_without_the_extra_it_is_text_and_one_notice(kernel: Kernel) -> None:
     kernel.run(
         "import sys\n"
         "sys.modules['anywidget'] = None\n"
-        "sys.modules.pop('runyard.widgets.live')\n"
+        "sys.modules.pop('runyard.widgets.live', None)\n"
         "run = submit(0); run.wait_for_completion()\n"
         "RunDetails(run).show(); RunDetails(run).show()\n"
     )

@@ -1,0 +1,6 @@
+"""Take longer than anybody waits."""
+
+import time
+
+print("sleeping", flush=True)
+time.sleep(600)
