@@ -48,6 +48,7 @@ def test_a_target_from_its_making_to_its_end(invoke: Invoke, project: Path, go: 
         made.out.splitlines()[5],
     ]
     first, second = submit(invoke, project), submit(invoke, project)
+    processes.wait_for(lambda: events.read_state(first).started)
     shown = invoke("compute", "show", "pool").out
     assert f"running   {first.id}  on pool-0\nqueue     {second.id}  1\n" in shown
     (listed,) = invoke("compute", "list", "--json").json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from runyard.computes import processes, runner_process
@@ -99,7 +100,7 @@ def _remove_container(run: RunDirectory) -> None:
         name = str(place["container"])
         # The file may have come with somebody else's workspace: it names neither a program to
         # start nor a container of another run.
-        if not name.startswith(f"runyard-{run.id[:1]}"):
+        if not re.fullmatch(rf"runyard-{re.escape(_plain(run.id))}-[0-9a-f]{{8}}", name):
             raise ValueError(f"{name!r} is no container of this run")
         finding.named(place["engine"]).remove(name)
     except (OSError, ValueError, KeyError, EngineError) as error:
@@ -107,6 +108,10 @@ def _remove_container(run: RunDirectory) -> None:
 
         log = logging.getLogger(__name__)
         log.warning("the container of run %s was not removed: %s", run.id, error)
+
+
+def _plain(run_id: str) -> str:
+    return re.sub("[^A-Za-z0-9_.-]", "_", run_id)  # as the runner names its container
 
 
 def state(handle: Handle) -> TargetState:
