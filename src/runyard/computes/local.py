@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from runyard.computes import processes, runner_process
@@ -92,15 +91,19 @@ def _of_container(spec: Any) -> list[Problem]:
 
 def _remove_container(run: RunDirectory) -> None:
     """Its processes are not all to be found, or to be ended, by their variables."""
+    import re
+
     from runyard.containers import finding
     from runyard.containers.errors import EngineError
 
+    # As the runner names its container.
+    own = "runyard-" + re.sub("[^A-Za-z0-9_.-]", "_", run.id)
     try:
         place = jsonl.read_json(run.container_json)
         name = str(place["container"])
         # The file may have come with somebody else's workspace: it names neither a program to
         # start nor a container of another run.
-        if not re.fullmatch(rf"runyard-{re.escape(_plain(run.id))}-[0-9a-f]{{8}}", name):
+        if name.rpartition("-")[0] != own:
             raise ValueError(f"{name!r} is no container of this run")
         finding.named(place["engine"]).remove(name)
     except (OSError, ValueError, KeyError, EngineError) as error:
@@ -108,10 +111,6 @@ def _remove_container(run: RunDirectory) -> None:
 
         log = logging.getLogger(__name__)
         log.warning("the container of run %s was not removed: %s", run.id, error)
-
-
-def _plain(run_id: str) -> str:
-    return re.sub("[^A-Za-z0-9_.-]", "_", run_id)  # as the runner names its container
 
 
 def state(handle: Handle) -> TargetState:
