@@ -75,6 +75,7 @@ PATHS = {
     "train.hyperdrive.sampling": "RandomParameterSampling",
     "train.sklearn": "SKLearn",
     "widgets": "RunDetails",
+    "_restclient.snapshots_client": "SNAPSHOT_MAX_SIZE_BYTES",
 }
 
 
