@@ -20,6 +20,12 @@ SUBJECTS = {
     "files of a model to whatever serves it",
     "explanation": "model explanation is not part of runyard; the packages interpret-community "
     "and shap do it without Azure",
+    "monitoring": "data drift monitors belong to the cloud service of Azure, which runyard does "
+    "without",
+    "opendatasets": "the open datasets of Azure are not part of runyard; download what a script "
+    "needs and name its folder",
+    "tensorboard": "the TensorBoard plug-in of Azure is not part of runyard; tensorboard --logdir "
+    "reads the logs of a run where they lie",
     "hyperdrive": "parameter sweeps are a later part of runyard; until then a loop of "
     "experiment.submit runs one script with many values",
     "mlflow": "the MLflow plug-in of Azure is not part of runyard; the package mlflow works in a "
@@ -75,6 +81,6 @@ def _error(cls: "Any") -> ImportError:
     return kind(message, name=cls.__name__)  # type: ignore[no-any-return]
 
 
-def offer(module: str, subject: str, *names: str) -> "Dict[str, Any]":
-    """Stand-ins for names of a module, by name; the module updates its globals with them."""
-    return {name: stand_in(name, sentence("{}.{}".format(module, name), subject)) for name in names}
+def of(module: str, name: str, subject: str) -> "Any":
+    """The stand-in for a name of a module."""
+    return stand_in(name, sentence("{}.{}".format(module, name), subject))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runyard.computes.amlcompute import AmlCompute
+from runyard.history.workspace import Workspace
 from runyard.record import jsonl, owner
 from tests.cli.fixtures import Invoke, run_directory, tree
 from tests.cli.processes import wait_for
@@ -193,6 +195,24 @@ def test_a_plan_changes_nothing(project: Path, invoke: Invoke) -> None:
     assert invoke("submit", "--plan", "--user-managed", "train.py").code == 0
     assert invoke("submit", "--plan", "--pip", "numpy", "train.py").code == 0
     assert tree(project) == before
+
+
+def test_a_plan_says_what_the_run_asks_for(project: Path, invoke: Invoke) -> None:
+    _script(project)
+    invoke("init")
+    workspace = Workspace.from_config()
+    described = AmlCompute.provisioning_configuration(
+        vm_size="STANDARD_NC6", vm_priority="lowpriority", max_nodes=1
+    )
+    AmlCompute.create(workspace, "pool", described)
+    words = ("submit", "--plan", "--user-managed", "--target", "pool", "train.py")
+    rows = dict(line.split("  ", 1) for line in invoke(*words).out.splitlines() if "  " in line)
+    assert rows["asks for"].strip() == "6 vCPUs, 56 GiB of memory, as Standard_NC6"
+    assert rows["priority"].strip() == "lowpriority"
+    assert "vm_size='Standard_NC6' is a machine of 6 vCPUs" in invoke(*words).words
+    alone = invoke("submit", "--plan", "--user-managed", "train.py").out
+    assert "asks for" not in alone
+    assert "priority" not in alone
 
 
 def test_a_plan_says_what_would_be_done(project: Path, invoke: Invoke) -> None:

@@ -69,7 +69,7 @@ MISSING = (
     "this machine has no GPU (neither /dev/nvidia*, /proc/driver/nvidia and nvidia-smi nor "
     "/dev/kfd show one); give another compute target, or leave use_gpu out, or let runs use the "
     "CPU where there is no GPU: gpu_fallback = true in the settings file, or "
-    "RUNYARD_GPU_FALLBACK=1"
+    "RUNYARD_GPU_FALLBACK=1 (for one pool: runyard compute update NAME --gpu fallback)"
 )
 
 

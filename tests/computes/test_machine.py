@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runyard.computes import machine
+from runyard.computes import gpus, machine
 from runyard.computes.local import LocalTarget
 from runyard.config.jobspec import Resources
 from tests.computes.specs import spec
@@ -37,6 +37,16 @@ def test_a_larger_machine_is_one_sentence() -> None:
     assert LocalTarget().check(asking(6, 56)) == []
     assert len(LocalTarget().notices(asking(1, 56))) == 1
     assert len(LocalTarget().notices(asking(3, 1))) == 1
+
+
+def test_more_gpus_than_there_are_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = spec(resources=Resources(gpus=4))
+    monkeypatch.setattr(gpus, "count", lambda: 1)
+    assert LocalTarget().notices(asked) == [
+        "4 GPUs are asked for; this machine has 1, and the run takes those"
+    ]
+    monkeypatch.setattr(gpus, "count", lambda: 4)
+    assert LocalTarget().notices(asked) == []
 
 
 def test_what_fits_is_not_said() -> None:

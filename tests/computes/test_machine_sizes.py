@@ -174,6 +174,16 @@ def test_sizes_that_notebooks_name(name: str, vcpus: int, memory_gib: int, gpus:
     assert (size.vcpus, size.memory_bytes, size.gpus) == (vcpus, memory_gib * GIB, gpus)
 
 
+def test_a_constrained_size_has_the_memory_of_the_whole() -> None:
+    """'E8-2s_v3' is E8s_v3 with two of its processors."""
+    constrained = [size for size in SIZES if re.search(r"\d-\d", size.name)]
+    assert len(constrained) > 40
+    for size in constrained:
+        whole = machine_sizes.find(re.sub(r"-\d+", "", size.name))
+        assert whole.memory_bytes == size.memory_bytes, size
+        assert whole.vcpus > size.vcpus, size
+
+
 def test_variants_of_a_size_have_the_same() -> None:
     for one, other in (
         ("D4_v3", "D4s_v3"),

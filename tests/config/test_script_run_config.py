@@ -10,7 +10,12 @@ import pytest
 
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
-from runyard.config.sections import DockerConfiguration, MpiConfiguration
+from runyard.config.sections import (
+    DockerConfiguration,
+    MpiConfiguration,
+    PyTorchConfiguration,
+    TensorflowConfiguration,
+)
 from runyard.environments.environment import Environment
 from runyard.errors import RunConfigurationException, UserErrorException
 
@@ -129,16 +134,32 @@ def test_the_callers_list_is_copied() -> None:
     assert given == ["-v"]
 
 
+@pytest.mark.parametrize(
+    ("job", "section", "words", "nodes"),
+    [
+        (MpiConfiguration(2, 3), "mpi", ("Python", "IntelMpi"), 3),
+        (PyTorchConfiguration("Gloo", 4, 2), "pytorch", ("PyTorch", "gloo"), 2),
+        (TensorflowConfiguration(5, 2), "tensorflow", ("TensorFlow", "ParameterServer"), 5),
+    ],
+)
+def test_a_distributed_job_is_a_section(
+    job: Any, section: str, words: tuple[str, str], nodes: int
+) -> None:
+    run_config = ScriptRunConfig("src", "train.py", distributed_job_config=job).run_config
+    assert getattr(run_config, section) is job
+    assert (run_config.framework, run_config.communicator) == words
+    assert run_config.node_count == nodes
+    given = RunConfiguration()
+    with pytest.warns(UserWarning, match="distributed_job_config ignored because run_config is"):
+        ScriptRunConfig("src", "train.py", run_config=given, distributed_job_config=job)
+    assert (given.communicator, given.node_count) == ("None", 1)
+
+
 _BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"script": "train.py", "command": "ls"},
         UserErrorException,
         "script='train.py' and command='ls' are both given",
-    ),
-    (
-        {"distributed_job_config": MpiConfiguration()},
-        RunConfigurationException,
-        "distributed_job_config is not built yet in this version; leave it out",
     ),
     (
         {"distributed_job_config": "mpi"},

@@ -97,6 +97,10 @@ _REFUSED: list[tuple[Any, str]] = [
         "Make one: Datastore.register(workspace, 'photo', '/path/of/a/folder')",
     ),
     (lambda ws: Datastore(ws, "../x"), "datastore name '../x' is not valid: give 1 to 255 English"),
+    (
+        lambda ws: Datastore.register(ws, "new", "/dev/null/x", create_if_not_exists=True),
+        "datastore 'new': the folder '/dev/null/x' cannot be made: Not a directory; give one in",
+    ),
     (lambda ws: Datastore.register(ws, "a-b", "/"), "datastore name 'a-b' is not valid"),
     (
         lambda ws: Datastore.register(ws, "new", "/no/such"),
@@ -140,7 +144,7 @@ _REFUSED: list[tuple[Any, str]] = [
     ),
     (lambda ws: Datastore.get(ws, "photos").download("x", prefix=".."), "leads outside"),
     (
-        lambda ws: Datastore.get(ws, "photos").upload("/etc", target_path="a/../../x"),
+        lambda ws: Datastore.get(ws, "photos").upload(ws.path, target_path="a/../../x"),
         "leads outside the datastore",
     ),
     (
@@ -217,6 +221,27 @@ def test_links_are_followed_and_loops_end(store: Any, tmp_path: Path) -> None:
         "a.txt": "1",
         "elsewhere/b.txt": "2",
     }
+
+
+def test_what_is_no_file_is_named(store: Any, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", a="1")
+    (source / "dangling").symlink_to("/no/such")
+    os.mkfifo(source / "pipe")
+    text = "not uploaded, since they are neither files nor folders: dangling, pipe"
+    with pytest.warns(UserWarning, match=text):
+        store.upload(source, "t", show_progress=False)
+    assert files_of(Path(store.container_name, "t")) == {"a.txt": "1"}
+
+
+def test_names_that_are_no_text_are_kept(
+    store: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    odd = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / "in" / odd).write_text("1")
+    store.upload(tmp_path / "in", "t")
+    assert "caf\\udce9.txt" in capsys.readouterr().out
+    assert Path(store.container_name, "t", odd).read_text() == "1"
 
 
 def test_download_counts_what_it_copied(

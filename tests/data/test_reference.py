@@ -118,7 +118,7 @@ _REFUSED: list[tuple[Any, type[Exception], str]] = [
         UserErrorException,
         "path_on_compute='../x' leads outside the working directory of the run; give a path below",
     ),
-    (lambda s: s.as_download(""), UserErrorException, "path_on_compute is ''; give text such as"),
+    (lambda s: s.as_download(b"x"), UserErrorException, "path_on_compute is b'x'; give text such"),
     (lambda s: DataPath(), ValueError, "datastore is None; give a datastore object"),
     (lambda s: DataPath("x"), UserErrorException, "datastore is 'x' of type str"),  # type: ignore[arg-type]
     (

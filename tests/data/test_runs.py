@@ -215,6 +215,7 @@ os.makedirs(sys.argv[2] + "/results/a.txt")
     message = state.detail["error"]["message"]
     assert message.startswith("data reference 'r' (upload of photos:results): Is a directory")
     assert message in Path(run.directory.data_log).read_text()
+    assert files_of(Path(store.container_name, "results")) == {"b.txt": "B"}
     assert Path(run.directory.work, "up/a.txt").read_text() == "A"  # nothing is thrown away
     assert list(tmp_path.rglob("*.part~")) == []
 

@@ -201,6 +201,49 @@ def test_several_nodes_share_the_default_store(
     assert estimator.run_config.source_directory_data_store is None
 
 
+@pytest.mark.parametrize("braces", ["{}", "{{{}}}"])
+def test_a_reference_that_is_only_named_is_an_error_before_the_queue(
+    project: Path, experiment: Any, store: Any, target: FakeTarget, braces: str
+) -> None:
+    word = "$" + braces.format("AZUREML_DATAREFERENCE_t")
+    text = (
+        f"{word!r} names the data reference 't', which the run has not got; give the DataReference "
+        "itself as an argument, in inputs, or as run_config.data_references['t'] = "
+        "reference.to_config()"
+    )
+    with pytest.raises(UserErrorException, match=re.escape(text)):
+        experiment.submit(ScriptRunConfig(project, "train.py", [word]))
+    with pytest.raises(UserErrorException, match=re.escape(f"'cat {word}' names the data ref")):
+        experiment.submit(ScriptRunConfig(project, command=f"cat {word}"))
+    config = ScriptRunConfig(project, "train.py", [word])
+    config.run_config.environment_variables["AZUREML_DATAREFERENCE_t"] = "/mine"
+    experiment.submit(config)
+    config = ScriptRunConfig(project, "train.py", [word])
+    config.run_config.data_references["t"] = store.path("train").to_config()
+    experiment.submit(config)
+    assert _data(target) == {"t": ("train", "mount")}
+
+
+def test_references_of_a_runconfig_file(
+    project: Path, experiment: Any, store: Any, target: FakeTarget
+) -> None:
+    (project / ".azureml").mkdir()
+    (project / ".azureml/mine.runconfig").write_text(
+        "script: train.py\n"
+        "dataReferences:\n"
+        "  t:\n"
+        "    dataStoreName: photos\n"
+        "    pathOnDataStore: train\n"
+        "    mode: download\n"
+        "    overwrite: true\n"
+        "    pathOnCompute: ''\n"
+        "sourceDirectoryDataStore: photos\n"
+    )
+    experiment.submit(ScriptRunConfig(project, run_config="mine"))
+    assert _data(target) == {"photos": ("", "mount"), "t": ("train", "download")}
+    assert target.record["spec"]["data"][1]["path_on_compute"] is None
+
+
 _REFUSED: list[tuple[Any, str]] = [
     (["x"], "data_references is ['x'] of type list; give a dict such as {ref.data_reference_name:"),
     ({"x": "photos"}, "data_references['x'] is 'photos' of type str; give a DataReferenceConfigu"),

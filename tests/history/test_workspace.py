@@ -358,12 +358,25 @@ def test_experiments_models_and_runs() -> None:
     assert repr(workspace) == f"Workspace(name='my-ws', path={workspace.path!r})"
 
 
-def test_what_is_not_built_yet_says_so() -> None:
+def test_what_belongs_to_the_cloud_says_so() -> None:
     workspace = Workspace.create("my-ws")
-    with pytest.raises(AttributeError, match=r"Workspace\.datasets is not built yet"):
-        _ = workspace.datasets  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError) as caught:
+        _ = workspace.list_keys  # type: ignore[attr-defined]
+    assert str(caught.value) == (
+        "Workspace.list_keys is not here: it belongs to the cloud service of Azure, which runyard "
+        "does without"
+    )
     with pytest.raises(AttributeError, match=r"'Workspace' object has no attribute 'nonsense'"):
         _ = workspace.nonsense  # type: ignore[attr-defined]
+
+
+def test_what_is_never_here_is_empty() -> None:
+    ws = Workspace.create("my-ws")
+    for listed in (ws.datasets, ws.images, ws.linked_services, ws.private_endpoints):
+        assert listed == {}
+    assert "score" not in ws.webservices
+    with pytest.raises(UserErrorException, match="a workspace is no MLflow server; give mlflow a"):
+        ws.get_mlflow_tracking_uri()
 
 
 AZURE = {"subscription_id": "sub-1", "resource_group": "group-1", "workspace_name": "from-azure"}

@@ -9,6 +9,8 @@ from runyard.cli import formats, opening, output, table
 from runyard.cli.table import Column
 from runyard.computes import registry
 from runyard.computes.amlcompute import AmlCompute
+from runyard.computes.pool_folder import PoolFolder
+from runyard.record import computes
 
 if TYPE_CHECKING:
     from runyard.history.targets import QueuePlace
@@ -53,6 +55,7 @@ def show_one(name: str, as_json: bool) -> None:
         ("state", found["state"]),
         ("machine size", found["vm_size"]),
         ("priority", found["vm_priority"]),
+        ("without a GPU", "runs use the CPU" if found["gpu"] == "fallback" else ""),
         ("nodes", f"{found['max_nodes']}, {len(running)} of them taken"),
         ("running", "\n".join(running)),
         ("queue", "\n".join(waiting)),
@@ -66,6 +69,16 @@ def show_one(name: str, as_json: bool) -> None:
 def pool(name: str) -> AmlCompute:
     """The pool of that name. Raises ComputeTargetException when there is none."""
     return AmlCompute(opening.existing(), name)
+
+
+def set_gpu(name: str, choice: str) -> None:
+    """Say what a pool does with runs that ask for a GPU where there is none.
+
+    ``choice``: 'required', an error; 'fallback', they use the CPU. Raises
+    ComputeTargetException when there is no pool of that name.
+    """
+    folder = PoolFolder(pool(name).workspace.directory, name)
+    registry.change(folder, {"gpu": None if choice == "required" else choice})
 
 
 def delete(name: str, no_wait: bool, as_json: bool) -> None:
@@ -92,6 +105,7 @@ def _facts(target: AmlCompute) -> dict[str, Any]:
         "state": target.provisioning_state,
         "vm_size": target.vm_size or None,
         "vm_priority": target.vm_priority,
+        "gpu": (computes.read(target.workspace.directory, target.name) or {}).get("gpu"),
         "max_nodes": target.scale_settings.maximum_node_count,
         "min_nodes": target.scale_settings.minimum_node_count,
         "tags": target.tags,

@@ -78,6 +78,7 @@ def show(planned: Plan, workspace: str) -> None:
             *_rows("variables", [f"{k}={v}" for k, v in sorted(_variables(planned).items())], 0),
             *_rows("data", data_lines.lines(spec.to_dict()), 0),
             ("target", f"{spec.target}, {formats.count(spec.node_count, 'node')}"),
+            *_resources(spec),
             ("time limit", _limit(spec.max_run_duration_s)),
         ]
     )
@@ -132,6 +133,24 @@ def _container(spec: JobSpec) -> list[tuple[str, object]]:
     named = image.name or image.context or "of a Dockerfile"
     options = [f"--shm-size={spec.container.shm_size}", *spec.container.arguments]
     return [("image", named), ("container", shlex.join(options))]
+
+
+def _resources(spec: JobSpec) -> list[tuple[str, object]]:
+    """What is asked of the target, where anything is."""
+    from runyard.computes.machine_sizes import gib
+
+    asked, parts = spec.resources, []
+    if asked is not None and asked.cpus is not None:
+        memory = gib(asked.memory_bytes or 0)
+        parts = [formats.count(asked.cpus, "vCPU"), f"{memory} of memory"]
+    if asked is not None and asked.gpus:
+        parts.append(formats.count(asked.gpus, "GPU"))
+    if spec.vm_size:
+        parts.append(f"as {spec.vm_size}")
+    return [
+        *([("asks for", ", ".join(parts))] if parts else []),
+        *([("priority", spec.vm_priority)] if spec.vm_priority else []),
+    ]
 
 
 def _rows(name: str, lines: list[str], shown: int = _SHOWN) -> list[tuple[str, object]]:

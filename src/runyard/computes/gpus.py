@@ -56,7 +56,8 @@ def missing(variables: Mapping[str, str]) -> str:
 
 _OTHERWISE = (
     "leave use_gpu out, or let runs use the CPU where there is no GPU: "
-    "gpu_fallback = true in the settings file, or RUNYARD_GPU_FALLBACK=1"
+    "gpu_fallback = true in the settings file, or RUNYARD_GPU_FALLBACK=1 (for one pool: "
+    "runyard compute update NAME --gpu fallback)"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from runyard.computes import gpus
 from runyard.computes.machine_sizes import counted, gib
 
 MEMINFO = "/proc/meminfo"
@@ -28,19 +29,30 @@ def memory_bytes() -> int:
 
 
 def shortfalls(spec: Any) -> list[str]:
-    """One sentence where a run asks for a larger machine than this one; [] where it does not.
+    """A sentence where a run asks for a larger machine than this one, and one for more GPUs.
 
     That is no error: a script is as slow as its machine, and that of SDK v1 named a size of a
-    cloud. GPUs are looked at elsewhere.
+    cloud.
     """
     asked = spec.resources
-    if asked is None or not spec.vm_size:
+    if asked is None:
         return []
+    return [*_of_size(asked, spec.vm_size), *_of_gpus(asked)]
+
+
+def _of_size(asked: Any, vm_size: str | None) -> list[str]:
     here_cpus, here_bytes = cpus(), memory_bytes()
     if (asked.cpus or 0) <= here_cpus and (asked.memory_bytes or 0) <= here_bytes * _ROUNDED:
         return []
     return [
-        f"vm_size={spec.vm_size!r} is a machine of {counted(asked.cpus or 0, 'vCPU')} and "
+        f"vm_size={vm_size!r} is a machine of {counted(asked.cpus or 0, 'vCPU')} and "
         f"{gib(asked.memory_bytes or 0)} of memory; this one has {here_cpus} and "
         f"{here_bytes / 2**30:.0f} GiB, and the run takes what there is"
     ]
+
+
+def _of_gpus(asked: Any) -> list[str]:
+    """That there is one at least is checked elsewhere."""
+    if asked.gpus < 2 or (here := gpus.count()) >= asked.gpus:
+        return []
+    return [f"{asked.gpus} GPUs are asked for; this machine has {here}, and the run takes those"]

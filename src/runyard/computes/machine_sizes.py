@@ -48,7 +48,7 @@ def find(name: object) -> MachineSize:
 
     Raises UserErrorException naming the nearest ones when there is none.
     """
-    key = _key(name) if isinstance(name, str) else ""
+    key = short(name) if isinstance(name, str) else ""
     found = _by_key().get(key)
     if found is None:
         raise UserErrorException(_unknown(name, key))
@@ -58,6 +58,11 @@ def find(name: object) -> MachineSize:
 def sizes() -> list[MachineSize]:
     """Every size, series after series, in the order of the table."""
     return list(_by_key().values())
+
+
+def short(name: str) -> str:
+    """A name in small letters, without 'standard_'."""
+    return name.strip().lower().removeprefix(_PREFIX.lower())
 
 
 def gib(size_bytes: float) -> str:
@@ -74,7 +79,7 @@ def counted(count: int, noun: str) -> str:
 def _by_key() -> dict[str, MachineSize]:
     content = json.loads(FILE.read_text(encoding="utf-8"))
     found = [size for series in content["series"] for size in _of_series(series)]
-    return {_key(size.name): size for size in found}
+    return {short(size.name): size for size in found}
 
 
 def _of_series(series: Mapping[str, Any]) -> Iterator[MachineSize]:
@@ -88,10 +93,6 @@ def _of_series(series: Mapping[str, Any]) -> Iterator[MachineSize]:
                 gpu_model=series.get("gpu", ""),
                 series=series["series"],
             )
-
-
-def _key(name: str) -> str:
-    return name.strip().lower().removeprefix(_PREFIX.lower())
 
 
 def _unknown(name: object, key: str) -> str:

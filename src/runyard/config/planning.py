@@ -93,6 +93,7 @@ def plan(
     data = references.used(config)
     script, kind = entry.of(config.script, data.arguments, data.command, source)
     variables = _variables(run_config)
+    references.check_mentioned(data, variables)
     asked = resources.asked(run_config, target, workspace.directory, variables)
     described = unsupported.with_conda_file(run_config.environment, source)
     added: tuple[str, ...] = ()

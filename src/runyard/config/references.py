@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.config.data_sections import DataReferenceConfiguration
 from runyard.data.datapath import DataPath
-from runyard.data.reference import DataReference
+from runyard.data.reference import VARIABLE, DataReference
 from runyard.data.storage import StorageDatastore
 from runyard.errors import UserErrorException
 from runyard.history.run import Run
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 RESUME = "MODEL_LOCATION"
 """The data reference that ``resume_from`` becomes (spec 2.7)."""
 RESUME_ARGUMENT = "--resume-from"
+
+_MENTIONED = re.compile(rf"\$\{{?({VARIABLE}\w+)")
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,24 @@ def resumed(resume_from: object) -> DataReference | None:
         f"resume_from is {resume_from!r} of type {type(resume_from).__name__}; give the Run whose "
         "outputs hold the checkpoint, or a DataPath such as DataPath(datastore, 'checkpoints')"
     )
+
+
+def check_mentioned(used: Used, variables: Iterable[str]) -> None:
+    """Raise UserErrorException for ``$AZUREML_DATAREFERENCE_x`` in a text that nobody gives.
+
+    ``variables``: names of the run's variables; those of this process may reach it too.
+    """
+    known = {*(VARIABLE + name for name in used.references), *variables, *os.environ}
+    words = [used.command] if isinstance(used.command, str) else _items(used.command)
+    for word in (*words, *_items(used.arguments)):
+        for variable in _MENTIONED.findall(word) if isinstance(word, str) else ():
+            if variable not in known:
+                name = variable.removeprefix(VARIABLE)
+                raise UserErrorException(
+                    f"{word!r} names the data reference {name!r}, which the run has not got; give "
+                    "the DataReference itself as an argument, in inputs, or as "
+                    f"run_config.data_references[{name!r}] = reference.to_config()"
+                )
 
 
 def _items(given: object) -> list[Any]:

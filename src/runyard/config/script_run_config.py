@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runyard.config import commands, references
+from runyard.config import commands, distribution, references
 from runyard.config.run_configuration import RunConfiguration, copied, target_name
 from runyard.config.sections import (
     DockerConfiguration,
@@ -37,7 +37,10 @@ class ScriptRunConfig:
     path inside it. ``arguments``: list of text and numbers. ``command``: text for the shell or
     an argv list, instead of script and arguments. ``compute_target``: name of a target, or an
     object with a ``name`` ('local'). ``environment``: Environment (a virtual environment of the
-    submitting interpreter). ``max_run_duration_seconds``: 2592000; None is no limit.
+    submitting interpreter). ``distributed_job_config``: TensorflowConfiguration, MpiConfiguration
+    or PyTorchConfiguration, which becomes a section of ``run_config`` and sets its framework,
+    communicator and nodes (spec 4); more than one process is refused on submit.
+    ``max_run_duration_seconds``: 2592000; None is no limit.
 
     ``run_config``: a RunConfiguration with all of that, or the name of a ``.runconfig`` file in
     the source folder, which is read now. ``script``, ``arguments`` and
@@ -50,7 +53,7 @@ class ScriptRunConfig:
 
     Nothing is looked up before submit. Raises UserErrorException for script and command
     together and for a ``resume_from`` of another type, RunConfigurationException for parameters
-    of a wrong type or not built yet (``distributed_job_config``).
+    of a wrong type.
     """
 
     MAX_DURATION_SECONDS_DEFAULT = MAX_DURATION_SECONDS_DEFAULT
@@ -71,7 +74,7 @@ class ScriptRunConfig:
         docker_runtime_config: DockerConfiguration | None = None,
     ) -> None:
         commands.refuse_both(script, arguments, command)
-        _refuse_unbuilt(distributed_job_config)
+        _check_job(distributed_job_config)
         docker = None if docker_runtime_config is None else _checked_docker(docker_runtime_config)
         self.source_directory = source_directory or "."
         self._own: dict[str, Any] = {}
@@ -85,6 +88,9 @@ class ScriptRunConfig:
             self._fill(compute_target, environment, max_run_duration_seconds)
             if docker is not None:
                 self.run_config.docker = docker
+            if distributed_job_config is not None:
+                distribution.configure(self.run_config, distributed_job_config)
+                self.run_config.node_count = distribution.nodes(distributed_job_config)
         else:
             self.run_config = _checked_run_config(run_config, self.source_directory)
             self._own = {name: value for name, value in given.items() if value is not None}
@@ -92,6 +98,7 @@ class ScriptRunConfig:
             _warn_ignored(
                 compute_target=compute_target,
                 environment=environment,
+                distributed_job_config=distributed_job_config,
                 docker_runtime_config=docker,
                 max_run_duration_seconds=_unless_default(max_run_duration_seconds),
             )
@@ -177,16 +184,11 @@ class ScriptRunConfig:
         )
 
 
-def _refuse_unbuilt(distributed: object) -> None:
-    if distributed is not None:
-        kinds = (TensorflowConfiguration, MpiConfiguration, PyTorchConfiguration)
-        if not isinstance(distributed, kinds):
-            allowed = "a " + " or ".join(kind.__name__ for kind in kinds)
-            raise _wrong_type("distributed_job_config", distributed, allowed)
-        raise RunConfigurationException(
-            "distributed_job_config is not built yet in this version; leave it out: the run is "
-            "then one process on one node"
-        )
+def _check_job(job: object) -> None:
+    kinds = (TensorflowConfiguration, MpiConfiguration, PyTorchConfiguration)
+    if job is not None and not isinstance(job, kinds):
+        allowed = "a " + " or ".join(kind.__name__ for kind in kinds)
+        raise _wrong_type("distributed_job_config", job, allowed)
 
 
 def _checked_docker(docker: object) -> DockerConfiguration:

@@ -58,7 +58,7 @@ class Datastore(AzureRegistration, DatastoreMethods):
         folder = _folder(name, url)
         names.checked_datastore(name)
         if create_if_not_exists:
-            os.makedirs(folder, exist_ok=True)
+            _make(name, folder)
         if not os.path.isdir(folder):
             raise UserErrorException(
                 f"datastore {name!r}: there is no folder {folder!r}; make it first, or give "
@@ -71,6 +71,17 @@ class Datastore(AzureRegistration, DatastoreMethods):
 def all_of(workspace: Workspace) -> dict[str, StorageDatastore]:
     """The datastores of a workspace by name, the built-in ones first."""
     return {name: Datastore.get(workspace, name) for name in registry.listed(workspace.directory)}
+
+
+def _make(name: str, folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UserErrorException(
+            f"datastore {name!r}: the folder {folder!r} cannot be made: {error.strerror}; give one "
+            "in a place that can be written to",
+            error,
+        ) from error
 
 
 def _folder(name: object, url: object) -> str:

@@ -63,11 +63,11 @@ def inside(path: object) -> str:
 def checked_place(path: object) -> str | None:
     """``path_on_compute`` in its plain form: absolute, or relative to the working directory.
 
-    None stays None. Raises UserErrorException for one that leads out of the working directory.
+    '' is None as well. Raises UserErrorException for one that leads out of the working directory.
     """
-    if path is None:
+    if path is None or path == "":
         return None
-    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path) or not os.fspath(path):
+    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path):
         raise UserErrorException(
             f"path_on_compute is {path!r}; give text such as 'data', or leave it out"
         )

@@ -119,7 +119,7 @@ def _download(run: RunDirectory, place: Place, say: Say) -> None:
     _check_source(run, place)
     if os.path.isdir(place.source):
         os.makedirs(place.here, exist_ok=True)
-    _copied(transfers.pairs(place.source, place.here), place.overwrite, "copied", say)
+    _copied(_pairs(place.source, place.here, say), place.overwrite, "copied", say)
 
 
 def _prepare_upload(run: RunDirectory, place: Place, say: Say) -> None:
@@ -133,20 +133,37 @@ def _upload(run: RunDirectory, place: Place, say: Say) -> None:
     target = place.source
     if not os.path.isdir(place.here):  # the script has made a file of that name
         target = os.path.join(target, os.path.basename(place.here))
-    _copied(transfers.pairs(place.here, target), place.overwrite, "uploaded", say)
+    _copied(_pairs(place.here, target, say), place.overwrite, "uploaded", say)
+
+
+def _pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
+    strange: list[str] = []
+    found = transfers.pairs(source, target, strange)
+    if strange:
+        say(f"neither files nor folders, and not copied: {', '.join(strange)}")
+    return found
 
 
 def _copied(pairs: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> None:
-    begun, skipped, size = time.monotonic(), 0, 0
+    """Copy files; one that fails does not keep back the others, and is raised when all is done."""
+    begun, size = time.monotonic(), 0
+    skipped: list[str] = []
+    failed: list[OSError] = []
     for source, target in pairs:
-        if transfers.copy(source, target, overwrite=overwrite):
-            size += os.stat(source).st_size
-        else:
-            skipped += 1
-            if skipped <= _SHOWN:
-                say(f"Target already exists. Skipping {target}")
+        try:
+            if transfers.copy(source, target, overwrite=overwrite):
+                size += os.stat(source).st_size
+            else:
+                skipped.append(target)
+        except OSError as error:
+            failed.append(error)
+    for target in skipped[:_SHOWN]:
+        say(f"Target already exists. Skipping {target}")
+    whole = len(pairs) - len(skipped) - len(failed)
     seconds = time.monotonic() - begun
-    say(f"{done} {len(pairs) - skipped} files, {size} bytes, in {seconds:.2f} s; {skipped} skipped")
+    say(f"{done} {whole} files, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
+    if failed:
+        raise failed[0]
 
 
 _STAGE = {"mount": _mount, "download": _download, "upload": _prepare_upload}

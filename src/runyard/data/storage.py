@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
@@ -125,7 +126,14 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
                 f"src_dir={os.fspath(src_dir)!r} is not a folder; give the folder whose files are "
                 "to be uploaded, or name files with upload_files"
             )
-        pairs = [(os.path.join(folder, name), name) for name in transfers.files(folder)]
+        strange: list[str] = []
+        found = list(transfers.files(folder, strange))
+        if strange:
+            warnings.warn(
+                f"not uploaded, since they are neither files nor folders: {', '.join(strange)}",
+                stacklevel=2,
+            )
+        pairs = [(os.path.join(folder, name), name) for name in found]
         return self._upload(pairs, target_path, overwrite, show_progress)
 
     def upload_files(
@@ -151,7 +159,7 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         self, pairs: list[tuple[str, str]], target: str | None, overwrite: bool, shown: bool
     ) -> DataReference:
         folder = _target(target)
-        say = print if shown else _silent
+        say = _say if shown else _silent
         say(f"Uploading an estimated of {len(pairs)} files")
         count = 0
         for source, name in pairs:
@@ -177,7 +185,7 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         ``prefix``: the file, or the folder, to copy, None for all. A file that is there already
         is skipped, or replaced with ``overwrite``. Warns when there is nothing to copy.
         """
-        say = print if show_progress else _silent
+        say = _say if show_progress else _silent
         found = list(self.files(prefix))
         if not found:
             warnings.warn(
@@ -199,8 +207,14 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         return f"{type(self).__name__}(name={self.name!r}, container_name={self.container_name!r})"
 
 
+def _say(text: str) -> None:
+    """Print a line; names may be bytes that stdout has no letters for."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def _silent(text: str) -> None:
-    """Instead of print."""
+    """Instead of `_say`."""
 
 
 def _target(path: str | None) -> str:

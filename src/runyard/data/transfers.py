@@ -29,7 +29,7 @@ def copy(source: str, target: str, *, overwrite: bool) -> bool:
         return False
     folder = os.path.dirname(target)
     os.makedirs(folder, exist_ok=True)
-    part = os.path.join(folder, f".{os.path.basename(target)[:200]}.{os.getpid()}{PART}")
+    part = os.path.join(folder, f".{os.urandom(8).hex()}{PART}")
     try:
         with open(source, "rb") as reader, open(part, "wb") as writer:
             _fill(reader, writer)
@@ -57,29 +57,38 @@ def _fill(reader: BinaryIO, writer: BinaryIO) -> None:
     shutil.copyfileobj(reader, writer, _CHUNK_BYTES >> 5)
 
 
-def files(folder: str) -> Iterator[str]:
+def files(folder: str, passed_over: list[str] | None = None) -> Iterator[str]:
     """The paths of all files below a folder, relative with '/', in order; links are followed.
 
-    A link that leads back above itself is passed over, and so is what is still being written.
-    Raises OSError for a folder that cannot be read.
+    Left out is what is still being written, and a folder that a link leads back to. ``passed_over``
+    gets the names of what is neither file nor folder: dangling links, pipes, devices. Raises
+    OSError for a folder that cannot be read.
     """
-    yield from _below(folder, "", frozenset())
+    yield from _below(folder, "", frozenset(), [] if passed_over is None else passed_over)
 
 
-def _below(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+def _below(
+    folder: str, prefix: str, above: frozenset[tuple[int, int]], passed_over: list[str]
+) -> Iterator[str]:
     found = os.stat(folder)
     key = (found.st_dev, found.st_ino)
     if key in above:
         return
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.is_dir():
-            yield from _below(entry.path, f"{prefix}{entry.name}/", above | {key})
-        elif entry.is_file() and not entry.name.endswith(PART):
+            yield from _below(entry.path, f"{prefix}{entry.name}/", above | {key}, passed_over)
+        elif not entry.is_file():
+            passed_over.append(prefix + entry.name)
+        elif not entry.name.endswith(PART):
             yield prefix + entry.name
 
 
-def pairs(source: str, target: str) -> list[tuple[str, str]]:
-    """Each file of ``source``, a folder or a file, with where it goes: below, or at, ``target``."""
+def pairs(source: str, target: str, passed_over: list[str] | None = None) -> list[tuple[str, str]]:
+    """Each file of ``source``, a folder or a file, with where it goes: below, or at, ``target``.
+
+    ``passed_over``: as for `files`.
+    """
     if not os.path.isdir(source):
         return [(source, target)]
-    return [(os.path.join(source, name), os.path.join(target, name)) for name in files(source)]
+    found = files(source, passed_over)
+    return [(os.path.join(source, name), os.path.join(target, name)) for name in found]

@@ -28,6 +28,8 @@ class CondaDependencies(FrameworkPackages):
     the one that is certainly there and that the script was tried under.
     """
 
+    DEFAULT_NUMBER_OF_CONDA_PACKAGES = DEFAULT_NUMBER_OF_PIP_PACKAGES = 0
+
     def __init__(
         self,
         conda_dependencies_file_path: str | PathLike[str] | None = None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runyard.config import distribution
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.sections import (
     MpiConfiguration,
@@ -79,23 +80,16 @@ def _by_object(run_config: RunConfiguration, training: Any) -> None:
         ParameterServer: ("tensorflow", "ParameterServer"),
         Gloo: ("pytorch", "Gloo"),
         Nccl: ("pytorch", "Nccl"),
-        MpiConfiguration: ("Python", "IntelMpi"),
-        ParallelTaskConfiguration: ("Python", "ParallelTask"),
-        TensorflowConfiguration: ("TensorFlow", "ParameterServer"),
-        PyTorchConfiguration: ("PyTorch", getattr(training, "communication_backend", "")),
     }
-    kind = next(kind for kind in words if isinstance(training, kind))
+    kind = next((kind for kind in words if isinstance(training, kind)), None)
+    if kind is None:
+        distribution.configure(run_config, training)
+        return
     run_config.framework, run_config.communicator = words[kind]
     if kind is Mpi:
         run_config.mpi.process_count_per_node = training.process_count_per_node
-    elif kind in (ParameterServer, TensorflowConfiguration):
+    elif kind is ParameterServer:
         _set_servers(run_config, training.worker_count, training.parameter_server_count)
-    elif kind is MpiConfiguration:
-        run_config.mpi = training
-    elif kind is PyTorchConfiguration:
-        run_config.pytorch = training
-    elif kind is ParallelTaskConfiguration:
-        run_config.paralleltask = training
 
 
 def _by_name(run_config: RunConfiguration, backend: str, given: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from runyard.history.entry import Entry
 from runyard.history.index import Index, Query, experiment_names
 from runyard.history.reconcile import reconcile
 from runyard.history.workspace_data import WorkspaceData
+from runyard.history.workspace_deployments import WorkspaceDeployments
 from runyard.history.workspace_details import WorkspaceDetails
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Status
@@ -34,7 +35,7 @@ _RECONCILE_INTERVAL_S = 5.0
 _NOT_KEPT = frozenset(("name", "auth", "path", "exist_ok", "show_output"))
 
 
-class Workspace(WorkspaceData, WorkspaceDetails):
+class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails):
     """All experiments, runs and models of a project.
 
     ``Workspace(subscription_id, resource_group, workspace_name)`` opens the nearest workspace of

@@ -9,16 +9,30 @@ from runyard.history import workspace_folder as folder
 from runyard.job.details import iso_time
 from runyard.record.layout import WorkspaceDirectory
 
-_NOT_BUILT = frozenset(
+_OF_AZURE = frozenset(
     (
-        "datasets",
-        "get_mlflow_tracking_uri",
+        "add_private_endpoint",
+        "delete_connection",
+        "delete_private_endpoint_connection",
+        "diagnose_workspace",
+        "discovery_url",
+        "get_connection",
+        "list_connections",
+        "list_keys",
+        "service_context",
+        "set_connection",
+        "setup",
+        "sync_keys",
+        "update_dependencies",
     )
 )
 
 
 class WorkspaceDetails:
     """Name, id, tags and what of the cloud was given when it was made."""
+
+    DEFAULT_CPU_CLUSTER_NAME = "cpu-cluster"
+    DEFAULT_GPU_CLUSTER_NAME = "gpu-cluster"
 
     _directory: WorkspaceDirectory
     _content: dict[str, Any]
@@ -27,9 +41,9 @@ class WorkspaceDetails:
 
         def __getattr__(self, name):
             raise AttributeError(
-                f"Workspace.{name} is not built yet; what a run needs is given to its estimator or "
-                "ScriptRunConfig directly"
-                if name in _NOT_BUILT
+                f"Workspace.{name} is not here: it belongs to the cloud service of Azure, which "
+                "runyard does without"
+                if name in _OF_AZURE
                 else f"'Workspace' object has no attribute {name!r}"
             )
 

@@ -2,6 +2,9 @@
 
 from runyard import _names
 
+__all__ = ["VERSION"]
+VERSION = __version__ = "1.61.0"  # of SDK v1, whose interface this is: code prints and compares it
+
 _names.offer(
     __name__,
     "ComputeTarget",
@@ -13,7 +16,18 @@ _names.offer(
     "Model",
     "Run",
     "RunConfiguration",
+    "ScriptRun",
     "ScriptRunConfig",
     "Workspace",
-    absent={"datasets": ("Dataset",)},
+    "get_run",
+    absent={
+        "azure": (
+            "LinkedService",
+            "PrivateEndPoint",
+            "PrivateEndPointConfig",
+            "SynapseWorkspaceLinkedServiceConfiguration",
+        ),
+        "datasets": ("Dataset",),
+        "deployment": ("Image", "Webservice"),
+    },
 )

@@ -2,4 +2,11 @@
 
 from runyard import _names
 
-_names.offer(__name__, "Model")
+_names.offer(
+    __name__,
+    "Model",
+    "ModelNotFoundException",
+    "UserErrorException",
+    "WebserviceException",
+    absent={"deployment": ("InferenceConfig", "ModelPackage")},
+)

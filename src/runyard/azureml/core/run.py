@@ -5,4 +5,14 @@ from runyard.job.offline import OfflineRun as _OfflineRun
 from runyard.job.submitted import SubmittedRun as _SubmittedRun
 
 __all__ = ["_OfflineRun", "_SubmittedRun"]
-_names.offer(__name__, "Run")
+_names.offer(
+    __name__,
+    "ActivityFailedException",
+    "Environment",
+    "ExperimentExecutionException",
+    "Run",
+    "RunEnvironmentException",
+    "SnapshotException",
+    "UserErrorException",
+    "get_run",
+)

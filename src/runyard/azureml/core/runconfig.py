@@ -1,20 +1,41 @@
 """``azureml.core.runconfig`` (spec 5)."""
 
 from runyard import _names
-from runyard.azureml.core.default_images import DEFAULT_CPU_IMAGE, DEFAULT_GPU_IMAGE
+
+from .default_images import DEFAULT_CPU_IMAGE, DEFAULT_GPU_IMAGE
 
 __all__ = ["DEFAULT_CPU_IMAGE", "DEFAULT_GPU_IMAGE", "MPI_CPU_IMAGE", "MPI_GPU_IMAGE"]
 MPI_CPU_IMAGE, MPI_GPU_IMAGE = DEFAULT_CPU_IMAGE, DEFAULT_GPU_IMAGE
 
 _names.offer(
     __name__,
+    "AmlComputeConfiguration",
+    "ComputeTarget",
+    "CondaDependencies",
     "ContainerRegistry",
     "DataReferenceConfiguration",
+    "DatabricksSection",
     "DockerConfiguration",
+    "DockerSection",
+    "Environment",
+    "HdiConfiguration",
+    "HistoryConfiguration",
     "MpiConfiguration",
     "ParallelTaskConfiguration",
     "PyTorchConfiguration",
+    "PythonSection",
     "RunConfiguration",
+    "RunConfigurationException",
+    "SparkConfiguration",
+    "SparkSection",
     "TensorflowConfiguration",
+    "UserErrorException",
+    absent={
+        "datasets": ("Data", "DataLocation", "Dataset", "DatasetConsumptionConfig", "OutputData"),
+        "databricks": ("DatabricksCluster", "EggLibrary", "JarLibrary", "MavenLibrary"),
+    },
+    DockerEnvironment="DockerSection",
     EnvironmentDefinition="Environment",
+    PythonEnvironment="PythonSection",
+    SparkEnvironment="SparkSection",
 )

@@ -2,4 +2,13 @@
 
 from runyard import _names
 
-_names.offer(__name__, "ScriptRunConfig")
+_names.offer(
+    __name__,
+    "DataPath",
+    "MpiConfiguration",
+    "PyTorchConfiguration",
+    "RunConfiguration",
+    "ScriptRunConfig",
+    "TensorflowConfiguration",
+    EnvironmentDefinition="Environment",
+)

@@ -2,4 +2,14 @@
 
 from runyard import _names
 
-_names.offer(__name__, "Workspace", "WorkspaceException")
+_names.offer(
+    __name__,
+    "AmlCompute",
+    "ComputeTarget",
+    "Keyvault",
+    "Model",
+    "ProjectSystemException",
+    "UserErrorException",
+    "Workspace",
+    "WorkspaceException",
+)

@@ -98,18 +98,45 @@ def create_command(  # noqa: PLR0917
 @_name
 @_max_nodes
 @_min_nodes
+@click.option(
+    "--gpu",
+    type=click.Choice(["required", "fallback"]),
+    help="fallback: runs that ask for a GPU use the CPU where there is none.",
+)
 @json_option
-def update_command(name: str, max_nodes: int | None, min_nodes: int | None, as_json: bool) -> None:
-    """Change how many runs a compute target takes at once.
+def update_command(
+    name: str, max_nodes: int | None, min_nodes: int | None, gpu: str | None, as_json: bool
+) -> None:
+    """Change how many runs a compute target takes at once, and what it does without a GPU.
 
     What runs goes on; what waits and fits now starts.
     """
-    if max_nodes is None and min_nodes is None:
-        raise click.UsageError("there is nothing to change; give --max-nodes N")
+    if max_nodes is None and min_nodes is None and gpu is None:
+        raise click.UsageError("there is nothing to change; give --max-nodes N or --gpu fallback")
     from runyard.cli import compute_view
 
-    compute_view.pool(name).update(min_nodes=min_nodes, max_nodes=max_nodes)
+    if gpu is not None:
+        compute_view.set_gpu(name, gpu)
+    if max_nodes is not None or min_nodes is not None:
+        compute_view.pool(name).update(min_nodes=min_nodes, max_nodes=max_nodes)
     compute_view.show_one(name, as_json)
+
+
+@command.command("sizes", cls=Command)
+@click.argument("pattern", required=False)
+@json_option
+def sizes_command(pattern: str | None, as_json: bool) -> None:
+    """List the machine sizes that --vm-size may name, with what they have.
+
+    PATTERN: the beginning of a name, or all of one with * in it.
+
+    \b
+    runyard compute sizes NC
+    runyard compute sizes 'd*s_v3'
+    """
+    from runyard.cli import compute_sizes
+
+    compute_sizes.show(pattern, as_json)
 
 
 @command.command("delete", cls=Command)

@@ -1,0 +1,5 @@
+"""``azureml.mlflow``, where no installed package has it."""
+
+from runyard import _stand_ins
+
+_stand_ins.refuse("azureml.mlflow", "mlflow")

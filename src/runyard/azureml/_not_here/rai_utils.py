@@ -1,0 +1,5 @@
+"""``azureml.rai_utils``, where no installed package has it."""
+
+from runyard import _stand_ins
+
+_stand_ins.refuse("azureml.rai_utils", "explanation")

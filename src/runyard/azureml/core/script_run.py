@@ -1,0 +1,5 @@
+"""``azureml.core.script_run``."""
+
+from runyard import _names
+
+_names.offer(__name__, "ScriptRun")

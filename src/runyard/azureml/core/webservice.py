@@ -1,0 +1,5 @@
+"""``azureml.core.webservice``: not part of runyard."""
+
+from runyard import _stand_ins
+
+_stand_ins.refuse("azureml.core.webservice", "deployment")

@@ -1,0 +1,5 @@
+"""``azureml.train.automl``: not part of runyard."""
+
+from runyard import _stand_ins
+
+_stand_ins.refuse("azureml.train.automl", "automl")

@@ -1,0 +1,5 @@
+"""``azureml.train.hyperdrive.run``."""
+
+from runyard import _names
+
+_names.offer(__name__, absent={"hyperdrive": ("HyperDriveRun",)})
