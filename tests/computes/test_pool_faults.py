@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,12 @@ STARTING_STEPS = [
     "pool_private.forget",
     "pool_private.sweep",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_in_memory(tmp_path: Path) -> Iterator[None]:
+    yield
+    pools.forget(tmp_path)
 
 
 @pytest.fixture
