@@ -95,7 +95,9 @@ def _stand_in_names() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     seen = set[str]()
     for module in sorted(_importable(), key=len):
-        for name, value in vars(importlib.import_module(module)).items():
+        found_there = importlib.import_module(module)
+        for name in dir(found_there):
+            value = getattr(found_there, name)
             if is_stand_in(value) and name not in seen:
                 seen.add(name)
                 reason = str(value.__doc__).partition(" is not here: ")[2].rstrip(".")

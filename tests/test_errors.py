@@ -69,7 +69,7 @@ def test_without_azureml_they_print_their_message() -> None:
 
 def test_what_they_carry() -> None:
     inner = ValueError("bad")
-    error = errors.WebserviceException("no", inner, status_code=404)
+    error = errors.WebserviceException("no", 404, inner_exception=inner)
     assert (error.message, error.inner_exception, error.status_code) == ("no", inner, 404)
     error.message = "changed"
     assert f"{error}" == "changed"

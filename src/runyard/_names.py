@@ -7,8 +7,6 @@ One table for ``runyard``, for ``azureml.*`` and for the two shims a training sc
 import os
 import sys
 
-from runyard import _lending, _stand_ins
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -172,15 +170,23 @@ def _lacking() -> "Optional[str]":
     if sys.version_info < CLIENT_PYTHON:
         return "Python {}.{}".format(*sys.version_info)
     absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
-    if absent and _lending.borrow():
+    if absent and _borrowed():
         absent = [name for name in _CLIENT_NEEDS if find_spec(name) is None]
     return "no module {!r}".format(absent[0]) if absent else None
+
+
+def _borrowed() -> bool:
+    from runyard import _lending
+
+    return _lending.borrow()
 
 
 _PORTABLE = ("runyard.job", "runyard.record", "runyard.errors")
 
 
 def _missing(name: str, why: str) -> str:
+    from runyard import _lending
+
     return (
         "{} needs runyard itself in this environment, which has {}. Scripts have Run and Model "
         "everywhere; submitting runs and browsing workspaces is done where runyard is installed, "
@@ -207,6 +213,8 @@ def lazily(
         try:
             value = get(places[name])
         except MissingClientError as error:
+            from runyard import _stand_ins
+
             return _stand_ins.stand_in(name, str(error), MissingClientError)
         setattr(sys.modules[module], name, value)
         return value
@@ -223,16 +231,26 @@ def offer(
     ``aliases``: other names it offers, with the public name each is of.
     """
     target: "Any" = sys.modules[module]
-    public = module.replace("runyard.azureml", "azureml")
-    for subject, without in (absent or {}).items():
-        vars(target).update(_stand_ins.offer(public, subject, *without))
     target.__all__ = [*vars(target).get("__all__", ()), *names, *aliases]
-    find = lazily(module, names, aliases)
+    here = lazily(module, names, aliases)
+    subjects = {name: subject for subject, without in (absent or {}).items() for name in without}
+
+    def find(name: str) -> "Any":
+        return _absent(target, name, subjects[name]) if name in subjects else here(name)
 
     def listing() -> "List[str]":
-        return sorted({*vars(target), *names, *aliases})
+        return sorted({*vars(target), *names, *aliases, *subjects})
 
     target.__getattr__, target.__dir__ = find, listing
     if sys.version_info < (3, 7):  # a module's own __getattr__ came with 3.7, its class with 3.5
         methods = {"__getattr__": lambda self, name: find(name), "__dir__": lambda self: listing()}
         target.__class__ = type("LazyModule", (type(sys),), methods)
+
+
+def _absent(target: "Any", name: str, subject: str) -> "Any":
+    from runyard import _stand_ins
+
+    module = target.__name__.replace("runyard.azureml", "azureml")
+    stand_in = _stand_ins.of(module, name, subject)
+    setattr(target, name, stand_in)
+    return stand_in

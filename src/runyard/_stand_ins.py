@@ -81,6 +81,6 @@ def _error(cls: "Any") -> ImportError:
     return kind(message, name=cls.__name__)  # type: ignore[no-any-return]
 
 
-def offer(module: str, subject: str, *names: str) -> "Dict[str, Any]":
-    """Stand-ins for names of a module, by name; the module updates its globals with them."""
-    return {name: stand_in(name, sentence("{}.{}".format(module, name), subject)) for name in names}
+def of(module: str, name: str, subject: str) -> "Any":
+    """The stand-in for a name of a module."""
+    return stand_in(name, sentence("{}.{}".format(module, name), subject))

@@ -130,11 +130,10 @@ class ModelPathNotFoundException(RunyardError):
     def __init__(
         self,
         exception_message: str = "",
-        inner_exception: "Optional[BaseException]" = None,
         logger: "Any" = None,
         **kwargs: "Any",
     ) -> None:
-        super().__init__(exception_message, inner_exception, **kwargs)
+        super().__init__(exception_message, **kwargs)
 
 
 class WebserviceException(RunyardError):
@@ -146,12 +145,11 @@ class WebserviceException(RunyardError):
     def __init__(
         self,
         exception_message: str = "",
-        inner_exception: "Optional[BaseException]" = None,
         status_code: "Optional[int]" = None,
         logger: "Any" = None,
         **kwargs: "Any",
     ) -> None:
-        super().__init__(exception_message, inner_exception, **kwargs)
+        super().__init__(exception_message, **kwargs)
         self.status_code = status_code
 
 

@@ -72,6 +72,23 @@ def test_the_variable_overrides_the_default_limit_only(
             store.take(source)
 
 
+def test_code_that_changes_the_constant_of_sdk_v1_changes_the_limit(
+    source: Path, store: SnapshotStore
+) -> None:
+    from azureml._restclient import snapshots_client
+
+    import runyard.azureml
+
+    assert runyard.azureml
+    (source / "large.bin").write_bytes(b"x" * (2 << 20))
+    assert store.take(source).files == 3
+    snapshots_client.SNAPSHOT_MAX_SIZE_BYTES = 1 << 20
+    with pytest.raises(SnapshotException, match=r"the limit is 1\.0 MB"):
+        store.take(source)
+    snapshots_client.SNAPSHOT_MAX_SIZE_BYTES = 3 << 20
+    assert store.take(source).files == 3
+
+
 def test_unreadable_files_and_folders_are_named(source: Path, tmp_path: Path) -> None:
     (source / "secret.key").touch(mode=0o000)
     (source / "closed").mkdir(mode=0o000)

@@ -94,7 +94,7 @@ def shown(tool: Callable[[str], str], tmp_path: Path, actions: str = "") -> str:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/index.html"
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"]
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=6000"]
         profile = f"--user-data-dir={tmp_path / 'profile'}"
         command = [tool("chromium"), *options, profile, "--dump-dom", address]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -139,6 +139,8 @@ def test_it_cancels_chooses_logs_and_follows_changes(
     const choice = document.querySelector("select");
     choice.value = "b.txt";
     choice.dispatchEvent(new Event("change"));
+    await new Promise((resolve) => setTimeout(resolve, 3200));
+    document.body.append(document.querySelector(".ry-error").textContent);
     change("summary", { ...state.summary, status: "Failed", can_cancel: false, display_name: "",
                         error: { message: "it broke", hint: "mend it" } });
     change("shown_log", { names: ["a.txt", "b.txt"], name: "b.txt", text: "other" });
@@ -148,6 +150,8 @@ def test_it_cancels_chooses_logs_and_follows_changes(
     text = words(page)
     assert '{"sent":[{"type":"cancel"},["selected_log","b.txt"]]}' in text
     assert 'data-status="Failed"' in page
+    assert "The kernel is busy: interrupt the cell that it executes, or type: runyard" in text
+    assert text.count("The kernel is busy") == 1
     assert "it broke mend it" in text
     assert "a.txt b.txt other" in text
     assert re.search(r"<button[^>]* hidden", page)

@@ -32,7 +32,7 @@ class ImageBuild(Build):
     still there is asked of the engine.
     """
 
-    _MORE = ("prefix", "variables", "image")
+    _MORE = ("prefix", "variables", "image", "base")
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         super().__init__(spec)

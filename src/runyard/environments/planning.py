@@ -9,6 +9,7 @@ import msgspec
 
 from runyard.environments import (
     azureml_packages,
+    bases,
     cache,
     conda_planning,
     conda_translation,
@@ -77,7 +78,8 @@ def refreshed(spec: EnvironmentSpec) -> EnvironmentSpec:
     image = spec.image
     if image is not None and image.prefix_key:
         image = msgspec.structs.replace(image, prefix_key=_new_key())
-    return msgspec.structs.replace(spec, key=_new_key(), refreshes=spec.key, image=image)
+    # Without a base: it has the packages of old.
+    return msgspec.structs.replace(spec, key=_new_key(), refreshes=spec.key, image=image, base=None)
 
 
 def _new_key() -> str:
@@ -107,12 +109,40 @@ def _venv(
     interpreter = _found(environment, asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
+    spec = _venv_of(environment.name, asked, interpreter, wanted, settings)
+    part, unused = bases.part_of(environment, wanted, source_directory)
+    if part is not None:
+        base = _venv_of(bases.name_of(part), asked, interpreter, part, settings)
+        spec = _based(spec, base)
+    notices = (
+        *_venv_notices(environment, asked, interpreter),
+        *conda_translation.notices(conda_packages, translated),
+        *unused,
+        *spec.notices,
+    )
+    return vanished.noticed(msgspec.structs.replace(spec, notices=notices))
+
+
+def _based(spec: EnvironmentSpec, base: EnvironmentSpec) -> EnvironmentSpec:
+    """The plan of an environment that is made from another."""
+    base = msgspec.structs.replace(base, key=cache.current(base.key), notices=())
+    key = conda_planning.digest([spec.key, "base", base.key], _KEY_DIGITS)
+    return msgspec.structs.replace(spec, key=key, base=base)
+
+
+def _venv_of(
+    name: str,
+    asked: str | None,
+    interpreter: Interpreter,
+    wanted: Requirements,
+    settings: PipSettings,
+) -> EnvironmentSpec:
     tools = venv_tools.wanted(
         wanted.requirements, wanted.constraints, settings, interpreter.version
     )
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
-    spec = EnvironmentSpec(
-        name=environment.name,
+    return EnvironmentSpec(
+        name=name,
         kind="venv",
         python=asked,
         interpreter=interpreter.path,
@@ -123,14 +153,8 @@ def _venv(
         source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=_key([*_interpreter_identity(interpreter), *tools, *builds], wanted, settings),
-        notices=(
-            *_venv_notices(environment, asked, interpreter),
-            *conda_translation.notices(conda_packages, translated),
-            *source_builds.notices(builds),
-            *wanted.notices,
-        ),
+        notices=(*source_builds.notices(builds), *wanted.notices),
     )
-    return vanished.noticed(spec)
 
 
 def _found(environment: Environment, asked: str | None) -> Interpreter:

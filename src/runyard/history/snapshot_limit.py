@@ -6,6 +6,7 @@ constant (asks 6). Here the refusal names what is large and the ways out.
 
 import heapq
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -23,11 +24,15 @@ MAX_LARGEST = 10
 def limit_in_force(limit_bytes: int | None) -> int | None:
     """The limit in bytes, None for none. The default gives way to ``RUNYARD_SNAPSHOT_LIMIT_MB``.
 
+    Else to the constant that code written for SDK v1 changed, where that has been imported.
+
     Raises `UserErrorException` when that variable is neither a positive number nor ``none``.
     """
     text = os.environ.get(LIMIT_VARIABLE, "").strip()
-    if limit_bytes != DEFAULT_LIMIT_BYTES or not text:
+    if limit_bytes != DEFAULT_LIMIT_BYTES:
         return limit_bytes
+    if not text:
+        return _changed_limit()
     if text.lower() == "none":
         return None
     try:
@@ -39,6 +44,12 @@ def limit_in_force(limit_bytes: int | None) -> int | None:
             f"{LIMIT_VARIABLE}={text!r} is not a size. Give megabytes, such as 500, or 'none'."
         )
     return int(megabytes * MEGABYTE)
+
+
+def _changed_limit() -> int:
+    """The only way that SDK v1 had to raise the limit, a private constant, works as well."""
+    module = sys.modules.get("azureml._restclient.snapshots_client")
+    return int(getattr(module, "SNAPSHOT_MAX_SIZE_BYTES", DEFAULT_LIMIT_BYTES))
 
 
 def summarise(folders: list[Folder]) -> Summary:

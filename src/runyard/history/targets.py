@@ -74,6 +74,7 @@ class ComputeTarget(Protocol):
 
 
 _FACTORIES: dict[str, str | Callable[[], ComputeTarget]] = {
+    "amlcompute": "runyard.computes.run_based:RunBasedTarget",
     "local": "runyard.computes.local:LocalTarget",
 }
 
@@ -93,7 +94,7 @@ def load_target(name: str, workspace: WorkspaceDirectory | None = None) -> Compu
     record = None if factory is not None or workspace is None else computes.read(workspace, name)
     if factory is None and record is None:
         raise ComputeTargetException(f"{TARGET_NOT_FOUND}{unknown(name, workspace)}")
-    place = factory or _kind(name, record or {})
+    place = factory or kind_of(name, record or {})
     try:
         made = _resolve(place)
         return made() if record is None else made(workspace, record)
@@ -105,14 +106,16 @@ def load_target(name: str, workspace: WorkspaceDirectory | None = None) -> Compu
 
 def unknown(name: object, workspace: WorkspaceDirectory | None) -> str:
     """That there is no target of that name, which there are, and what to type."""
-    known = [*_FACTORIES, *(computes.names(workspace) if workspace is not None else ())]
+    made = (name for name in _FACTORIES if name != "amlcompute")  # which nobody asks for by name
+    known = [*made, *(computes.names(workspace) if workspace is not None else ())]
     return (
         f"no compute target named {name!r}; known here: {', '.join(sorted(known))}. Make one: "
         f"runyard compute create {name} --max-nodes 2"
     )
 
 
-def _kind(name: str, record: Mapping[str, Any]) -> str:
+def kind_of(name: str, record: Mapping[str, Any]) -> str:
+    """Where the class of a target of the workspace is. Raises ComputeTargetException."""
     kind = record.get(computes.KIND)
     if kind not in _KINDS:
         raise ComputeTargetException(

@@ -54,7 +54,7 @@ class Model:
         try:
             self._set(directory, models.find(directory, name or "", version))
         except ModelNotFoundException as error:
-            raise WebserviceException(error.message, error)
+            raise WebserviceException(error.message, inner_exception=error)
 
     @classmethod
     def _of(cls, directory: WorkspaceDirectory, record: "Mapping[str, Any]") -> "Any":

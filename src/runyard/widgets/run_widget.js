@@ -101,10 +101,12 @@ function render({ model, el }) {
   const files = section(root, "Files");
   files.body.className = "ry-scroll";
 
+  let unheard = false; // a kernel that executes a cell hears of the button when it has ended
   cancel.onclick = () => {
     cancel.disabled = true;
     cancel.textContent = "Cancelling…";
     model.send({ type: "cancel" });
+    setTimeout(() => { unheard = true; show.problem(); }, 3000);
   };
   choice.onchange = () => {
     model.set("selected_log", choice.value);
@@ -132,8 +134,11 @@ function render({ model, el }) {
       show.problem();
     },
     problem() {
-      const failed = model.get("summary").error || {};
-      error.textContent = [model.get("problem"), failed.message, failed.hint].filter(Boolean).join("\n");
+      const run = model.get("summary");
+      const failed = run.error || {};
+      const busy = unheard && run.can_cancel
+        && `The kernel is busy: interrupt the cell that it executes, or type: runyard cancel ${run.run_id}`;
+      error.textContent = [busy, model.get("problem"), failed.message, failed.hint].filter(Boolean).join("\n");
       error.hidden = !error.textContent;
     },
     shown_log() {
