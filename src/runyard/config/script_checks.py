@@ -45,12 +45,21 @@ def warnings_of(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
         folders = spec.entry.python_path if spec.entry else ()
         source = source_imports.collect(Path(spec.source_directory), script, python, folders)
         if LINT in wanted:
-            found += _shortened(script_lint.findings(source, python))
+            found += _shortened(script_lint.findings(source, python, _parameters(spec)))
         if PACKAGES in wanted:
             found += _shortened(missing_packages(source, spec, python))
     if PACKAGES in wanted:
         found += _shortened(_conflicts(spec.environment))
     return tuple(found)
+
+
+def _parameters(spec: JobSpec) -> frozenset[str]:
+    """Names that the cells of a notebook find defined."""
+    if spec.entry is None or spec.entry.kind != "notebook":
+        return frozenset()
+    from runyard.job import notebook_parameters
+
+    return frozenset(notebook_parameters.parsed(spec.arguments))
 
 
 def _conflicts(environment: EnvironmentSpec) -> list[str]:
@@ -68,11 +77,14 @@ def _conflicts(environment: EnvironmentSpec) -> list[str]:
 
 
 def script_of(spec: JobSpec) -> str | None:
-    """The Python file that the run starts, relative to the source folder, if that can be told."""
+    """The Python file or notebook that the run starts, relative to the source folder.
+
+    None where it is neither, or cannot be told.
+    """
     if spec.script is not None:
         if spec.entry is None:  # a run of an older version
             return None if spec.script.endswith(".sh") else spec.script
-        return spec.script if spec.entry.kind in ("python", "module") else None
+        return None if spec.entry.kind == "program" else spec.script
     command = spec.command or ()
     try:
         words = shlex.split(command) if isinstance(command, str) else [*command]
@@ -119,14 +131,14 @@ def missing_packages(source: Source, spec: JobSpec, python: tuple[int, int]) -> 
             locked = {package_name(line) for line in marker.get("lock") or ()}
             lacking = [name for name in outside if not import_packages.may_provide(name, locked)]
         return [
-            _text(outside[name], name, "is not in the environment", python)
+            _text(source, outside[name], name, "is not in the environment", python)
             for name in lacking or ()
         ]
     names = _asked_for(environment)
     if names is None:
         return []
     return [
-        _text(external, name, "may be missing: no requirement looks like it", python)
+        _text(source, external, name, "may be missing: no requirement looks like it", python)
         for name, external in outside.items()
         if not import_packages.may_provide(name, names)
     ]
@@ -150,7 +162,7 @@ def _asked_for(environment: EnvironmentSpec) -> set[str] | None:
     return names
 
 
-def _text(external: External, name: str, what: str, python: tuple[int, int]) -> str:
+def _text(source: Source, external: External, name: str, what: str, python: tuple[int, int]) -> str:
     packages = import_packages.packages_of(name)
     other = stdlib_names.other_version(name)
     if other:
@@ -160,7 +172,7 @@ def _text(external: External, name: str, what: str, python: tuple[int, int]) -> 
         why = f"the package {name!r} {what}"
     else:
         why = f"{name!r} (of the package {packages[0]}) {what}"
-    return f"{external.file}:{external.line}: {why}"
+    return f"{source.place(external.file, external.line)}: {why}"
 
 
 def _not_found(interpreter: str, modules: list[str], spec: JobSpec) -> list[str] | None:

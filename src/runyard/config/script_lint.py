@@ -9,23 +9,38 @@ from runyard.config.source_imports import Source
 
 _MAGIC = frozenset({"__file__", "__builtins__", "__annotations__", "WindowsError"})
 
+# What IPython has beside.
+_OF_CELLS = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___"})
 
-def findings(source: Source, python: tuple[int, int]) -> list[str]:
-    """One line for each finding, as ``file:line: what``, in the order of the files."""
+
+def findings(
+    source: Source, python: tuple[int, int], defined: frozenset[str] = frozenset()
+) -> list[str]:
+    """One line for each finding, as ``file:line: what``, in the order of the files.
+
+    ``defined``: names that a notebook finds defined.
+    """
     version = ".".join(map(str, python))
     found = [
-        f"{name}:{error.lineno or 1}: syntax error in Python {version}: {error.msg}"
+        f"{source.place(name, error.lineno or 1)}: syntax error in Python {version}: {error.msg}"
         for name, error in source.broken.items()
     ]
     for name, tree in source.files.items():
-        found += _names(name, tree, python)
+        found += _names(name, tree, python, source, defined)
     return found
 
 
-def _names(file: str, tree: ast.Module, python: tuple[int, int]) -> list[str]:
+def _names(
+    file: str, tree: ast.Module, python: tuple[int, int], source: Source, defined: frozenset[str]
+) -> list[str]:
     from pyflakes import checker, messages
 
     builtin = stdlib_names.builtin_names(python) | _MAGIC
+    notebook = source.notebooks.get(file)
+    if notebook is not None:
+        if notebook.defines_more:
+            return []
+        builtin |= _OF_CELLS | defined
 
     class Checker(checker.Checker):  # type: ignore[misc]
         # Its own are those of the running Python.
@@ -39,8 +54,10 @@ def _names(file: str, tree: ast.Module, python: tuple[int, int]) -> list[str]:
         found = Checker(tree, file).messages
     except RecursionError:
         return []
-    return [
-        f"{file}:{message.lineno}: {wanted[type(message)].format(message.message_args[0])}"
-        for message in sorted(found, key=lambda message: (message.lineno, message.col))
-        if type(message) in wanted
-    ]
+    lines = []
+    for message in sorted(found, key=lambda message: (message.lineno, message.col)):
+        text = wanted.get(type(message))
+        if text is not None:
+            place = source.place(file, message.lineno)
+            lines.append(f"{place}: {text.format(message.message_args[0])}")
+    return lines

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runyard.config import notebook_code
+from runyard.config.notebook_code import NotebookCode
+
 _SKIPPED = frozenset({".hg", ".svn", ".git", ".tox", "__pycache__", "env", "venv", ".venv"})
 _CAUGHT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 # A test of one of these chooses between Pythons or systems; what it guards may not be needed.
@@ -30,11 +33,18 @@ class Source:
     """``files``: the script and the local modules it imports, relative paths to trees.
 
     ``broken``: the error of each file that cannot be parsed. ``externals``: in order of reading.
+    ``notebooks``: the code of those among the files.
     """
 
     files: dict[str, ast.Module] = field(default_factory=dict)
     broken: dict[str, SyntaxError] = field(default_factory=dict)
     externals: list[External] = field(default_factory=list)
+    notebooks: dict[str, NotebookCode] = field(default_factory=dict)
+
+    def place(self, file: str, line: int) -> str:
+        """``train.py:3``, or the cell of a notebook and the line in it."""
+        notebook = self.notebooks.get(file)
+        return f"{file}:{line}" if notebook is None else notebook.place(file, line)
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,16 @@ def collect(
         if name in found.files or name in found.broken:
             continue
         try:
-            tree = parse((source / name).read_bytes(), name, python)
+            content = (source / name).read_bytes()
+            if name.lower().endswith(".ipynb"):
+                found.notebooks[name] = notebook_code.read(content)
+                content = found.notebooks[name].text.encode()
+            tree = parse(content, name, python)
         except SyntaxError as error:
-            # What a newer Python than this one allows cannot be told.
-            if python <= sys.version_info[:2]:
+            # What a newer Python than this one allows cannot be told; a cell may await.
+            if python <= sys.version_info[:2] and not (
+                name in found.notebooks and "await" in found.notebooks[name].text
+            ):
                 found.broken[name] = error
             continue
         except (OSError, ValueError, RecursionError, MemoryError):
