@@ -171,6 +171,31 @@ def test_a_notebook_ends_as_a_script_would(
     assert "never" not in runs.log_of(run.directory)
 
 
+def test_a_kernel_for_which_memory_runs_out(newest: Notebooks) -> None:
+    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-notebook-{os.getpid()}"
+    if not os.access(group.parent, os.W_OK):
+        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
+    group.mkdir()
+    hog = f"""
+import os, time
+for process in (os.getppid(), os.getpid()):
+    with open({str(group / "cgroup.procs")!r}, "w") as file:
+        file.write(str(process))
+time.sleep(0.6)  # until the runner has seen where it is
+kept = []
+while True:
+    kept.append(bytearray(1 << 20))
+"""
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(64 << 20))
+        state, run = newest.ended("print('done')", hog)
+    finally:
+        group.rmdir()
+    assert state.reason is Reason.OUT_OF_MEMORY, runs.log_of(run.directory)
+    assert "the kernel was ended by SIGKILL in cell 2" in runs.log_of(run.directory)
+    assert said(run) == "done\n"
+
+
 _SAVING = """
 import signal, sys, time
 
