@@ -14,7 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-_PACKAGES = ("base-files", "coreutils", "dash", "libc-bin", "libpython3-stdlib", "python3-minimal")
+# libstdc++6 is for packages with code of C++, such as those that run a notebook.
+_PACKAGES = (
+    *("base-files", "coreutils", "dash", "libc-bin", "libpython3-stdlib", "libstdc++6"),
+    "python3-minimal",
+)
 # Half of what the packages hold, and of no use here.
 _LEFT_OUT = (
     *(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man")),

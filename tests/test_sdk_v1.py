@@ -75,6 +75,12 @@ PATHS = {
     "train.hyperdrive.sampling": "RandomParameterSampling",
     "train.sklearn": "SKLearn",
     "widgets": "RunDetails",
+    "widgets.run_details": "RunDetails",
+    "train.widgets": "RunDetails",
+    "core.compute.kusto": "KustoCompute",
+    "data.dataset_type_definitions": "PromoteHeadersBehavior",
+    "data.azure_data_lake_datastore": "AzureDataLakeDatastore",
+    "data.sql_data_reference": "SqlDataReference",
     "_restclient.snapshots_client": "SNAPSHOT_MAX_SIZE_BYTES",
 }
 

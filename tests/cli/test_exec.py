@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from runyard import _lending
 from runyard.cli import execution
+from runyard.environments.names import canonical_name
 from runyard.errors import UserErrorException
 from scripts.readme import REPO
 from tests import other_azureml
@@ -133,6 +136,15 @@ def test_a_real_notebook(folder: Path) -> None:
     (folder / "sub/nb.ipynb").write_text(json.dumps(NOTEBOOK))
     run("sub/nb.ipynb")
     assert "it is runyard.history.workspace" in (folder / "sub/nb.output.ipynb").read_text()
+
+
+def test_every_dependency_of_the_client_can_be_lent() -> None:
+    required = [Requirement(text) for text in metadata.requires("runyard") or ()]
+    own = {canonical_name(r.name) for r in required if "extra" not in str(r.marker or "")}
+    assert "py-rattler" in own
+    for module, owners in metadata.packages_distributions().items():
+        if own & {canonical_name(owner) for owner in owners}:
+            assert module in _lending.PACKAGES
 
 
 def test_an_interpreter_of_the_same_version_borrows_what_it_lacks(

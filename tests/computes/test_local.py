@@ -11,7 +11,9 @@ from runyard.computes.channels import open_channel
 from runyard.computes.local import LocalTarget
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.protocol import ComputeTarget
+from runyard.containers import finding
 from runyard.history.targets import TargetState
+from runyard.record import jsonl
 from runyard.testing import ComputeTargetConformance, runs
 
 
@@ -38,3 +40,22 @@ def test_a_target_without_a_channel_of_its_own_runs_where_its_runner_is() -> Non
         channel = open_channel(name)
         assert isinstance(channel, LocalChannel)
         assert channel.nodes == ("localhost",)
+
+
+def test_no_program_that_came_with_a_workspace_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """container.json of a lost run names its engine and container; only ours are touched."""
+    run = runs.make_run(runs.workspace(tmp_path))
+    script = tmp_path / "docker"
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    script.chmod(0o755)
+    removed: list[str] = []
+    monkeypatch.setattr(finding, "named", lambda name: SimpleNamespace(remove=removed.append))
+    own = f"runyard-{run.id}-1234abcd"
+    for name in ("database", own):
+        place = {"engine": "docker", "program": str(script), "container": name}
+        jsonl.write_once(run.container_json, place, sync=False)
+        LocalTarget().reap(run)
+    assert removed == [own]
+    assert not (tmp_path / "started").exists()

@@ -27,10 +27,6 @@ _ASKED: list[tuple[Edit, str]] = [
     (lambda c: c.datacaches.append("a"), "datacaches=['a'] is not built yet"),
     (lambda c: c.output_data.update(a=1), "output_data={'a': 1} is not built yet"),
     (
-        lambda c: setattr(c.amlcompute, "retain_cluster", True),
-        "amlcompute.retain_cluster=True is not built yet",
-    ),
-    (
         lambda c: setattr(c, "auto_cluster_compute_specification", {"a": 1}),
         "auto_cluster_compute_specification={'a': 1} is not built yet",
     ),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import runyard
-from runyard.environments import interpreters
+from runyard.environments import EnvironmentSpec, interpreters, resolve
 from runyard.environments.environment import Environment
 from runyard.errors import TrainingException, UserErrorException
 from runyard.estimators.framework import FrameworkEstimator
@@ -444,16 +444,48 @@ def test_variables_of_the_framework_give_way_to_those_of_the_user() -> None:
 
 
 @pytest.mark.usefixtures("python_3_6")
-def test_the_optimized_mode_says_that_it_has_no_effect() -> None:
-    found = said(
+def test_the_optimized_mode_builds_the_framework_first(tmp_path: Path) -> None:
+    def planned(**given: Any) -> EnvironmentSpec:
+        estimator = runyard.Chainer(
+            tmp_path,
+            compute_target="local",
+            framework_version="5.1.0",
+            _enable_optimized_mode=True,
+            **given,
+        )
+        return resolve(estimator.run_config.environment, source_directory=tmp_path)
+
+    alone, more = planned(), planned(pip_packages=["tqdm"])
+    assert more.base is not None
+    assert (alone.base, more.base.key, more.base.requirements) == (
+        None,
+        alone.key,
+        alone.requirements,
+    )
+    assert set(more.requirements) == {*alone.requirements, "tqdm"}
+    assert planned(pip_packages=["six"]).base == more.base
+
+
+@pytest.mark.usefixtures("python_3_6")
+def test_the_optimized_mode_says_nothing_more() -> None:
+    assert not said(
         lambda: runyard.Chainer(
             "src", compute_target="local", framework_version="5.1.0", _enable_optimized_mode=True
         )
     )
-    assert found == [
-        "UserWarning: _enable_optimized_mode has no effect here: every build takes the framework's "
-        "files from the cache that all builds share, and fetches only what is extra"
-    ]
+
+
+@pytest.mark.usefixtures("python_3_6")
+@pytest.mark.filterwarnings("ignore:'chainer==6.0.0' is installed instead")
+def test_a_package_of_the_users_own_in_place_of_one_leaves_no_base() -> None:
+    estimator = runyard.Chainer(
+        "src",
+        compute_target="local",
+        framework_version="5.1.0",
+        pip_packages=["chainer==6.0.0"],
+        _enable_optimized_mode=True,
+    )
+    assert estimator.run_config.environment.python.base_packages is None
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,11 @@ def test_what_belongs_to_the_cloud_is_kept(project: Path) -> None:
 
 def test_what_was_not_given_has_the_defaults() -> None:
     workspace = Workspace.create("my-ws")
-    assert (workspace.subscription_id, workspace.resource_group, workspace.location) == (None,) * 3
+    given = (workspace.subscription_id, workspace.resource_group, workspace.location)
+    assert given == ("local",) * 3
+    workspace.write_config()
+    content = json.loads(Path(".azureml/config.json").read_text())
+    assert (content["subscription_id"], content["resource_group"]) == (None, None)
     assert (workspace.sku, workspace.tags) == ("basic", {})
 
 

@@ -64,6 +64,7 @@ def show_one(text: str, as_json: bool) -> None:
         ("size", formats.size(item.size_bytes)),
         ("built", formats.moment(item.built or 0.0)),
         ("last used", formats.moment(item.last_used)),
+        *([("based on", _base_text(item.base))] if item.base else []),
         ("asked for", ", ".join(item.requirements) or "nothing"),
         ("runs", _runs_text(workspace, runs)),
     ):
@@ -71,6 +72,13 @@ def show_one(text: str, as_json: bool) -> None:
     output.text(f"{formats.count(len(item.lock), 'package')}:")
     for line in item.lock:
         output.text(f"  {line}")
+
+
+def _base_text(key: str) -> str:
+    base = next((item for item in inventory.every() if item.key == key and item.finished), None)
+    if base is None:
+        return f"{key}, which is no longer there, and not needed"
+    return f"{key} ({base.name}: {', '.join(base.requirements)})"
 
 
 def _runs_text(workspace: Workspace | None, runs: list[Entry]) -> str:

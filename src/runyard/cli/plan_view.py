@@ -104,10 +104,19 @@ def _environment(planned: Plan) -> list[tuple[str, object]]:
         *_container(planned.spec),
         _origin(environment),
         *_rows("conda packages", list(environment.conda_packages), 0),
+        *_base(environment),
         *_rows("packages", list(environment.requirements), 0),
         *_rows("constraints", list(environment.constraints), 0),
         *_rows("pip options", list(environment.options), 0),
     ]
+
+
+def _base(environment: EnvironmentSpec) -> list[tuple[str, object]]:
+    base = environment.base
+    if base is None:
+        return []
+    state = "to be built" if cache.built(base.key) is None else "built already"
+    return [("based on", f"{base.key} ({base.name}), {state}")]
 
 
 def _origin(environment: EnvironmentSpec) -> tuple[str, object]:

@@ -40,7 +40,7 @@ class ComputeTarget:
     def __new__(cls, workspace: Workspace, name: str) -> ComputeTarget:
         """An object of the class that goes with the target's type."""
         record = _record(workspace, name)
-        kind = cls._kinds.get(str(record.get(computes.KIND)), ComputeTarget)
+        kind = cls._kinds[record[computes.KIND]]
         if not issubclass(kind, cls):
             raise ComputeTargetException(
                 f"{targets.TARGET_NOT_FOUND}no {cls.__name__} named {name!r}; the target of that "
@@ -188,6 +188,7 @@ def _record(workspace: Workspace, name: str) -> dict[str, Any]:
     if record is None:
         why = targets.unknown(name, workspace.directory)
         raise ComputeTargetException(f"{targets.TARGET_NOT_FOUND}{why}")
+    targets.kind_of(name, record)
     _import_classes()
     return record
 

@@ -17,6 +17,7 @@ from runyard.config import (
     notebooks,
     references,
     resources,
+    run_based,
     secrets,
     unsupported,
 )
@@ -88,7 +89,7 @@ def plan(
     """
     run_config = config.run_config
     source = checks.source_directory(config.source_directory)
-    target = find_target(run_config.target, workspace.directory)
+    target = _target(run_config, workspace.directory)
     unsupported.refuse(run_config)
     data = references.used(config)
     script, kind = entry.of(config.script, data.arguments, data.command, source)
@@ -139,6 +140,7 @@ def plan(
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
             *_without_effect(run_config, data),
+            *run_based.without_effect(run_config),
             *asked.notices,
             *fell_back,
             *_of_target(target, spec),
@@ -172,6 +174,11 @@ def find_target(name: str, workspace: WorkspaceDirectory) -> ComputeTarget:
         raise RunConfigurationException(
             f"compute_target={name!r} cannot be used: {why}", error
         ) from error
+
+
+def _target(run_config: RunConfiguration, workspace: WorkspaceDirectory) -> ComputeTarget:
+    made = run_based.planned(run_config, workspace)
+    return made or find_target(run_based.target_name(run_config), workspace)
 
 
 def uses_cpu_instead(run_config: RunConfiguration, workspace: Workspace) -> bool:
@@ -211,7 +218,7 @@ def _spec(
         script=None,
         arguments=arguments.as_text(data.arguments),
         command=commands.resolved(data.command),
-        target=run_config.target,
+        target=run_based.target_name(run_config),
         environment=environment,
         environment_variables=variables,
         secret_variables=secret_names,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard import _version
-from runyard.config import checks, containers, planning
+from runyard.config import checks, containers, planning, run_based
 from runyard.config.start import start
 from runyard.errors import UserErrorException
 from runyard.history import git
@@ -66,6 +66,7 @@ def submit(
         _log.info("%s", notice)
     with writing(workspace.directory):
         snapshot_id = _take_snapshot(planned, workspace.directory)
+        run_based.make(config.run_config, workspace.directory)
     record = _record(planned, workspace.name, snapshot_id, texts, parent)
     run = start(
         workspace.directory,

@@ -35,6 +35,8 @@ _OF_RUN = {
     "paralleltask": "leave it as it is; the run is one process on one node",
 }
 _BUILT = (
+    "amlcompute.name",
+    "amlcompute.retain_cluster",
     "amlcompute.vm_size",
     "amlcompute.vm_priority",
     "amlcompute.cluster_max_node_count",

@@ -56,7 +56,7 @@ class Build(PackageSteps):
     """Builds one environment; everything it says goes to standard output, without secrets."""
 
     # What a marker holds beyond what all have, and a result hands on.
-    _MORE: tuple[str, ...] = ("variables",)
+    _MORE: tuple[str, ...] = ("variables", "base")
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         self._spec = spec
@@ -172,8 +172,35 @@ class Build(PackageSteps):
     def _make_venv(self) -> list[str]:
         from runyard.environments import installed
 
-        self._install(self._make_prefix())
+        base = self._made_base()
+        settings = self._make_prefix()
+        if base:
+            self._fill(base)
+        self._install(settings)
         return installed.freeze(self._prefix)
+
+    def _made_base(self) -> str:
+        """The folder of the environment that this one begins with, built if need be; '' for none.
+
+        From here on pruning leaves it alone.
+        """
+        spec: Any = getattr(self._spec, "base", None)
+        if spec is None:
+            return ""
+        if isinstance(spec, dict):
+            from types import SimpleNamespace
+
+            spec = SimpleNamespace(**spec)
+        made = Build(spec).cached()
+        cache.used(spec.key)
+        self._more["base"] = str(spec.key)
+        return str(made["prefix"])
+
+    def _fill(self, base: str) -> None:
+        from runyard.environments import base_copy
+
+        count = base_copy.fill(self._prefix, base)
+        self.say(f"Based on {base}: {count} files of it are linked")
 
     def _make_conda(self) -> list[str]:
         # Conda's packages first, then pip's; the lock lines of both.

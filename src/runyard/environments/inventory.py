@@ -18,6 +18,7 @@ class Cached:
     ``finished``: False for what a build that was killed left, which is never used. ``lock``: what
     is installed. ``size_bytes``: of all files; those shared with the cache of uv count too, and of
     an image its base. ``image``: its name, ``engine``: who has it; both '' for a folder.
+    ``base``: the key of the environment that it was made from, '' for none.
     ``built``, ``last_used``: Unix times; ``built`` is None where ``finished`` is False.
     """
 
@@ -33,6 +34,7 @@ class Cached:
     last_used: float
     image: str = ""
     engine: str = ""
+    base: str = ""
 
 
 def every() -> list[Cached]:
@@ -96,6 +98,7 @@ def _cached(key: str) -> Cached | None:
         last_used=last_used,
         image=str(image.get("tag", "")),
         engine=str(image.get("engine", "")),
+        base=str(content.get("base", "")),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from runyard.environments import (
     azureml_packages,
+    bases,
     cache,
     conda_planning,
     conda_translation,
@@ -77,7 +78,8 @@ def refreshed(spec: EnvironmentSpec) -> EnvironmentSpec:
     image = spec.image
     if image is not None and image.prefix_key:
         image = msgspec.structs.replace(image, prefix_key=_new_key())
-    return msgspec.structs.replace(spec, key=_new_key(), refreshes=spec.key, image=image)
+    # Without a base: it has the packages of old.
+    return msgspec.structs.replace(spec, key=_new_key(), refreshes=spec.key, image=image, base=None)
 
 
 def _new_key() -> str:
@@ -107,12 +109,40 @@ def _venv(
     interpreter = _found(environment, asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
+    spec = _venv_of(environment.name, asked, interpreter, wanted, settings)
+    part, unused = bases.part_of(environment, wanted, source_directory)
+    if part is not None:
+        base = _venv_of(bases.name_of(part), asked, interpreter, part, settings)
+        spec = _based(spec, base)
+    notices = (
+        *_venv_notices(environment, asked, interpreter),
+        *conda_translation.notices(conda_packages, translated),
+        *unused,
+        *spec.notices,
+    )
+    return vanished.noticed(msgspec.structs.replace(spec, notices=notices))
+
+
+def _based(spec: EnvironmentSpec, base: EnvironmentSpec) -> EnvironmentSpec:
+    """The plan of an environment that is made from another."""
+    base = msgspec.structs.replace(base, key=cache.current(base.key), notices=())
+    key = conda_planning.digest([spec.key, "base", base.key], _KEY_DIGITS)
+    return msgspec.structs.replace(spec, key=key, base=base)
+
+
+def _venv_of(
+    name: str,
+    asked: str | None,
+    interpreter: Interpreter,
+    wanted: Requirements,
+    settings: PipSettings,
+) -> EnvironmentSpec:
     tools = venv_tools.wanted(
         wanted.requirements, wanted.constraints, settings, interpreter.version
     )
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
-    spec = EnvironmentSpec(
-        name=environment.name,
+    return EnvironmentSpec(
+        name=name,
         kind="venv",
         python=asked,
         interpreter=interpreter.path,
@@ -123,14 +153,8 @@ def _venv(
         source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=_key([*_interpreter_identity(interpreter), *tools, *builds], wanted, settings),
-        notices=(
-            *_venv_notices(environment, asked, interpreter),
-            *conda_translation.notices(conda_packages, translated),
-            *source_builds.notices(builds),
-            *wanted.notices,
-        ),
+        notices=(*source_builds.notices(builds), *wanted.notices),
     )
-    return vanished.noticed(spec)
 
 
 def _found(environment: Environment, asked: str | None) -> Interpreter:
@@ -148,15 +172,37 @@ def _venv_in_image(
 ) -> EnvironmentSpec:
     """Plan a layer of packages; which Python the image has is seen when it is built."""
     asked = environment.python.conda_dependencies.get_python_version()
-    version = image_python.known_version(asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
     wanted = image_planning.as_copies(wanted)
+    spec = _venv_in_image_of(environment.name, asked, wanted, settings, image)
+    part, unused = bases.part_of(environment, wanted, source_directory)
+    if part is not None:
+        part = image_planning.as_copies(part)
+        base = _venv_in_image_of(bases.name_of(part), asked, part, settings, image)
+        spec = _based(spec, base)
+    notices = (
+        *conda_translation.notices(conda_packages, translated),
+        *unused,
+        *spec.notices,
+        *_bare_notices(wanted),
+    )
+    return msgspec.structs.replace(spec, notices=notices)
+
+
+def _venv_in_image_of(
+    name: str,
+    asked: str | None,
+    wanted: Requirements,
+    settings: PipSettings,
+    image: ImageSpec,
+) -> EnvironmentSpec:
+    version = image_python.known_version(asked)
     tools = venv_tools.wanted(wanted.requirements, wanted.constraints, settings, version)
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
     identity = [*image_planning.identity(image), "venv", asked, *tools, *builds]
     return EnvironmentSpec(
-        name=environment.name,
+        name=name,
         kind="venv",
         python=asked,
         interpreter="",
@@ -167,12 +213,7 @@ def _venv_in_image(
         source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=_key(identity, wanted, settings),
-        notices=(
-            *conda_translation.notices(conda_packages, translated),
-            *source_builds.notices(builds),
-            *wanted.notices,
-            *_bare_notices(wanted),
-        ),
+        notices=(*source_builds.notices(builds), *wanted.notices),
         image=image,
     )
 
@@ -192,6 +233,7 @@ def _conda(
     part = CondaPart(environment.python.conda_dependencies, source_directory)
     wanted, settings = _wanted(environment, source_directory, [])
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
+    based = bool(environment.python.base_packages)
     identity = [*part.identity(), *builds]
     key = _key(identity, wanted, settings)
     part.check(cache.current(key))
@@ -215,7 +257,11 @@ def _conda(
         source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=key,
-        notices=(*source_builds.notices(builds), *wanted.notices),
+        notices=(
+            *(["python.base_packages is not used where there are conda packages"] if based else []),
+            *source_builds.notices(builds),
+            *wanted.notices,
+        ),
         image=image,
     )
 

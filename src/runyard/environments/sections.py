@@ -54,6 +54,8 @@ class PythonSection(Section):
     read on submit instead of it (deprecated in SDK v1). ``_base_conda_environment`` (None).
     ``conda_backend`` (None): 'pip' installs conda packages by their names on the package index,
     'conda' from their channels; None: as the variable RUNYARD_CONDA_BACKEND says, else 'conda'.
+    ``base_packages`` (None; list of some of the pip packages): they are built first, as an
+    environment that all others with the same ones are made from.
     """
 
     _names = (
@@ -63,8 +65,9 @@ class PythonSection(Section):
         "_base_conda_environment",
         "conda_dependencies",
         "conda_backend",
+        "base_packages",
     )
-    _ours = ("conda_backend",)
+    _ours = ("conda_backend", "base_packages")
 
     def __init__(self) -> None:
         self.user_managed_dependencies = False
@@ -73,6 +76,7 @@ class PythonSection(Section):
         self._base_conda_environment: str | None = None
         self.conda_dependencies = CondaDependencies()
         self.conda_backend: str | None = None
+        self.base_packages: list[str] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)

@@ -45,6 +45,8 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ``key``: 32 hexadecimal digits over all that decides the content, '' for user_managed on this
     machine. ``refreshes``: the key of the environment whose place this one takes once it is built,
     resolved anew; '' for none, ``key`` is then that of the content.
+    ``base``: a venv with a part of the requirements, which is built first, once for all that are
+    based on it; None for none.
     ``notices``: sentences the user should read once.
     ``image``: None on this machine itself. In an image the kinds mean: 'user_managed', its own
     interpreter at ``interpreter``; 'venv', packages in a layer on top, with the image's own Python
@@ -68,3 +70,4 @@ class EnvironmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     refreshes: str = ""
     notices: tuple[str, ...] = ()
     image: ImageSpec | None = None
+    base: EnvironmentSpec | None = None

@@ -29,6 +29,7 @@ def replaced(spec: EnvironmentSpec) -> EnvironmentSpec:
         spec,
         interpreter=found.path,
         python_version=found.version,
+        base=None,  # which is one of the old interpreter
         # The same again for every rerun, so that it is built once.
         key=conda_planning.digest([spec.key, found], len(spec.key)),
     )

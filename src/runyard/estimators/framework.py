@@ -32,7 +32,8 @@ class FrameworkEstimator(Estimator):
     ``get_supported_versions()``. The framework's packages, Python and variables join those of
     the user; where both say something, the user's counts, with a warning. With
     ``environment_definition``, a conda file or ``user_managed=True`` no packages are added.
-    ``_enable_optimized_mode`` (False) is accepted with a warning: there is nothing left to do.
+    ``_enable_optimized_mode`` (False): the framework's packages are built as an environment of
+    their own, and what you add on top of it; not where a package of yours takes the place of one.
 
     A subclass has ``FRAMEWORK_NAME``, the name of a data file of runyard or of the nearest
     workspace. Raises what ``Estimator`` does; TrainingException for a version that is not known.
@@ -158,6 +159,8 @@ class FrameworkEstimator(Estimator):
         )
         added = add(environment, gpu=bool(given["use_gpu"]))
         _warn_of_overridden(added, f"{framework.name} {self._version}", version.python)
+        if given["_enable_optimized_mode"] and not added.overridden and not added.python:
+            environment.python.base_packages = list(added.kept)
         if with_cpu is not None:
             self._variants = (added.kept, add(with_cpu, gpu=False).kept)
         return environment
@@ -175,6 +178,8 @@ class FrameworkEstimator(Estimator):
         left = [line for line in dependencies.pip_lines if line not in of_gpu or line in of_cpu]
         new = [line for line in of_cpu if line not in left]
         dependencies.set_pip_requirements([*left, *new])
+        if run_config.environment.python.base_packages is not None:
+            run_config.environment.python.base_packages = list(of_cpu)
         config.run_config = run_config
         return config
 
@@ -237,7 +242,7 @@ def _warn_of_overridden(added: Added, framework: str, python: str) -> None:
 
 
 def _check_optimized(given: Mapping[str, Any]) -> None:
-    """Refuse what SDK v1 refuses (spec 3.1), and say what the flag does here."""
+    """Refuse what SDK v1 refuses (spec 3.1), but for targets: it goes with any here."""
     for name in ("environment_definition", "custom_docker_image", "custom_docker_base_image"):
         if given[name]:
             raise TrainingException(
@@ -249,7 +254,3 @@ def _check_optimized(given: Mapping[str, Any]) -> None:
             f"_enable_optimized_mode=True is not for notebooks ({given['entry_script']!r}); leave "
             "it out"
         )
-    warn(
-        "_enable_optimized_mode has no effect here: every build takes the framework's files from "
-        "the cache that all builds share, and fetches only what is extra"
-    )

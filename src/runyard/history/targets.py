@@ -74,6 +74,7 @@ class ComputeTarget(Protocol):
 
 
 _FACTORIES: dict[str, str | Callable[[], ComputeTarget]] = {
+    "amlcompute": "runyard.computes.run_based:RunBasedTarget",
     "local": "runyard.computes.local:LocalTarget",
 }
 
@@ -83,17 +84,24 @@ _KINDS: dict[str, str] = {
 """Type of a target of the workspace → class, made of the workspace and the record."""
 
 
-def load_target(name: str, workspace: WorkspaceDirectory | None = None) -> ComputeTarget:
+def load_target(
+    name: str,
+    workspace: WorkspaceDirectory | None = None,
+    handle: Mapping[str, Any] | None = None,
+) -> ComputeTarget:
     """The target of that name: one of everywhere, or of the workspace's ``computes/``.
 
-    Raises ComputeTargetException when there is none, or it is broken: errors of a plug-in are in
-    the message and its cause.
+    ``handle``: of a run that went there; it says of which type a target of the workspace was that
+    is there no more. Raises ComputeTargetException when there is none, or it is broken: errors of
+    a plug-in are in the message and its cause.
     """
     factory = _FACTORIES.get(name)
     record = None if factory is not None or workspace is None else computes.read(workspace, name)
+    if factory is None and record is None and handle and handle.get(computes.KIND) in _KINDS:
+        record = {"name": name, computes.KIND: handle[computes.KIND]}
     if factory is None and record is None:
         raise ComputeTargetException(f"{TARGET_NOT_FOUND}{unknown(name, workspace)}")
-    place = factory or _kind(name, record or {})
+    place = factory or kind_of(name, record or {})
     try:
         made = _resolve(place)
         return made() if record is None else made(workspace, record)
@@ -105,14 +113,16 @@ def load_target(name: str, workspace: WorkspaceDirectory | None = None) -> Compu
 
 def unknown(name: object, workspace: WorkspaceDirectory | None) -> str:
     """That there is no target of that name, which there are, and what to type."""
-    known = [*_FACTORIES, *(computes.names(workspace) if workspace is not None else ())]
+    made = (name for name in _FACTORIES if name != "amlcompute")  # which nobody asks for by name
+    known = [*made, *(computes.names(workspace) if workspace is not None else ())]
     return (
         f"no compute target named {name!r}; known here: {', '.join(sorted(known))}. Make one: "
         f"runyard compute create {name} --max-nodes 2"
     )
 
 
-def _kind(name: str, record: Mapping[str, Any]) -> str:
+def kind_of(name: str, record: Mapping[str, Any]) -> str:
+    """Where the class of a target of the workspace is. Raises ComputeTargetException."""
     kind = record.get(computes.KIND)
     if kind not in _KINDS:
         raise ComputeTargetException(

@@ -195,8 +195,8 @@ class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails):
         target = place / ("aml_config" if (place / "aml_config").is_dir() else ".azureml")
         target.mkdir(parents=True, exist_ok=True)
         content = {
-            "subscription_id": self.subscription_id,
-            "resource_group": self.resource_group,
+            "subscription_id": self._content.get("subscription_id"),
+            "resource_group": self._content.get("resource_group"),
             "workspace_name": self.name,
             search.PATH_KEY: os.path.relpath(self.path, place),
         }

@@ -97,19 +97,19 @@ class WorkspaceDetails:
         return str(self._content.get("id", ""))
 
     @property
-    def subscription_id(self) -> str | None:
-        """As given when it was made; None when it was not."""
-        return self._content.get("subscription_id")
+    def subscription_id(self) -> str:
+        """As given when it was made; ``local``, as in runs, when it was not: code prints it."""
+        return str(self._content.get("subscription_id") or "local")
 
     @property
-    def resource_group(self) -> str | None:
-        """As given when it was made; None when it was not."""
-        return self._content.get("resource_group")
+    def resource_group(self) -> str:
+        """As given when it was made; ``local`` when it was not."""
+        return str(self._content.get("resource_group") or "local")
 
     @property
-    def location(self) -> str | None:
-        """As given when it was made; None when it was not."""
-        return self._content.get("location")
+    def location(self) -> str:
+        """As given when it was made; ``local`` when it was not."""
+        return str(self._content.get("location") or "local")
 
     @property
     def sku(self) -> str:

@@ -49,7 +49,7 @@ def show_command(name: str, as_json: bool) -> None:
 
 @command.command("create", cls=Command)
 @click.argument("name")
-@_max_nodes
+@click.option("--max-nodes", type=int, required=True, metavar="N", help="At most N runs at once.")
 @_min_nodes
 @click.option("--vm-size", metavar="SIZE", default="", help="A machine size of Azure.")
 @click.option(
@@ -63,7 +63,7 @@ def show_command(name: str, as_json: bool) -> None:
 @json_option
 def create_command(  # noqa: PLR0917
     name: str,
-    max_nodes: int | None,
+    max_nodes: int,
     min_nodes: int | None,
     vm_size: str,
     vm_priority: str,

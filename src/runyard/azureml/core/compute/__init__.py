@@ -17,4 +17,5 @@ _names.offer(
     "KubernetesCompute",
     "RemoteCompute",
     "SynapseCompute",
+    absent={"azure": ("KustoCompute",)},
 )

@@ -1,0 +1,13 @@
+"""``azureml.data.dataset_error_handling``."""
+
+from runyard import _names
+
+_names.offer(
+    __name__,
+    absent={
+        "datasets": (
+            "DatasetExecutionError",
+            "DatasetValidationError",
+        )
+    },
+)

@@ -1,0 +1,5 @@
+"""``azureml.data.sql_data_reference``."""
+
+from runyard import _names
+
+_names.offer(__name__, absent={"azure": ("SqlDataReference",)})
