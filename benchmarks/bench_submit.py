@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Measure, report
-from runyard import Environment, Experiment, Run, ScriptRunConfig, Workspace
+from runyard import AmlCompute, Environment, Experiment, Run, ScriptRunConfig, Workspace
 
 SCRIPT = "import time; print(time.time(), flush=True)"
 SLEEPER = SCRIPT + "; time.sleep(60)"
@@ -35,14 +35,18 @@ def main() -> dict[str, object]:
         source.mkdir()
         (source / "hello.py").write_text(SCRIPT)
         (source / "sleep.py").write_text(SLEEPER)
-        experiment = Experiment(Workspace.create("bench", path=str(folder)), "bench")
+        workspace = Workspace.create("bench", path=str(folder))
+        AmlCompute.create(workspace, "pool", AmlCompute.provisioning_configuration(max_nodes=2))
+        experiment = Experiment(workspace, "bench")
         bare = _median(_bare)
         warm = _median(lambda: _warm(experiment, source))
+        pooled = _median(lambda: _warm(experiment, source, "pool"))
         cold = _median(lambda: _cold(folder, source))
         runner_mb = _runner_mb(experiment, source)
     return report(
         [
             Measure("submit() to the first line", warm, BUDGET_WARM_MS, "ms"),
+            Measure("the same to a free pool", pooled, BUDGET_WARM_MS, "ms"),
             Measure("runyard submit to the first line", cold, BUDGET_COLD_MS, "ms"),
             Measure("memory of a supervised run", runner_mb, BUDGET_RUNNER_MB, "MB"),
         ],
@@ -61,16 +65,18 @@ def _bare() -> float:
     return (float(output) - begun) * 1000
 
 
-def _warm(experiment: Experiment, source: Path) -> float:
+def _warm(experiment: Experiment, source: Path, target: str = "local") -> float:
     begun = time.time()
-    run = experiment.submit(_config(source, "hello.py"))
+    run = experiment.submit(_config(source, "hello.py", target))
     return _first_line_ms(run, begun)
 
 
-def _config(source: Path, script: str) -> ScriptRunConfig:
+def _config(source: Path, script: str, target: str = "local") -> ScriptRunConfig:
     environment = Environment("current")
     environment.python.user_managed_dependencies = True
-    return ScriptRunConfig(str(source), script=script, environment=environment)
+    return ScriptRunConfig(
+        str(source), script=script, compute_target=target, environment=environment
+    )
 
 
 def _first_line_ms(run: Run, begun: float) -> float:

@@ -16,6 +16,8 @@ from runyard import _names, _stand_ins, _tree
 from scripts import compatibility
 from scripts.sdk_signatures import Difference, Entry, differences, is_stand_in, read
 
+pytestmark = pytest.mark.usefixtures("azureml_tree")
+
 ERRORS = "TrainingException UserErrorException ComputeTargetException WorkspaceException"
 # What code imports from where (spec 1 and 19); a stand-in counts, for it can be imported.
 PATHS = {

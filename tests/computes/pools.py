@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from runyard.computes import pool_private
 from runyard.computes.pool import Pool
 from runyard.record import computes, events
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -22,6 +23,12 @@ def make(workspace: WorkspaceDirectory, max_nodes: int = 1, **settings: Any) -> 
     record = computes.read(workspace, NAME)
     assert record is not None
     return Pool(workspace, record)
+
+
+def forget(folder: Path) -> None:
+    """Remove what a test that damaged a queue left in the memory of this machine."""
+    for pool in folder.glob("**/computes/*/queue/.."):
+        pool_private.sweep(str(pool.resolve()), ())
 
 
 def until(flag: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,12 @@ from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import ComputeTargetConformance, runs
 from tests.computes import pools
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_in_memory(tmp_path: Path) -> Iterator[None]:
+    yield
+    pools.forget(tmp_path)
 
 
 @pytest.fixture

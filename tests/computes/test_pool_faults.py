@@ -7,12 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runyard.computes import pool_private, pool_queue, processes, registry
+from runyard.computes import pool_private, pool_queue, pool_starting, processes, registry
 from runyard.computes.pool import Pool
 from runyard.history.reconcile import HANDLE, reconcile
 from runyard.job.interactive import user_name
@@ -76,6 +77,12 @@ STARTING_STEPS = [
     "pool_private.forget",
     "pool_private.sweep",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_in_memory(tmp_path: Path) -> Iterator[None]:
+    yield
+    pools.forget(tmp_path)
 
 
 @pytest.fixture
@@ -357,6 +364,48 @@ def test_a_damaged_ticket_stops_nobody(workspace: WorkspaceDirectory, go: Path) 
     look(pool, second, third)
     assert events.read_state(second).reason is Reason.RUNNER_LOST
     assert events.read_state(third).reason is Reason.COMPLETED
+
+
+def test_a_pool_removed_by_hand_leaves_no_run_behind(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    pool = pools.make(workspace)
+    first, second = pools.submit(pool, pools.until(go)), pools.submit(pool)
+    for run in (first, second):
+        jsonl.write_once(run.join(HANDLE), {**pool._handle(run)}, sync=False)
+    pools.begun(first)
+    os.unlink(workspace.compute_json("pool"))
+    reconcile([first, second])
+    assert pools.status(first) is Status.RUNNING
+    assert events.read_state(second).reason is Reason.RUNNER_LOST
+    go.touch()
+    assert runs.finish(first).reason is Reason.COMPLETED
+
+
+def test_what_goes_wrong_behind_the_ticket_is_not_the_end_of_the_run(
+    workspace: WorkspaceDirectory,
+    go: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool_starting, "start_what_fits", full)
+        patch.setattr(pool_queue, "persist", full)
+        second = pools.submit(pool)
+    assert pools.status(second) is Status.QUEUED
+    assert caplog.messages[0] == (
+        "nothing was started from the queue of 'pool': [Errno 28] No space left on device"
+    )
+    assert "may be missing in 'pool': [Errno 28] No space left on device" in caplog.messages[1]
+    go.touch()
+    runs.finish(first)
+    assert runs.finish(second).reason is Reason.COMPLETED
 
 
 SUBMITTER = """

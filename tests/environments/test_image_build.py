@@ -86,6 +86,16 @@ def test_packages_in_an_image(
     assert f" s: 2 packages in the image runyard/demo-1:{spec.key} of {engine.name} (" in lines[-1]
 
 
+def test_a_build_leaves_other_images_alone(
+    engine: Engine, image_plan: ImagePlan, wheelhouse: Wheelhouse, tmp_path: Path
+) -> None:
+    for name in ("base", "other"):
+        wheelhouse.add(name)
+    first = Worker(image_plan("base"), tmp_path / "one").result()
+    Worker(image_plan("other"), tmp_path / "two").result()
+    assert engine.image_id(first["image"]["tag"]) == first["image"]["id"]
+
+
 def test_a_second_build_reuses_the_first(
     engine: Engine, image_plan: ImagePlan, wheelhouse: Wheelhouse, tmp_path: Path
 ) -> None:

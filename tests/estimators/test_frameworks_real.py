@@ -55,6 +55,7 @@ def test_an_old_framework_trains_under_python_3_6(
     tool("python3.6")
     estimator = getattr(runyard, name)(
         SCRIPTS,
+        compute_target="local",
         entry_script=f"train_{name.lower()}.py",
         script_params={"--least": LEAST},
         framework_version=version,

@@ -67,3 +67,16 @@ def test_launchers_are_found_by_the_name_in_a_spec() -> None:
     assert isinstance(launchers.load("single"), SingleLauncher)
     with pytest.raises(LookupError, match="no launcher named 'mpi'; known here: single"):
         launchers.load("mpi")
+
+
+@pytest.mark.parametrize("communicator", ["Mpi", "IntelMpi", "OpenMpi", "None", None])
+def test_one_rank_of_mpi_finds_its_variables(communicator: str | None) -> None:
+    spec: dict[str, Any] = {"script": "train.py", "communicator": communicator}
+    [process] = SingleLauncher().plan(spec, ["localhost"], "/e/python").processes
+    expected = {"RANK": "0", "SIZE": "1", "LOCAL_RANK": "0", "LOCAL_SIZE": "1"}
+    found = {
+        name.removeprefix("OMPI_COMM_WORLD_"): value
+        for name, value in process.env.items()
+        if name.startswith("OMPI_")
+    }
+    assert found == (expected if communicator not in ("None", None) else {})

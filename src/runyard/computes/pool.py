@@ -18,7 +18,7 @@ from runyard.computes.pool_nodes import Nodes
 from runyard.computes.protocol import Handle, Problem
 from runyard.errors import ComputeTargetException
 from runyard.history.targets import QueuePlace, TargetState
-from runyard.record import events, jsonl, owner
+from runyard.record import computes, events, jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 class Pool(LocalTarget):
     """A pool of nodes on this machine. ``record``: its json; runs are started as locally."""
 
+    KIND = "AmlCompute"
+
     def __init__(self, workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> None:
         self.name: str = record["name"]
         self.record = record
@@ -42,8 +44,9 @@ class Pool(LocalTarget):
         problems = super().check(spec)
         most = max_nodes(self.record)
         if spec.node_count > most:
+            nodes = "1 node" if spec.node_count == 1 else f"{spec.node_count} nodes"
             message = (
-                f"{spec.node_count} nodes: {self.name!r} has at most {most}; "
+                f"{nodes}: {self.name!r} has at most {most}; "
                 f"raise it: runyard compute update {self.name} --max-nodes {spec.node_count}"
             )
             problems.insert(0, Problem("node_count", message))
@@ -67,10 +70,23 @@ class Pool(LocalTarget):
                 pool_private.sweep(self.folder.path, ())
                 return {**self._handle(run), **owner.identity(pid)}
             ticket = self._enqueue(run, ownership, spec, variables)
-            pool_starting.start_what_fits(self)
-        pool_private.persist(self.folder.path, ticket)
-        pool_queue.persist(self.folder.queue, ticket)
+            self._start_or_warn()
+        self._persist_or_warn(ticket)
         return self._handle(run)
+
+    def _start_or_warn(self) -> None:
+        """What goes wrong now is not the end of the run that has just queued."""
+        try:
+            pool_starting.start_what_fits(self)
+        except Exception as error:
+            _warn(f"nothing was started from the queue of {self.name!r}: {error}")
+
+    def _persist_or_warn(self, ticket: str) -> None:
+        try:
+            pool_private.persist(self.folder.path, ticket)
+            pool_queue.persist(self.folder.queue, ticket)
+        except OSError as error:
+            _warn(f"after a loss of power {ticket} may be missing in {self.name!r}: {error}")
 
     def _most_nodes(self) -> int:
         record = self.folder.record()
@@ -82,7 +98,12 @@ class Pool(LocalTarget):
         return max_nodes(record)
 
     def _handle(self, run: RunDirectory) -> Handle:
-        return {"target": self.name, "run": run.path, "host": os.uname().nodename}
+        return {
+            "target": self.name,
+            computes.KIND: self.KIND,
+            "run": run.path,
+            "host": os.uname().nodename,
+        }
 
     def _enqueue(
         self,
@@ -114,7 +135,8 @@ class Pool(LocalTarget):
         runner_process.collect()
         # Locks first: a run that is started meanwhile has lost its ticket, and has its runner.
         states = [state(handle) for handle in handles]
-        tickets = set(pool_queue.names(self.folder.queue))
+        gone = computes.read(self.folder.workspace, self.name) is None
+        tickets = set() if gone else set(pool_queue.names(self.folder.queue))
         return [
             found
             if found is TargetState.ALIVE or not _waits(handle, tickets)
@@ -171,6 +193,12 @@ class Pool(LocalTarget):
             whose = "" if name in ours else pool_starting.whose(self.folder, name)
             found.append(QueuePlace(self.name, positions[name], len(names), whose))
         return found
+
+
+def _warn(text: str) -> None:
+    import logging  # 7 ms of every runner that starts who is next
+
+    logging.getLogger(__name__).warning("%s", text)
 
 
 def max_nodes(record: Mapping[str, Any]) -> int:

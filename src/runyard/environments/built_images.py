@@ -77,14 +77,17 @@ def of_this_cache(engine: Engine) -> dict[str, str]:
 
 def remove_labelled(engine: Engine, key: str) -> None:
     """Remove the containers and images that a build of ``key`` left in the engine."""
-    filters = [
-        part for item in labels(key).items() for part in ("--filter", "label=" + "=".join(item))
-    ]
-    for container in engine.ask("ps", "--all", "--quiet", *filters).split():
-        engine.remove(container)
-    listed = engine.ask("image", "ls", "--quiet", "--no-trunc", *filters).split()
-    for image in dict.fromkeys(listed):
-        remove_with_names(engine, image)
+    # One filter: podman 4.3 lists the images that have any of several labels.
+    wanted = labels(key)
+    ours = ("--quiet", "--no-trunc", "--filter", f"label={_KEY_LABEL}={key}")
+    for container in engine.ask("ps", "--all", *ours).split():
+        known = json.loads(engine.ask("container", "inspect", container))[0]["Config"]
+        if wanted.items() <= (known.get("Labels") or {}).items():
+            engine.remove(container)
+    listed = dict.fromkeys(engine.ask("image", "ls", *ours).split())
+    for image in filter(None, map(engine.image, listed)):
+        if wanted.items() <= image.labels.items():
+            remove_with_names(engine, image.id)
 
 
 def remove_with_names(engine: Engine, image: str) -> None:

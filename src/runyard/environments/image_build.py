@@ -8,7 +8,14 @@ from types import SimpleNamespace
 
 from runyard.containers.engine import Engine
 from runyard.containers.errors import EngineError
-from runyard.environments import built_images, cache, image_base, image_mounts, image_venv
+from runyard.environments import (
+    built_images,
+    cache,
+    image_base,
+    image_layers,
+    image_mounts,
+    image_venv,
+)
 from runyard.environments.build import Build, remove
 from runyard.environments.build_failure import BuildFailure
 from runyard.environments.image_container import Container, signal_or_code
@@ -34,17 +41,19 @@ class ImageBuild(Build):
 
     _MORE = ("prefix", "variables", "image", "base")
 
-    def __init__(self, spec: EnvironmentSpec) -> None:
+    def __init__(self, spec: EnvironmentSpec, password: str = "") -> None:
         super().__init__(spec)
         image: Any = spec.image
         self._image = SimpleNamespace(**image) if isinstance(image, dict) else image
         self._tag = built_images.tag_of(spec.name, spec.key)
         self._id = ""
-        self._password = image_base.forget_password()
+        self._password = password or image_base.forget_password()
         self._secrets = frozenset(filter(None, (self._password,)))
         self._engine: Engine | None = None
         self._stage: Stage | None = None
         self._base: Base | None = None
+        # What the image below is on, where there is one.
+        self._origin: Base | None = None
         self._starts = 0
         self._was: str = ""
 
@@ -133,25 +142,68 @@ class ImageBuild(Build):
         from runyard.environments import installed
         from runyard.environments.build_settings import BuildSettings
 
-        base = self._prepare(self._base_tag())
-        self._stage = image_mounts.Stage(self._prefix)
-        self._files, self._files_seen = self._stage.files, image_mounts.FILES
+        below = self._made_below()
+        base = below or self._prepare(self._base_tag())
+        self._base = base
+        stage = self._stage = image_mounts.Stage(self._prefix)
+        self._files, self._files_seen = stage.files, image_mounts.FILES
         self._python = image_venv.PYTHON
         settings = BuildSettings(self._spec)
         self._secrets |= settings.secrets
-        command = image_venv.command(self._spec.python)
+        before = self._taken(below) if below else {}
+        command = image_venv.command(self._spec.python, there=below is not None)
         with self._start(command, settings.variables, settings, "/bin/sh") as shell:
             ended = shell.finish(self.say)
         if ended.exit_code != 0:
             raise image_venv.failure(ended, self._spec.python, self._image.name or "built here")
-        self._stage.keep_cache(self._system(base))
+        stage.keep_cache(self._system(base))
         self._install(settings)
-        venv = os.path.join(self._stage.layer, os.path.basename(image_venv.FOLDER))
+        venv = os.path.join(stage.layer, os.path.basename(image_venv.FOLDER))
         self._python_version = image_venv.version_of(venv)
         lock = installed.freeze(venv)
-        self._add_layer(base, self._stage.layer, image_mounts.LAYER)
+        self._add_packages(base, before)
         self._more["prefix"] = image_venv.FOLDER
         return lock
+
+    def _made_below(self) -> Base | None:
+        """The image of the environment that this one begins with, built if need be.
+
+        What a marker holds of it is what that one is on.
+        """
+        spec: Any = getattr(self._spec, "base", None)
+        if spec is None:
+            return None
+        if isinstance(spec, dict):
+            spec = SimpleNamespace(**spec)
+        made = ImageBuild(spec, self._password).cached()
+        cache.used(spec.key)
+        self._more["base"] = str(spec.key)
+        image = made["image"]
+        below = image["base"]
+        # One that was built here goes with the environment that it was built for.
+        digests = tuple(below["digests"])
+        self._origin = image_base.Base(below["id"], below["name"], False, digests)
+        self.say(f"Based on the image {image['tag']}")
+        return image_base.Base(image["id"], image["tag"], False)
+
+    def _taken(self, below: Base) -> dict[str, image_layers.State]:
+        assert self._stage is not None
+        place, folder, container = image_mounts.LAYER, self._stage.layer, self._container()
+        image_layers.take(self._found_engine(), below.id, place, folder, **container)
+        return image_layers.states(folder)
+
+    def _add_packages(self, base: Base, before: dict[str, image_layers.State]) -> None:
+        """Add what is new; all of it where something of the base had to give way."""
+        assert self._stage is not None
+        layer = self._stage.layer
+        if before and before.keys() <= image_layers.states(layer).keys():
+            image_layers.keep_changes(layer, before)
+        elif before:
+            assert self._origin is not None
+            base = self._origin
+        self._add_layer(base, layer, image_mounts.LAYER)
+        if self._origin is not None:
+            self._base = self._origin
 
     def _system(self, base: Base) -> str:
         """Images with the same one share what uv has fetched and built."""

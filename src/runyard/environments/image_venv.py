@@ -22,6 +22,7 @@ OS_RELEASE = "os-release"
 """The file in the folder for temporary files that gets the image's own of that name."""
 
 _NO_UV, _NO_PYTHON = 91, 90
+_SYSTEM = f'cat /etc/os-release >"$TMPDIR/{OS_RELEASE}" 2>/dev/null || true'
 # Arguments: the Pythons that will do, the best first; none for any. First the image's own.
 _PROGRAM = f"""
 set -f
@@ -33,7 +34,7 @@ done_() {{
     done <"$environment/pyvenv.cfg"
     exit 0
 }}
-cat /etc/os-release >"$TMPDIR/{OS_RELEASE}" 2>/dev/null
+{_SYSTEM}
 "$uv" --version >/dev/null || exit {_NO_UV}
 if [ $# = 0 ]; then
     make --no-managed-python 2>/dev/null && done_
@@ -55,8 +56,13 @@ exit {_NO_PYTHON}
 """
 
 
-def command(asked: str | None) -> list[str]:
-    """The arguments after uv's path, for a shell in the container, that make the environment."""
+def command(asked: str | None, *, there: bool = False) -> list[str]:
+    """The arguments after uv's path, for a shell in the container, that make the environment.
+
+    ``there``: it is there already, and only the system is asked for.
+    """
+    if there:
+        return ["-c", _SYSTEM, "sh"]
     return ["-c", f"uv={TOOLS}/uv\n{_PROGRAM}", "sh", *requests(asked)]
 
 

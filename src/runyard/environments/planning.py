@@ -172,15 +172,37 @@ def _venv_in_image(
 ) -> EnvironmentSpec:
     """Plan a layer of packages; which Python the image has is seen when it is built."""
     asked = environment.python.conda_dependencies.get_python_version()
-    version = image_python.known_version(asked)
     translated = conda_translation.to_pip(conda_packages, environment.name)
     wanted, settings = _wanted(environment, source_directory, translated)
     wanted = image_planning.as_copies(wanted)
+    spec = _venv_in_image_of(environment.name, asked, wanted, settings, image)
+    part, unused = bases.part_of(environment, wanted, source_directory)
+    if part is not None:
+        part = image_planning.as_copies(part)
+        base = _venv_in_image_of(bases.name_of(part), asked, part, settings, image)
+        spec = _based(spec, base)
+    notices = (
+        *conda_translation.notices(conda_packages, translated),
+        *unused,
+        *spec.notices,
+        *_bare_notices(wanted),
+    )
+    return msgspec.structs.replace(spec, notices=notices)
+
+
+def _venv_in_image_of(
+    name: str,
+    asked: str | None,
+    wanted: Requirements,
+    settings: PipSettings,
+    image: ImageSpec,
+) -> EnvironmentSpec:
+    version = image_python.known_version(asked)
     tools = venv_tools.wanted(wanted.requirements, wanted.constraints, settings, version)
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
     identity = [*image_planning.identity(image), "venv", asked, *tools, *builds]
     return EnvironmentSpec(
-        name=environment.name,
+        name=name,
         kind="venv",
         python=asked,
         interpreter="",
@@ -191,12 +213,7 @@ def _venv_in_image(
         source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=_key(identity, wanted, settings),
-        notices=(
-            *conda_translation.notices(conda_packages, translated),
-            *source_builds.notices(builds),
-            *wanted.notices,
-            *_bare_notices(wanted),
-        ),
+        notices=(*source_builds.notices(builds), *wanted.notices),
         image=image,
     )
 
@@ -216,6 +233,7 @@ def _conda(
     part = CondaPart(environment.python.conda_dependencies, source_directory)
     wanted, settings = _wanted(environment, source_directory, [])
     builds = source_builds.matching(wanted.requirements, wanted.constraints)
+    based = bool(environment.python.base_packages)
     identity = [*part.identity(), *builds]
     key = _key(identity, wanted, settings)
     part.check(cache.current(key))
@@ -239,7 +257,11 @@ def _conda(
         source_builds=tuple(builds),
         options=tuple(wanted.options),
         key=key,
-        notices=(*source_builds.notices(builds), *wanted.notices),
+        notices=(
+            *(["python.base_packages is not used where there are conda packages"] if based else []),
+            *source_builds.notices(builds),
+            *wanted.notices,
+        ),
         image=image,
     )
 

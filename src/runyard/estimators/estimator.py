@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from runyard.config import arguments, references
+from runyard.config.run_based import TEMPORARY
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import DockerConfiguration
@@ -25,9 +26,6 @@ from runyard.estimators.environment import assembled, from_conda_file
 
 if TYPE_CHECKING:
     from runyard.data.reference import DataReference
-
-TEMPORARY = "amlcompute"
-"""Name of the target that is made for one run, of the size ``vm_size`` (spec 2.2)."""
 
 _P = ParamSpec("_P")
 _OF_SCRIPT_RUN_CONFIG = {

@@ -1,4 +1,4 @@
-"""What an estimator's parameters must be, in the order of SDK v1 (spec 2.4), and what is built."""
+"""What an estimator's parameters must be, in the order of SDK v1 (spec 2.4)."""
 
 from __future__ import annotations
 

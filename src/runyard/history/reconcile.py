@@ -130,8 +130,9 @@ def _never_completed(last: dict[str, Any]) -> str:
 def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
     """Ask the target about all its runs at once; returns the paths of those it does not know."""
     try:
-        target = load_target(name, runs[0].workspace)
-        states = target.poll([handle_of(run) for run in runs])
+        handles = [handle_of(run) for run in runs]
+        target = load_target(name, runs[0].workspace, handles[0])
+        states = target.poll(handles)
         if len(states) != len(runs):
             raise RunyardError(f"poll of {len(runs)} runs returned {len(states)} states")
     except Exception as error:  # a plug-in's: it must not keep anybody from reading history

@@ -175,8 +175,8 @@ class Run(job_run.Run):
             return
         if not events.cancel_requested(self.directory):
             events.request(self.directory, "cancel")
-        target = targets.load_target(target_name(self._run_json()) or "", self.directory.workspace)
-        target.cancel(reconcile.handle_of(self.directory))
+        name, handle = target_name(self._run_json()), reconcile.handle_of(self.directory)
+        targets.load_target(name or "", self.directory.workspace, handle).cancel(handle)
 
     def complete(self, _set_status: bool = True) -> None:
         """End the run as Completed, or ask its runner to; nothing for a run that has ended."""

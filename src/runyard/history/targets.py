@@ -84,14 +84,21 @@ _KINDS: dict[str, str] = {
 """Type of a target of the workspace → class, made of the workspace and the record."""
 
 
-def load_target(name: str, workspace: WorkspaceDirectory | None = None) -> ComputeTarget:
+def load_target(
+    name: str,
+    workspace: WorkspaceDirectory | None = None,
+    handle: Mapping[str, Any] | None = None,
+) -> ComputeTarget:
     """The target of that name: one of everywhere, or of the workspace's ``computes/``.
 
-    Raises ComputeTargetException when there is none, or it is broken: errors of a plug-in are in
-    the message and its cause.
+    ``handle``: of a run that went there; it says of which type a target of the workspace was that
+    is there no more. Raises ComputeTargetException when there is none, or it is broken: errors of
+    a plug-in are in the message and its cause.
     """
     factory = _FACTORIES.get(name)
     record = None if factory is not None or workspace is None else computes.read(workspace, name)
+    if factory is None and record is None and handle and handle.get(computes.KIND) in _KINDS:
+        record = {"name": name, computes.KIND: handle[computes.KIND]}
     if factory is None and record is None:
         raise ComputeTargetException(f"{TARGET_NOT_FOUND}{unknown(name, workspace)}")
     place = factory or kind_of(name, record or {})
