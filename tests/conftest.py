@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from runyard import _tree
 from tests.requirements import missing
 
 pytest_plugins = ["tests.container_engines"]
@@ -89,3 +90,12 @@ def tool() -> Callable[[str], str]:
         return path
 
     return path_of
+
+
+@pytest.fixture
+def azureml_tree() -> Iterator[None]:
+    """``import azureml`` finds ours; forgotten after the test: it changes how exceptions print."""
+    _tree.make_importable()
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "azureml"]:
+        del sys.modules[name]

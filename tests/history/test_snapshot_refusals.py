@@ -73,13 +73,10 @@ def test_the_variable_overrides_the_default_limit_only(
 
 
 def test_code_that_changes_the_constant_of_sdk_v1_changes_the_limit(
-    source: Path, store: SnapshotStore
+    source: Path, store: SnapshotStore, azureml_tree: None
 ) -> None:
     from azureml._restclient import snapshots_client
 
-    import runyard.azureml
-
-    assert runyard.azureml
     (source / "large.bin").write_bytes(b"x" * (2 << 20))
     assert store.take(source).files == 3
     snapshots_client.SNAPSHOT_MAX_SIZE_BYTES = 1 << 20

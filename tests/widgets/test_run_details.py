@@ -6,11 +6,21 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runyard import Environment, Experiment, Run, RunDetails, ScriptRunConfig, Workspace
+from runyard import (
+    AmlCompute,
+    ComputeTarget,
+    Environment,
+    Experiment,
+    Run,
+    RunDetails,
+    ScriptRunConfig,
+    Workspace,
+)
 from runyard.errors import UserErrorException
 from runyard.testing import runs
 
@@ -28,15 +38,21 @@ raise RuntimeError("the end")
 """
 
 
-def submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Run:
+def submit(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    compute_target: Callable[[Workspace], str] = lambda workspace: "local",
+) -> Run:
     monkeypatch.chdir(tmp_path)
     source = tmp_path / "source"
-    source.mkdir()
+    source.mkdir(exist_ok=True)
     (source / "train.py").write_text(SCRIPT)
     environment = Environment("own")
     environment.python.user_managed_dependencies = True
     config = ScriptRunConfig(str(source), "train.py", [seconds], environment=environment)
-    workspace = Workspace.create("shown")
+    workspace = Workspace.create("shown", exist_ok=True)
+    config.run_config.target = compute_target(workspace)
     submitted: Run = Experiment(workspace, "e").submit(config, tags={"stage": "test"})
     return submitted
 
@@ -124,3 +140,30 @@ def test_it_needs_none_of_the_notebook_packages(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert ": Running, 0 s" in done.stdout
+
+
+def test_a_run_that_waits_shows_its_place_in_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = submit(tmp_path, monkeypatch, 60, compute_target=one_node)
+    second = submit(tmp_path, monkeypatch, 0, compute_target=one_node)
+    try:
+        runs.wait_for(lambda: first.get_status() == "Running", timeout_s=30)
+        RunDetails(second).show()
+        out = capsys.readouterr().out.splitlines()
+        assert out[0].startswith(f"Run {second.id} of experiment 'e': Queued on one-node, ")
+        assert out[1] == "  position 1 of 1 in the queue of one-node"
+        properties = RunDetails(second).get_widget_data()["run_properties"]
+        assert properties["queue"] == "position 1 of 1 in the queue of one-node"
+    finally:
+        for run in (second, first):
+            run.cancel()
+            run.wait_for_completion()
+
+
+def one_node(workspace: Workspace) -> str:
+    """A pool with one place."""
+    settings = AmlCompute.provisioning_configuration(max_nodes=1)
+    if "one-node" not in workspace.compute_targets:
+        ComputeTarget.create(workspace, "one-node", settings)
+    return "one-node"

@@ -110,7 +110,7 @@ def _remove_container(run: RunDirectory) -> None:
         import logging  # 7 ms of every runner that starts who is next
 
         log = logging.getLogger(__name__)
-        log.warning("the container of run %s was not removed: %s", run.id, error)
+        log.warning("the container of run %s was not removed: %s", run.id, f"{error}")
 
 
 def state(handle: Handle) -> TargetState:
