@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
+import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from runyard import _names, _stand_ins
+from runyard import _names, _stand_ins, _tree
 from scripts import compatibility
 from scripts.sdk_signatures import Difference, Entry, differences, is_stand_in, read
 
@@ -104,6 +107,25 @@ def test_every_path_has_its_names(module: str) -> None:
             assert value.__module__.startswith("runyard.")
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = found.nothing
+
+
+IN_A_SCRIPT = """
+import importlib, json, sys
+for module, names in json.loads(sys.argv[1]).items():
+    found = importlib.import_module("azureml." + module)
+    for name in names.split():
+        getattr(found, name)
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("python", ["python3.6", "python3.8", "python3.13"])
+def test_every_path_can_be_imported_in_a_script(tool: Callable[[str], str], python: str) -> None:
+    """Where nothing of the client is installed: training scripts import more than they use."""
+    command = [tool(python), "-S", "-W", "error", "-c", IN_A_SCRIPT, json.dumps(PATHS)]
+    env = {**os.environ, "PYTHONPATH": _tree.SCRIPT_PATH}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_re_exports_are_the_same_objects() -> None:
