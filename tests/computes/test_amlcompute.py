@@ -444,7 +444,7 @@ def test_nothing_can_be_attached_yet(workspace: Workspace) -> None:
 
 
 def test_records_that_cannot_be_read_say_what_to_do(
-    workspace: Workspace, target: AmlCompute
+    workspace: Workspace, target: AmlCompute, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = Path(workspace.path) / "computes" / "cpu-cluster.json"
     content = json.loads(path.read_text())
@@ -454,6 +454,8 @@ def test_records_that_cannot_be_read_say_what_to_do(
     path.write_text("{")
     with pytest.raises(ComputeTargetException, match=r"cannot be read: .* Put a copy of the file"):
         ComputeTarget(workspace, "cpu-cluster")
+    assert workspace.compute_targets == {}
+    assert caplog.messages[0].startswith("left out: compute target 'cpu-cluster' cannot be read:")
     path.write_text(json.dumps({**content, "type": "Mainframe"}))
     with pytest.raises(ComputeTargetException, match="of type 'Mainframe', which this version"):
         ComputeTarget(workspace, "cpu-cluster")

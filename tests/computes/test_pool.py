@@ -250,6 +250,20 @@ def test_a_folder_of_somebody_else_is_not_trusted_with_secrets(
     runs.finish(first)
 
 
+def test_a_process_that_keeps_the_lock_is_not_waited_for_for_ever(
+    workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = pools.make(workspace)
+    with pool.folder.locked():
+        with pytest.raises(ComputeTargetException) as caught, pool.folder.locked(0.05):
+            raise AssertionError("there are two of them")
+        pool.kick(0.05)
+    assert caught.value.message == (
+        "compute target 'pool' is busy: another process keeps its lock. See which one: fuser -v "
+        f"{workspace.path}/computes/pool/lock"
+    )
+
+
 def test_more_nodes_than_there_are_is_a_problem(workspace: WorkspaceDirectory) -> None:
     pool = pools.make(workspace, max_nodes=2)
     problem = pool.check(SimpleNamespace(**runs.spec(node_count=3)))[0]

@@ -109,9 +109,17 @@ class ComputeTarget:
 
     @staticmethod
     def list(workspace: Workspace) -> list[ComputeTarget]:
-        """The targets of the workspace, by name; 'local' is everywhere and not among them."""
-        names = computes.names(workspace.directory)
-        return [ComputeTarget(workspace, name) for name in names]
+        """The targets of the workspace, by name; 'local' is everywhere and not among them.
+
+        One that cannot be read is left out, with a warning.
+        """
+        found = []
+        for name in computes.names(workspace.directory):
+            try:
+                found.append(ComputeTarget(workspace, name))
+            except ComputeTargetException as error:
+                _log.warning("left out: %s", error.message)
+        return found
 
     def wait_for_completion(
         self, show_output: bool = False, is_delete_operation: bool = False

@@ -174,7 +174,7 @@ class Pool(LocalTarget):
         if not pool_starting.has_work(self.folder):
             return
         with (
-            contextlib.suppress(BlockingIOError, ComputeTargetException),
+            contextlib.suppress(ComputeTargetException),
             self.folder.locked(patience_s),
         ):
             pool_starting.start_what_fits(self)

@@ -69,10 +69,10 @@ class PoolFolder:
 
     @contextmanager
     def locked(self, patience_s: float = _PATIENCE_S) -> Iterator[None]:
-        """Hold the pool's lock. Raises BlockingIOError when somebody else keeps it so long.
+        """Hold the pool's lock. Raises ComputeTargetException when somebody keeps it so long.
 
-        ComputeTargetException when the pool was deleted meanwhile. The kernel releases the lock of
-        a process that dies.
+        And when the pool was deleted meanwhile. The kernel releases the lock of a process that
+        dies, so one that keeps it was stopped.
         """
         fd = self._take(patience_s)
         try:
@@ -87,7 +87,7 @@ class PoolFolder:
         while True:
             fd = self._open()
             try:
-                _flock(fd, deadline)
+                self._flock(fd, deadline)
                 if self._is_the_one(fd):
                     return fd
             except BaseException:
@@ -103,22 +103,25 @@ class PoolFolder:
             self.make()
             return os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
+    def _flock(self, fd: int, deadline: float) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise ComputeTargetException(
+                        f"compute target {self.name!r} is busy: another process keeps its lock. "
+                        f"See which one: fuser -v {self.lock}",
+                        error,
+                    ) from error
+            else:
+                return
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
     def _is_the_one(self, fd: int) -> bool:
         try:
             return os.path.samestat(os.fstat(fd), os.stat(self.lock))
         except FileNotFoundError:
             return False
-
-
-def _flock(fd: int, deadline: float) -> None:
-    pause_s = _FIRST_PAUSE_S
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise
-        else:
-            return
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
