@@ -27,6 +27,7 @@ class MetricReader:
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
         self._offsets: dict[str, int] = {}
+        self._names: set[str] = set()
         self.version = 0
         self.left_out = 0
         self.series: dict[str, Series] = {}
@@ -80,17 +81,16 @@ class MetricReader:
             return
         self.version += 1
         name, kind = entry["n"], entry.get("k")
-        if name not in self._known() and len(self._known()) >= MAX_NAMES:
+        if name not in self._names and len(self._names) >= MAX_NAMES:
             self.left_out += 1
-        elif kind in (metrics.ROW, metrics.TABLE):
+            return
+        self._names.add(name)
+        if kind in (metrics.ROW, metrics.TABLE):
             self._take_rows(name, metrics.decode(entry["v"]))
         elif kind in metrics.ARTIFACTS:
             self._take_file(name, kind, entry["v"])
         else:
             self._take_values(name, entry)
-
-    def _known(self) -> set[str]:
-        return {*self.series, *self.texts, *self.tables, *self.images, *self.artifacts}
 
     def _take_values(self, name: str, entry: dict[str, Any]) -> None:
         for value in metrics.values_of(entry):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 MAX_POINTS = 600
 """At most this many points of one series are kept and shown."""
 
@@ -27,11 +25,12 @@ class Series:
         """Append a point; one that is not finite counts, and is not drawn."""
         self.count += 1
         self.last = y
-        if not (math.isfinite(x) and math.isfinite(y)):
+        if x - x != 0.0 or y - y != 0.0:
             return
-        self._bucket = _extremes([*self._bucket, (x, y)])
-        if self.count % self._stride == 0:
-            self._points += self._bucket
+        bucket = self._bucket
+        bucket.append((x, y))
+        if len(bucket) >= 2 * self._stride:
+            self._points += _extremes(bucket)
             self._bucket = []
             if len(self._points) > MAX_POINTS:
                 self._halve()
@@ -44,7 +43,7 @@ class Series:
 
     def points(self) -> list[list[float]]:
         """``[[x, y], …]``."""
-        return [[x, y] for x, y in (*self._points, *self._bucket)]
+        return [[x, y] for x, y in (*self._points, *_extremes(self._bucket))]
 
 
 def _extremes(points: list[Point]) -> list[Point]:
