@@ -19,8 +19,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
-import runyard.azureml  # noqa: E402
-from runyard import _stand_ins  # noqa: E402
+from runyard import _stand_ins, _tree  # noqa: E402
 from scripts.sdk_signatures import (  # noqa: E402
     Difference,
     Entry,
@@ -83,7 +82,7 @@ def _modules() -> Iterator[str]:
 
 
 def _refused() -> Iterator[tuple[str, str]]:
-    tree = Path(runyard.azureml.__path__[0])
+    tree = Path(_tree.TREE)
     for path in tree.rglob("*.py"):
         match = re.search(r'refuse\("([\w.]+)", "(\w+)"\)', path.read_text())
         if match:
@@ -107,9 +106,7 @@ def _stand_in_names() -> dict[str, set[str]]:
 
 def _importable() -> list[str]:
     refused = {module for module, _ in _refused()}
-    walked = pkgutil.walk_packages(
-        [runyard.azureml.__path__[0]], "azureml.", onerror=lambda name: None
-    )
+    walked = pkgutil.walk_packages([_tree.TREE], "azureml.", onerror=lambda name: None)
     names = [item.name for item in walked if "._not_here" not in item.name]
     return [name for name in names if name not in refused]
 
@@ -136,6 +133,7 @@ def _details(given: dict[Difference, str]) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write or check the page; 1 where something has no reason or the page is not current."""
+    _tree.make_importable()
     signatures = read(SIGNATURES.read_text())
     given, wrong = explained(differences(signatures))
     text = page(signatures, given)

@@ -111,6 +111,14 @@ def test_deprecated_attributes_warn(
     assert getattr(section, name) == kept
 
 
+def test_an_environment_that_is_read_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    section = DockerSection()
+    with caplog.at_level(logging.WARNING):
+        for name in ("enabled", "shared_volumes", "arguments", "shm_size", "gpu_support"):
+            setattr(section, name, getattr(section, name))
+    assert not caplog.records
+
+
 def test_other_sections_are_kept_and_know_their_names(tmp_path: Path) -> None:
     environment = Environment("train")
     environment.r = RSection()

@@ -32,7 +32,7 @@ class DockerSection(Section):
     Dockerfile, its path or an open file, and keeps the text. ``base_image_registry``
     (ContainerRegistry), ``platform``. ``enabled`` (False), ``shared_volumes`` (True),
     ``arguments`` ([]), ``shm_size`` ('2g') and ``gpu_support`` (always True) are deprecated and
-    warn: they belong to ``RunConfiguration.docker``.
+    warn when they change: they belong to ``RunConfiguration.docker``.
 
     The default image of the original is not ours: None means no image was asked for. Raises
     UserErrorException for values of a wrong type, FileNotFoundError for a missing Dockerfile.
@@ -60,12 +60,13 @@ class DockerSection(Section):
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name)
         super().__setattr__(name, _checked(name, value))
         if name in _IMAGES and value is not None:
             self._clear_others(name)
-        elif name in _OF_RUN:
+        elif name in _OF_RUN and value != before:  # a file that is read sets them all
             _log.warning("docker.%s is deprecated; set RunConfiguration.docker instead", name)
-        elif name == "gpu_support":
+        elif name == "gpu_support" and not value:
             _log.warning("docker.gpu_support is deprecated: GPUs are always passed on")
 
     def images(self) -> dict[str, Any]:
