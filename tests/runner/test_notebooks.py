@@ -250,5 +250,6 @@ def test_a_cell_that_may_fail_fails_nothing(newest: Notebooks) -> None:
     config = ScriptRunConfig(newest.source, "nb/{odd} name.ipynb", environment=newest._environment)
     run = config.submit_to(newest._experiment)
     assert finish(run).reason is Reason.COMPLETED, runs.log_of(run.directory)
-    assert runs.log_of(run.directory) == "on\n"
+    # A kernel may say more while it ends.
+    assert runs.log_of(run.directory).startswith("on\n")
     assert os.path.isfile(f"{run.directory.path}/outputs/{{odd}} name.output.ipynb")
