@@ -218,6 +218,26 @@ def test_what_is_kept_in_memory_is_for_this_user_alone(
     runs.wait_for(lambda: not memory.exists() and not state.exists())
 
 
+def test_pools_whose_folders_have_one_number_leave_each_other_their_runs(
+    workspace: WorkspaceDirectory, go: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As folders on two file systems may have."""
+    monkeypatch.setattr(pool_private, "_key", lambda _: f"shared-{os.getpid()}")
+    pool, other = pools.make(workspace), pools.make(runs.workspace(tmp_path / "other"))
+    first = pools.submit(pool, pools.until(go))
+    second = pools.submit(pool)
+    (name,) = os.listdir(pool.folder.queue)
+    runs.finish(pools.submit(other))
+    assert pool_private.recall(other.folder.path, name) is None
+    assert pool_private.recall(pool.folder.path, name) is not None
+    go.touch()
+    runs.finish(first)
+    pool.kick()
+    assert runs.finish(second).reason is Reason.COMPLETED
+    pool_private.sweep(pool.folder.path, ())
+    assert pool_private.known(pool.folder.path) == set()
+
+
 def test_without_memory_for_it_no_run_waits(
     workspace: WorkspaceDirectory, go: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

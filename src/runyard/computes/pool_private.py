@@ -87,8 +87,7 @@ def recall(pool: str, ticket: str) -> Order | None:
             folder = place(pool)
             _refuse_open(os.path.dirname(folder))
             _refuse_open(folder)
-            with open(os.path.join(folder, ticket), "rb") as stream:
-                body = json.loads(stream.read())
+            body = _read(os.path.join(folder, ticket))
             if not _is_of(body["pool"], pool):
                 continue
             variables = body.get("variables")
@@ -121,12 +120,29 @@ def forget(pool: str, ticket: str) -> None:
 def sweep(pool: str, tickets: Iterable[str]) -> None:
     """Remove what belongs to no ticket: its submitter was killed. Under the pool's lock."""
     for ticket in known(pool).difference(tickets):
-        forget(pool, ticket)
+        if not _is_anothers(pool, ticket):
+            forget(pool, ticket)
     for folder in (_in_memory(pool), _on_disk(pool)):
         try:
             os.rmdir(folder)
         except OSError:  # there is something in it, or it is not there
             continue
+
+
+def _is_anothers(pool: str, ticket: str) -> bool:
+    """Whether it waits in another pool: folders on two file systems may have one number."""
+    for place in (_in_memory, _on_disk):
+        try:
+            if not _is_of(_read(os.path.join(place(pool), ticket))["pool"], pool):
+                return True
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return False
+
+
+def _read(path: str) -> Any:
+    with open(path, "rb") as stream:
+        return json.loads(stream.read())
 
 
 def _no_memory(error: OSError) -> ComputeTargetException:
