@@ -325,6 +325,17 @@ def test_a_rerun_finds_its_data_where_the_datastore_is_now(
         resubmission.resubmit(run.directory, {})
 
 
+def test_a_run_that_cannot_start_leaves_no_copies(store: Any, tmp_path: Path) -> None:
+    item = {"name": "x", "datastore": "photos", "path": "", "mode": "download"}
+    item |= {"source": store.container_name}
+    data = [{**item, "path_on_compute": None, "overwrite": False}]
+    run = runs.make_run(runs.workspace(tmp_path), "", data=data, command=["/no/such/program"])
+    runs.start(LocalTarget(), run)
+    assert runs.finish(run).reason is Reason.LAUNCH_FAILED
+    assert "copied 3 files" in Path(run.data_log).read_text()
+    assert not os.path.exists(run.join("data"))
+
+
 def test_a_whole_built_in_datastore_is_made_by_the_run(submit: Any, workspace: Any) -> None:
     default = workspace.get_default_datastore()
     script = "import sys; open(sys.argv[1] + '/out.txt', 'w').write('O')"

@@ -90,6 +90,7 @@ def _launch(
         watched = launch.start(run, record, prefix, data)
     except (OSError, RunyardError) as error:
         said.say(f"the script could not be started: {error}")
+        _tidy_data(run, data)
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
@@ -110,6 +111,13 @@ def _collect(run: RunDirectory, found: list[Place], end: End) -> End:
     end = data.collect(run, found, end)
     data.tidy(run, found)
     return end
+
+
+def _tidy_data(run: RunDirectory, found: list[Place]) -> None:
+    if found:
+        from runyard.runner import data
+
+        data.tidy(run, found)
 
 
 def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
