@@ -98,7 +98,7 @@ def size_name(given: object) -> str:
 
 
 def check_scale(min_nodes: object, max_nodes: object, idle_s: object) -> None:
-    """Raise ComputeTargetException unless ``0 <= min_nodes <= max_nodes`` and ``0 < idle_s``."""
+    """Raise ComputeTargetException unless ``0 <= min_nodes <= max_nodes`` and ``0 <= idle_s``."""
     if max_nodes is None:
         raise ComputeTargetException(
             "max nodes count is mandatory: give max_nodes, the number of runs at once, such as "
