@@ -131,7 +131,6 @@ NOTEBOOK = {
 
 @pytest.mark.integration
 def test_a_real_notebook(folder: Path) -> None:
-    pytest.importorskip("papermill")
     (folder / "sub").mkdir()
     (folder / "sub/nb.ipynb").write_text(json.dumps(NOTEBOOK))
     run("sub/nb.ipynb")
