@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def test_by_default_they_are_in_the_data_folder_of_the_user(
 
 WRITER = """
 import sys
+import threading
 from runyard import Workspace
 vault = Workspace.at(sys.argv[1]).get_default_keyvault()
 for number in range(25):
@@ -304,6 +306,39 @@ def test_a_keyring_that_refuses_shows_nothing(
         "the system's keyring refused: RuntimeError; unlock it and try again"
     )
     assert caught.value.__context__ is None
+
+
+def test_without_a_place_for_the_lock_the_keyring_stays_as_it_is(
+    keyring: Path, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").write_text("no folder")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    with pytest.raises(UserErrorException) as caught:
+        workspace.get_default_keyvault().set_secret("db-key", VALUE)
+    folder = f"{tmp_path}/data/runyard/keyvaults/{workspace.id}"
+    assert caught.value.message == (
+        f"secrets cannot be changed without a lock in {folder}: Not a directory; let this user "
+        "write there"
+    )
+    assert not keyring.exists()
+
+
+def test_changes_of_the_keyring_wait_for_each_other(
+    keyring: Path, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    vault = workspace.get_default_keyvault()
+    vault.set_secret("one", "1")
+    folder = tmp_path / "data/runyard/keyvaults" / workspace.id
+    assert folder.stat().st_mode & 0o777 == 0o700
+    second = threading.Thread(target=vault.set_secret, args=("two", "2"))
+    with keyvault.locked(str(folder)):
+        second.start()
+        second.join(0.2)
+        assert second.is_alive()
+    second.join(10)
+    assert vault.list_secrets() == ["one", "two"]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_machine_without_a_keyring_is_told(

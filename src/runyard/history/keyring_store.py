@@ -6,14 +6,10 @@ As a program it answers one request of ``job.keyring_client``, in JSON through p
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runyard.errors import RunyardError, UserErrorException
@@ -39,13 +35,27 @@ class KeyringStore:
         return {} if found is None else keyvault.parsed(found.encode(), place)
 
     def change(self, given: Mapping[str, str], removed: Iterable[str] = ()) -> None:
-        """Set some secrets and remove others."""
-        with _locked(self._workspace_id):
-            secrets = {**self.read(), **given}
-            for name in removed:
-                secrets.pop(name, None)
-            content = keyvault.serialised(secrets).decode()
-            _asked(self._keyring.set_password, _SERVICE, self._workspace_id, content)
+        """Set some secrets and remove others.
+
+        One change at a time: the lock is the empty folder that would have the file of secrets.
+        """
+        folder = os.path.join(keyvault.default(), self._workspace_id)
+        try:
+            keyvault.make_folder(folder)
+            with keyvault.locked(folder):
+                self._change(given, removed)
+        except OSError as error:
+            raise UserErrorException(
+                f"secrets cannot be changed without a lock in {folder}: {error.strerror}; let this "
+                "user write there"
+            ) from None
+
+    def _change(self, given: Mapping[str, str], removed: Iterable[str]) -> None:
+        secrets = {**self.read(), **given}
+        for name in removed:
+            secrets.pop(name, None)
+        content = keyvault.serialised(secrets).decode()
+        _asked(self._keyring.set_password, _SERVICE, self._workspace_id, content)
 
 
 def _keyring() -> Any:
@@ -73,16 +83,6 @@ def _asked(call: Callable[..., Any], *given: str) -> Any:
     except Exception as error:
         kind = type(error).__name__
     raise UserErrorException(f"the system's keyring refused: {kind}; unlock it and try again")
-
-
-@contextmanager
-def _locked(workspace_id: str) -> Iterator[None]:
-    """One change of the entry at a time; the lock is a file of this user's without content."""
-    folder = Path(tempfile.gettempdir()) / f"runyard-keyring-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with open(folder / workspace_id, "ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def main() -> None:

@@ -37,9 +37,7 @@ def where() -> str:
         if found is not None:
             value, place = found.value, found.where
     if not value:
-        data = os.environ.get("XDG_DATA_HOME", "")
-        home = data if os.path.isabs(data) else os.path.expanduser("~/.local/share")
-        return os.path.join(home, "runyard", "keyvaults")
+        return default()
     folder = os.path.expanduser(value)
     if value == KEYRING or os.path.isabs(folder):
         return folder
@@ -48,6 +46,13 @@ def where() -> str:
             place, value, KEYRING
         )
     )
+
+
+def default() -> str:
+    """The folder of all keyvaults where the setting says nothing."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    home = data if os.path.isabs(data) else os.path.expanduser("~/.local/share")
+    return os.path.join(home, "runyard", "keyvaults")
 
 
 def folder_of(workspace: WorkspaceDirectory) -> str:
@@ -108,7 +113,7 @@ class SecretFile:
         """
         try:
             make_folder(self._folder)
-            with _locked(self._folder):
+            with locked(self._folder):
                 secrets = self.read()
                 secrets.update(given)
                 for name in removed:
@@ -141,7 +146,8 @@ class SecretFile:
 
 
 @contextmanager
-def _locked(folder: str) -> "Iterator[None]":
+def locked(folder: str) -> "Iterator[None]":
+    """One change of a store of secrets at a time. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
