@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,23 +18,6 @@ from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import ComputeTargetConformance, runs
 from tests.computes import pools
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_in_memory(tmp_path: Path) -> Iterator[None]:
-    yield
-    pools.forget(tmp_path)
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> WorkspaceDirectory:
-    return runs.workspace(tmp_path)
-
-
-@pytest.fixture
-def go(tmp_path: Path) -> Path:
-    """The scripts of ``pools.until`` end when it is there."""
-    return tmp_path / "go"
 
 
 class TestPool(ComputeTargetConformance):

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,26 +78,10 @@ STARTING_STEPS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_in_memory(tmp_path: Path) -> Iterator[None]:
-    yield
-    pools.forget(tmp_path)
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> WorkspaceDirectory:
-    return runs.workspace(tmp_path)
-
-
 @pytest.fixture
 def count(tmp_path: Path) -> Path:
     """One byte for each time that the script of ``COUNTED`` was started."""
     return tmp_path / "count"
-
-
-@pytest.fixture
-def go(tmp_path: Path) -> Path:
-    return tmp_path / "go"
 
 
 def killed(workspace: WorkspaceDirectory, run: RunDirectory | None, step: str, when: str) -> None:
