@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runyard import settings
+from runyard.computes.provisioning import PRIORITIES
 from runyard.config.jobspec import JobSpec, Resources
 from runyard.errors import ComputeTargetException, UserErrorException
 from runyard.record import computes
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from runyard.computes.protocol import ComputeTarget
     from runyard.config.run_configuration import RunConfiguration
     from runyard.record.layout import WorkspaceDirectory
-
-PRIORITIES = ("dedicated", "lowpriority")
 
 FELL_BACK = "use_gpu=True, but the run uses the CPU: {}"
 
