@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runyard import Experiment, Run, Workspace
-from runyard.record import jsonl
+from runyard.record import creation, jsonl
 from runyard.widgets import log_tail
 from runyard.widgets.images import data_address
 from runyard.widgets.metric_reader import MAX_NAMES, MetricReader
@@ -157,6 +157,17 @@ def test_why_a_run_failed(run: Run) -> None:
     assert summary["error"]["message"] == "User program failed with ValueError: bad"
     assert not summary["can_cancel"]
     assert RunView(run).summary()["can_cancel"]
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [("echo hello | cat", "echo hello | cat"), (["python", "a.py"], "python a.py")],
+)
+def test_a_command_is_shown_as_a_line(run: Run, command: Any, shown: str) -> None:
+    record = {"type": "azureml.scriptrun", "spec": {"command": command, "target": "local"}}
+    made = creation.create_run(run.directory.workspace, "e", record)
+    found = Workspace.from_config().get_run(made.id)
+    assert RunView(found).summary()["script"] == shown
 
 
 def test_an_image_that_is_none_or_too_large_is_not_sent(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class RunView:
             "queue": self._queue(record, state),
             "reason": details.summary(state) or "",
             "error": _error(state, kept),
-            "script": spec.get("script") or " ".join(spec.get("command") or ()),
+            "script": spec.get("script") or _command(spec),
             "arguments": [str(part) for part in spec.get("arguments") or ()],
             "tags": dict(kept.tags),
             "properties": details.properties(record, kept),
@@ -183,6 +183,12 @@ def _size(path: str) -> int | None:
         return os.stat(path).st_size
     except OSError:
         return None
+
+
+def _command(spec: dict[str, Any]) -> str:
+    """The command as a line: text for a shell is one already."""
+    command = spec.get("command") or ""
+    return command if isinstance(command, str) else " ".join(command)
 
 
 def _json(value: Any) -> Any:
