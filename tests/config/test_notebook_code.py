@@ -30,6 +30,9 @@ def notebook(*cells: str) -> bytes:
         ("%%bash\nrm -r /tmp/x", ""),
         ("%%time\ntrain()", "pass\ntrain()\n"),
         ("x = 7 % 2", "x = 7 % 2\n"),
+        ("print('%s'\n      % name)\n!ls", "print('%s'\n      % name)\npass\n"),
+        ("x = a \\\n  != b\n%time f()", "x = a \\\n  != b\npass\n"),
+        ("text = '''\n!ls\n'''", "text = '''\n!ls\n'''\n"),
         ("", ""),
     ],
 )

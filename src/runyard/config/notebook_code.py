@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tokenize
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,4 +60,22 @@ def _python(cell: dict[str, Any]) -> list[str]:
     lines = ("".join(source) if isinstance(source, list) else str(source)).splitlines()
     if lines and lines[0].startswith("%%") and not lines[0].startswith(_OF_PYTHON):
         return []
-    return [_MAGIC.sub(r"\1pass", _ASSIGNED.sub(r"\1None", line)) for line in lines]
+    found: list[str] = []
+    for line in lines:
+        changed = _MAGIC.sub(r"\1pass", _ASSIGNED.sub(r"\1None", line))
+        found.append(line if changed == line or _goes_on(found) else changed)
+    return found
+
+
+def _goes_on(lines: list[str]) -> bool:
+    """Whether the next line is inside a statement or a text: a '%' it begins with is Python's."""
+    if lines and lines[-1].endswith("\\"):
+        return True
+    try:
+        for _ in tokenize.generate_tokens(iter([f"{line}\n" for line in lines]).__next__):
+            pass
+    except tokenize.TokenError:
+        return True
+    except SyntaxError:
+        pass  # it is wrong anyway
+    return False
