@@ -18,6 +18,7 @@ from runyard.computes import elsewhere
 from runyard.computes.amlcompute import AmlCompute
 from runyard.computes.amlcompute_status import AmlComputeStatus, ScaleSettings
 from runyard.computes.compute_target import ComputeTarget, LocalCompute
+from runyard.computes.pool_folder import PoolFolder
 from runyard.errors import ComputeTargetException, RunConfigurationException, UserErrorException
 from runyard.record import jsonl
 from runyard.testing import runs
@@ -241,6 +242,21 @@ def test_a_target_is_not_silently_another_one(workspace: Workspace, target: AmlC
         "there is a compute target 'cpu-cluster' already, with vm_size='', not 'Standard_NC6'. Use "
         "it: ComputeTarget(workspace, 'cpu-cluster'); or choose another name; or delete it first"
     )
+
+
+def test_of_two_that_make_a_target_at_once_one_finds_the_other(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = PoolFolder.make
+
+    def overtaken(folder: PoolFolder) -> None:
+        monkeypatch.setattr(PoolFolder, "make", prepare)
+        make(workspace, max_nodes=5, vm_size="STANDARD_NC6")
+
+    monkeypatch.setattr(PoolFolder, "make", overtaken)
+    with pytest.raises(ComputeTargetException, match="with vm_size='Standard_NC6', not ''"):
+        make(workspace, max_nodes=2)
+    assert make(workspace, max_nodes=5, vm_size="STANDARD_NC6").name == "cpu-cluster"
 
 
 @pytest.mark.parametrize(

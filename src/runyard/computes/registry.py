@@ -44,20 +44,26 @@ def create(workspace: WorkspaceDirectory, name: str, asked: Any) -> list[str]:
     asked.validate_configuration()
     wanted = asked.record()
     folder = PoolFolder(workspace, name)
-    known = computes.read(workspace, name)
-    if known is not None:
-        return _brought_in_line(folder, known, wanted)
-    folder.make()
+    known = computes.read(workspace, name) or _written(folder, asked._kind, wanted)
+    return list(asked.notices()) if known is None else _brought_in_line(folder, known, wanted)
+
+
+def _written(folder: PoolFolder, kind: str, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Write a new pool; the record of one that somebody else has made meanwhile, else None."""
     now = time.time()
     head = {
-        computes.KIND: asked._kind,
+        computes.KIND: kind,
         "id": random_hex(16),
         "created": now,
         "modified": now,
         "changed": now,
     }
-    computes.write(workspace, name, {**head, **wanted})
-    return list(asked.notices())
+    folder.make()
+    with folder.locked():
+        known = computes.read(folder.workspace, folder.name)
+        if known is None:
+            computes.write(folder.workspace, folder.name, {**head, **wanted})
+    return known
 
 
 def _brought_in_line(
