@@ -177,7 +177,7 @@ def _copied(pairs: list[tuple[str, str]], overwrite: bool, done: str, say: Say) 
         say(f"Target already exists. Skipping {target}")
     whole = len(pairs) - len(skipped) - len(failed)
     seconds = time.monotonic() - begun
-    say(f"{done} {whole} files, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
+    say(f"{done} {whole} file{'' if whole == 1 else 's'}, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
     if failed:
         raise failed[0]
 
