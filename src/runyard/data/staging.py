@@ -176,8 +176,9 @@ def _copied(pairs: list[tuple[str, str]], overwrite: bool, done: str, say: Say) 
     for target in skipped[:_SHOWN]:
         say(f"Target already exists. Skipping {target}")
     whole = len(pairs) - len(skipped) - len(failed)
+    files = "1 file" if whole == 1 else f"{whole} files"
     seconds = time.monotonic() - begun
-    say(f"{done} {whole} file{'' if whole == 1 else 's'}, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
+    say(f"{done} {files}, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
     if failed:
         raise failed[0]
 
