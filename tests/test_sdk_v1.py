@@ -208,6 +208,13 @@ def test_other_names_say_so_when_they_are_used(module: str, name: str, reason: s
         assert caught.value.name == name
 
 
+def test_a_star_import_has_them_too() -> None:
+    given: dict[str, Any] = {}
+    exec("from azureml.core import *", given)
+    with pytest.raises(_stand_ins.NotInRunyardError, match="datasets are a later part of runyard"):
+        given["Dataset"].get_by_name(None, "x")
+
+
 def test_a_name_that_is_not_in_the_sdk_is_an_ordinary_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'azureml\.nothing'"):
         importlib.import_module("azureml.nothing")
