@@ -28,6 +28,7 @@ error = UserErrorException("no such run", inner_exception=OSError("gone"), refer
 print(str(error))
 print("%%" + "{}".format(error))
 details = {"error": {"code": "UserError", "message": "boom", "log_tail": ["a", "b"]}}
+assert "{1}" in str(ActivityFailedException(error_details={"error": {"message": {1}}}))
 print("%%" + str(ActivityFailedException(error_details=details)))
 """
 

@@ -71,7 +71,7 @@ class RunyardError(Exception):
             type(self).__name__,
             self._plain(),
             self._inner_text(),
-            json.dumps(self._error_response(), indent=4),
+            json.dumps(self._error_response(), indent=4, default=str),
         )
 
     def __format__(self, spec: str) -> str:

@@ -123,16 +123,38 @@ NOTEBOOK = {
             "source": "from azureml.core import Workspace\nprint('it is', Workspace.__module__)",
         }
     ],
-    "metadata": {"kernelspec": {"display_name": "P", "language": "python", "name": "python3"}},
+    "metadata": {},
     "nbformat": 4,
     "nbformat_minor": 5,
 }
 
 
+@pytest.mark.parametrize(
+    ("program", "kernel"),
+    [
+        ("papermill", ["--kernel", "python3", "--language", "python"]),
+        ("nbconvert", ["--ExecutePreprocessor.kernel_name=python3"]),
+    ],
+)
+def test_only_a_notebook_of_another_language_keeps_its_kernel(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, program: str, kernel: list[str]
+) -> None:
+    there = (program, "ipykernel")
+    monkeypatch.setattr(execution, "find_spec", lambda name: name in there or None)
+    for language, expected in (("python", kernel), ("", kernel), ("R", [])):
+        content = {"cells": [], "metadata": {"kernelspec": {"name": "x", "language": language}}}
+        (folder / "nb.ipynb").write_text(json.dumps(content))
+        argv = execution.command(["nb.ipynb", "--mine"])
+        before = argv[: argv.index("--mine")]  # what the user gives comes later, and wins
+        assert [word for word in before if word in kernel] == expected
+
+
 @pytest.mark.integration
-def test_a_real_notebook(folder: Path) -> None:
+@pytest.mark.parametrize("kernel", ["python3", "python36", "python3-azureml"])
+def test_a_real_notebook(folder: Path, kernel: str) -> None:
     (folder / "sub").mkdir()
-    (folder / "sub/nb.ipynb").write_text(json.dumps(NOTEBOOK))
+    notebook = {**NOTEBOOK, "metadata": {"kernelspec": {"display_name": "P", "name": kernel}}}
+    (folder / "sub/nb.ipynb").write_text(json.dumps(notebook))
     run("sub/nb.ipynb")
     assert "it is runyard.history.workspace" in (folder / "sub/nb.output.ipynb").read_text()
 

@@ -73,3 +73,22 @@ def test_a_training_in_a_container_resumes_from_a_run(
     first = _submit(experiment, tmp_path, TRAIN_ON)
     second = _submit(experiment, tmp_path, TRAIN_ON, resume_from=first)
     assert Path(second.directory.outputs, "checkpoint.txt").read_text() == "20"
+
+
+def test_an_upload_does_not_take_files_of_this_machine_for_those_of_the_container(
+    docker: Engine, experiment: Experiment, store: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "private").write_text("of this machine")
+    script = (
+        "import os, sys\nos.chdir(sys.argv[1])\nopen('own', 'w').write('O')\n"
+        f"os.symlink('own', 'inside')\nos.symlink({str(tmp_path / 'private')!r}, 'outside')\n"
+    )
+    run = _submit(experiment, tmp_path, script, store.path("out", "s").as_upload("/data/results"))
+    found = files_of(Path(store.container_name))
+    assert {name: found[name] for name in found if name not in PHOTOS} == {
+        "out/own": "O",
+        "out/inside": "O",
+    }
+    text = Path(run.directory.data_log).read_text()
+    assert "links out of the workspace, not copied from a container: " in text
+    assert text.count("/outside") == 1

@@ -50,7 +50,11 @@ def command(words: Sequence[str]) -> list[str]:
 
 
 def _notebook(path: str, more: Sequence[str]) -> list[str]:
-    """Executed by papermill, or by nbconvert, in the interpreter of runyard."""
+    """Executed by papermill, or by nbconvert, in the interpreter of runyard.
+
+    Public notebooks name kernels that only their author's machine had (``python36``,
+    ``python3-azureml``). What the user gives wins over the kernel chosen here.
+    """
     output = f"{path[: -len('.ipynb')]}.output.ipynb"
     programs = [name for name in ("papermill", "nbconvert") if find_spec(name)]
     if not programs or find_spec("ipykernel") is None:
@@ -61,7 +65,18 @@ def _notebook(path: str, more: Sequence[str]) -> list[str]:
         )
     if programs[0] == "papermill":
         options = ["--log-output", "--cwd", os.path.dirname(os.path.abspath(path))]
-        return [sys.executable, "-m", "papermill", path, output, *options, *more]
+        kernel = ["--kernel", "python3", "--language", "python"]
+        chosen = [*options, *_unless_foreign(path, kernel), *more]
+        return [sys.executable, "-m", "papermill", path, output, *chosen]
     name = os.path.basename(output)
     options = ["--to", "notebook", "--execute", "--output", name]
-    return [sys.executable, "-m", "nbconvert", *options, *more, path]
+    kernel = ["--ExecutePreprocessor.kernel_name=python3"]
+    chosen = [*options, *_unless_foreign(path, kernel), *more]
+    return [sys.executable, "-m", "nbconvert", *chosen, path]
+
+
+def _unless_foreign(path: str, kernel: list[str]) -> list[str]:
+    """The options, or none for a notebook of another language, which has a kernel of its own."""
+    from runyard.config import notebooks
+
+    return [] if notebooks.is_of_another_language(path) else kernel

@@ -36,11 +36,24 @@ def check(script: str, path: Path) -> None:
             "again"
         )
     language = _language(content.get("metadata"))
-    if language.lower() not in ("", "python", "python3", "ipython"):
+    if not _is_python(language):
         raise ExperimentExecutionException(
             f"script={script!r} is a notebook of {language}; only those of Python can be run. Make "
             f"a script of it: jupyter nbconvert --to script {script}"
         )
+
+
+def is_of_another_language(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a notebook that names another language than Python."""
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and not _is_python(_language(content.get("metadata")))
+
+
+def _is_python(language: str) -> bool:
+    return language.lower() in ("", "python", "python3", "ipython")
 
 
 def _language(metadata: Any) -> str:

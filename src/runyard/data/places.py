@@ -22,10 +22,11 @@ class Place:
 
     ``source``: on the datastore. ``seen``: the path the script is given. ``here``: the same
     file or folder as this machine names it; it differs in a container. ``mounts``: what a
-    container must be shown, as (path here, path there).
+    container must be shown, as (path here, path there). ``contained``: the script is in one.
     """
 
     __slots__ = (
+        "contained",
         "datastore",
         "here",
         "mode",
@@ -46,6 +47,7 @@ class Place:
         self.overwrite: bool = spec["overwrite"]
         self.seen, self.here = seen, here
         self.mounts: list[tuple[str, str]] = []
+        self.contained = False
 
     def __str__(self) -> str:
         of = f"{self.datastore}:{self.path}" if self.path else self.datastore
@@ -56,7 +58,10 @@ class Place:
 def places(run: RunDirectory, spec: Mapping[str, Any]) -> list[Place]:
     """The place of every data reference of a run; looks whether sources are files."""
     contained = spec.get("container") is not None
-    return [_place(run, item, contained) for item in spec["data"]]
+    found = [_place(run, item, contained) for item in spec["data"]]
+    for place in found:
+        place.contained = contained
+    return found
 
 
 def variables(found: Sequence[Place]) -> dict[str, str]:

@@ -133,7 +133,23 @@ def _upload(run: RunDirectory, place: Place, say: Say) -> None:
     target = place.source
     if not os.path.isdir(place.here):  # the script has made a file of that name
         target = os.path.join(target, os.path.basename(place.here))
-    _copied(_pairs(place.here, target, say), place.overwrite, "uploaded", say)
+    pairs = _pairs(place.here, target, say)
+    if place.contained:
+        pairs = _shared(run, pairs, say)
+    _copied(pairs, place.overwrite, "uploaded", say)
+
+
+def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[tuple[str, str]]:
+    """Those that are the same file in the container, which has the workspace under its own path.
+
+    Any other place that a link leads to is one of the container, and has other files here.
+    """
+    top = os.path.join(os.path.realpath(run.workspace.path), "")
+    kept = [pair for pair in pairs if os.path.realpath(pair[0]).startswith(top)]
+    left = [source for source, _ in pairs if not os.path.realpath(source).startswith(top)]
+    if left:
+        say(f"links out of the workspace, not copied from a container: {', '.join(left[:_SHOWN])}")
+    return kept
 
 
 def _pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
@@ -160,8 +176,9 @@ def _copied(pairs: list[tuple[str, str]], overwrite: bool, done: str, say: Say) 
     for target in skipped[:_SHOWN]:
         say(f"Target already exists. Skipping {target}")
     whole = len(pairs) - len(skipped) - len(failed)
+    files = "1 file" if whole == 1 else f"{whole} files"
     seconds = time.monotonic() - begun
-    say(f"{done} {whole} files, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
+    say(f"{done} {files}, {size} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
     if failed:
         raise failed[0]
 

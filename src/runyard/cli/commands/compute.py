@@ -115,10 +115,11 @@ def update_command(
         raise click.UsageError("there is nothing to change; give --max-nodes N or --gpu fallback")
     from runyard.cli import compute_view
 
-    if gpu is not None:
-        compute_view.set_gpu(name, gpu)
+    # First what may be refused: all of it is changed, or nothing.
     if max_nodes is not None or min_nodes is not None:
         compute_view.pool(name).update(min_nodes=min_nodes, max_nodes=max_nodes)
+    if gpu is not None:
+        compute_view.set_gpu(name, gpu)
     compute_view.show_one(name, as_json)
 
 
