@@ -79,6 +79,7 @@ SDK_NAMES: "Dict[str, str]" = {
     "HdiConfiguration": "runyard.config.data_sections:HdiConfiguration",
     "HistoryConfiguration": "runyard.config.sections:HistoryConfiguration",
     "ImageBuildDetails": "runyard.environments.build_details:ImageBuildDetails",
+    "LocalTarget": "runyard.computes.names:LocalTarget",
     "PythonSection": "runyard.environments.sections:PythonSection",
     "RSection": "runyard.environments.other_sections:RSection",
     "ScriptRun": "runyard.history.run:ScriptRun",
