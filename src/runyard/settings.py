@@ -18,6 +18,7 @@ VARIABLES = {
     "cache_dir": "RUNYARD_CACHE_DIR",
     "conda_backend": "RUNYARD_CONDA_BACKEND",
     "container_engine": "RUNYARD_CONTAINER_ENGINE",
+    "default_python": "RUNYARD_DEFAULT_PYTHON",
     "gpu_fallback": "RUNYARD_GPU_FALLBACK",
     "keyvault": "RUNYARD_KEYVAULT",
 }
@@ -31,6 +32,7 @@ _EXAMPLES = {
     "cache_dir": '"/shared/runyard"',
     "conda_backend": '"pip"',
     "container_engine": '"podman"',
+    "default_python": '"3.6"',
     "gpu_fallback": "true",
     "keyvault": '"keyring"',
 }

@@ -78,7 +78,8 @@ class CondaDependencies(FrameworkPackages):
     # Python
 
     def get_python_version(self) -> str | None:
-        """Return the version asked for, or None: the submitting interpreter's."""
+        """Return the version asked for, or None: that of ``default_python``, else the one that
+        submits."""
         entry = self._python_entry()
         if entry is None:
             return None

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runyard.environments import cache, conda_channels
+from runyard.environments import cache, conda_channels, default_python
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.names import package_name
 from runyard.environments.requirement_lines import shown
@@ -32,7 +32,8 @@ class CondaPart:
     """``channels``, ``packages`` and the ``python`` text of an environment for conda.
 
     ``python_version`` is the part of the version that is known before the solve. Without a
-    version asked for, Python is the submitting interpreter's minor version.
+    version asked for, Python is that of ``default_python``, else the submitting interpreter's
+    minor version.
     """
 
     def __init__(self, dependencies: CondaDependencies, source_directory: Path) -> None:
@@ -41,9 +42,9 @@ class CondaPart:
         named_channels, _ = conda_channels.with_variables(dependencies.conda_channels)
         others = [text for text in asked if package_name(text) != "python"]
         self.python = dependencies.get_python_version()
-        running = "{}.{}".format(*sys.version_info[:2])
+        default = "" if self.python else default_python.version()
         named = next((text for text in asked if package_name(text) == "python"), "python")
-        self.packages = (named if self.python else f"python={running}", *dict.fromkeys(others))
+        self.packages = (named if self.python else f"python={default}", *dict.fromkeys(others))
         self._origins = {
             conda_channels.with_variables([text])[0][0]: origin
             for text, origin in dependencies.origins.items()
@@ -51,7 +52,7 @@ class CondaPart:
         self.channels = conda_channels.planned(
             named_channels, self.packages, source_directory, self._origins
         )
-        numbers = re.match(r"^[=\s]*(\d+(?:\.\d+)*)", self.python or running)
+        numbers = re.match(r"^[=\s]*(\d+(?:\.\d+)*)", self.python or default)
         self.python_version = numbers[1] if numbers else ""
 
     def identity(self) -> list[object]:

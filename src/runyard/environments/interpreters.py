@@ -17,7 +17,7 @@ __all__ = ["Interpreter", "find", "found", "running", "user_managed", "without_b
 
 _VERSION_TEXT = re.compile(r"^={0,2}\s*(?P<version>\d+(?:\.\d+){0,2})(?P<star>\.\*)?$")
 _NAMED_VERSION = re.compile(r"^python(\d)(?:\.(\d+))?$")
-_OLDEST = (3, 6)
+OLDEST = (3, 6)
 
 
 def running() -> Interpreter:
@@ -144,7 +144,7 @@ def _matching(wanted: tuple[int, ...] | None) -> Iterator[Interpreter]:
             continue
         seen.add(path)
         answer = store.interpreter(path)
-        if answer is not None and answer.numbers >= _OLDEST:
+        if answer is not None and answer.numbers >= OLDEST:
             yield answer
     store.save()
 
@@ -195,7 +195,7 @@ def _ruled_out(candidate: str, wanted: tuple[int, ...] | None) -> bool:
     if match is None:
         return False
     named = tuple(int(part) for part in match.groups() if part is not None)
-    if named[0] < _OLDEST[0]:
+    if named[0] < OLDEST[0]:
         return True
     shared = min(len(named), len(wanted)) if wanted else 0
     return wanted is not None and named[:shared] != wanted[:shared]

@@ -13,6 +13,7 @@ from runyard.environments import (
     cache,
     conda_planning,
     conda_translation,
+    default_python,
     image_planning,
     image_python,
     interpreters,
@@ -158,6 +159,8 @@ def _venv_of(
 
 
 def _found(environment: Environment, asked: str | None) -> Interpreter:
+    if asked is None:
+        return default_python.interpreter()
     try:
         return interpreters.find(asked)
     except UserErrorException as error:

@@ -9,7 +9,7 @@ from runyard.job.metric_methods import MetricMethods
 from runyard.job.model_methods import ModelMethods
 from runyard.job.snapshot_methods import SnapshotMethods
 from runyard.job.status_methods import StatusMethods
-from runyard.record.layout import RunDirectory
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,10 +190,13 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
     def _keyvault_secrets(self, secrets: "List[str]") -> "Dict[str, Optional[str]]":
         from runyard.job.keyvault import Keyvault
 
-        workspace = self._model_workspace()
+        workspace = self._keyvault_workspace()
         if not os.path.isfile(workspace.workspace_json):
             return {}
         return Keyvault(workspace).get_secrets(secrets)
+
+    def _keyvault_workspace(self) -> WorkspaceDirectory:
+        return self.directory.workspace
 
     def get_portal_url(self) -> str:
         """Where the run can be looked at: its directory, as a ``file://`` address."""
