@@ -111,7 +111,9 @@ def test_model_path_outside_a_run(run: Run) -> None:
         Model.get_model_path("m", 7, _workspace=run.experiment.workspace)
 
 
-def test_an_offline_script_registers_into_the_workspace_above() -> None:
+def test_a_script_tried_by_hand_registers_nothing_for_good(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     folder = Path.cwd() / ".runyard"
     folder.mkdir()
     (folder / "workspace.json").write_text(json.dumps({"format": 1, "name": "here"}))
@@ -120,5 +122,14 @@ def test_an_offline_script_registers_into_the_workspace_above() -> None:
     assert context.find_workspace() == str(folder)
     run = Run.get_context()
     run.upload_file("outputs/m", io.BytesIO(b"m"))
-    run.register_model("m", "outputs/m")
-    assert Model.get_model_path("m") == str(folder / "models/m/1/files/m")
+    capsys.readouterr()
+    model = run.register_model("tried", "outputs/m", tags={"a": 1})
+    assert capsys.readouterr().out == (
+        "Attempted to register the model 'tried'; it is kept until this script ends\n"
+    )
+    assert (model.tags, model.run_id) == ({"a": "1"}, run.id)
+    assert Path(model.download("copy")).read_bytes() == b"m"
+    assert Model(run.experiment.workspace, "tried").version == model.version
+    assert os.listdir(folder) == ["workspace.json"]
+    with pytest.raises(ModelNotFoundException, match="no model 'tried'"):
+        Model.get_model_path("tried")

@@ -58,7 +58,7 @@ class ModelMethods(FileMethods):
         }
         from runyard.record import models
 
-        workspace = self._model_workspace()
+        workspace = self.directory.workspace
         return self._model(workspace, models.register(workspace, model_name, source, record))
 
     def _model_source(self, name: str) -> str:
@@ -70,10 +70,6 @@ class ModelMethods(FileMethods):
                 self.id, name, ", ".join(self.get_file_names()) or "none"
             )
         )
-
-    def _model_workspace(self) -> layout.WorkspaceDirectory:
-        """Where models of this run are registered."""
-        return self.directory.workspace
 
     def _model(self, workspace: layout.WorkspaceDirectory, record: "Mapping[str, Any]") -> "Model":
         """The ``Model`` of a registered version; the client has a class of its own."""

@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
+    from runyard.job.model import Model
+
 EXPERIMENT = "offline"
 
 _WORDS = {
@@ -39,9 +41,7 @@ _folders: "Dict[str, str]" = {}
 
 
 class OfflineRun(Run):
-    """``OfflineRun_<uuid4>``. Nothing of it is kept but registered models, where there is a
-    workspace in a folder above.
-    """
+    """``OfflineRun_<uuid4>``. Nothing of it is kept, registered models neither."""
 
     def __init__(
         self,
@@ -92,7 +92,8 @@ class OfflineRun(Run):
         """Running until it is ended; it is a run's runner itself."""
         return Status.RUNNING.value if self._directory is None else super().get_status()
 
-    def _model_workspace(self) -> WorkspaceDirectory:
+    def _keyvault_workspace(self) -> WorkspaceDirectory:
+        """Secrets are read from the workspace in a folder above, where there is one."""
         found = context.find_workspace()
         return WorkspaceDirectory(found) if found else self.directory.workspace
 
@@ -229,6 +230,14 @@ class OfflineRun(Run):
         """As `Run.upload_folder`, and printed."""
         _print("upload the folder {!r} as {!r}", path, name)
         super().upload_folder(name, path, datastore_name)
+
+    def register_model(self, model_name: str, *args: "Any", **kwargs: "Any") -> "Model":
+        """As `Run.register_model`, and printed. A script that is tried by hand must not become
+        the latest version of a workspace: the model is gone when the process ends.
+        """
+        model = super().register_model(model_name, *args, **kwargs)
+        _print("register the model {!r}; it is kept until this script ends", model_name)
+        return model
 
     def flush(self, timeout_seconds: float = 300) -> None:
         """Nothing waits to be written; printed."""

@@ -9,7 +9,7 @@ from runyard.job.metric_methods import MetricMethods
 from runyard.job.model_methods import ModelMethods
 from runyard.job.snapshot_methods import SnapshotMethods
 from runyard.job.status_methods import StatusMethods
-from runyard.record.layout import RunDirectory
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,13 +149,17 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
 
     @property
     def input_datasets(self) -> "Dict[str, Any]":
-        """Inputs by name; none are known yet."""
-        return {}
+        """Empty: datasets come later; asking for one by name raises UserErrorException."""
+        from runyard.job.no_datasets import NoDatasets
+
+        return NoDatasets("run.input_datasets")
 
     @property
     def output_datasets(self) -> "Dict[str, Any]":
-        """Outputs by name; none are known yet."""
-        return {}
+        """Empty, as `input_datasets`."""
+        from runyard.job.no_datasets import NoDatasets
+
+        return NoDatasets("run.output_datasets")
 
     def get_environment(self) -> "Any":
         """The Environment of the run. Raises RunEnvironmentException without runyard itself."""
@@ -186,10 +190,13 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
     def _keyvault_secrets(self, secrets: "List[str]") -> "Dict[str, Optional[str]]":
         from runyard.job.keyvault import Keyvault
 
-        workspace = self._model_workspace()
+        workspace = self._keyvault_workspace()
         if not os.path.isfile(workspace.workspace_json):
             return {}
         return Keyvault(workspace).get_secrets(secrets)
+
+    def _keyvault_workspace(self) -> WorkspaceDirectory:
+        return self.directory.workspace
 
     def get_portal_url(self) -> str:
         """Where the run can be looked at: its directory, as a ``file://`` address."""
