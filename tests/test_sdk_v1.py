@@ -30,7 +30,7 @@ PATHS = {
     "HDInsightCompute ComputeInstance BatchCompute DataFactoryCompute AdlaCompute DsvmCompute",
     "core.compute.amlcompute": "AmlCompute AmlComputeStatus",
     "core.compute.remote": "RemoteCompute",
-    "core.compute_target": "ComputeTargetException",
+    "core.compute_target": "ComputeTargetException LocalTarget",
     "core.conda_dependencies": "CondaDependencies",
     "core.container_registry": "ContainerRegistry",
     "core.dataset": "Dataset",
@@ -41,7 +41,7 @@ PATHS = {
     "core.keyvault": "Keyvault",
     "core.model": "Model InferenceConfig",
     "core.resource_configuration": "ResourceConfiguration",
-    "core.run": "Run get_run _OfflineRun _SubmittedRun",
+    "core.run": "Run get_run _OfflineRun _SubmittedRun RUNNING_STATES RunStatus",
     "core.runconfig": "RunConfiguration CondaDependencies MpiConfiguration PyTorchConfiguration "
     "TensorflowConfiguration ParallelTaskConfiguration DockerConfiguration EnvironmentDefinition "
     "DataReferenceConfiguration ContainerRegistry DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE "
@@ -86,6 +86,8 @@ PATHS = {
     "data.dataset_type_definitions": "PromoteHeadersBehavior",
     "data.azure_data_lake_datastore": "AzureDataLakeDatastore",
     "data.sql_data_reference": "SqlDataReference",
+    "_restclient.constants": "RunStatus",
+    "exceptions._azureml_exception": "AzureMLException UserErrorException",
     "_restclient.snapshots_client": "SNAPSHOT_MAX_SIZE_BYTES",
 }
 
@@ -147,6 +149,29 @@ def test_re_exports_are_the_same_objects() -> None:
     assert Run is runyard.Run
 
 
+def test_statuses_are_constants_too() -> None:
+    from azureml._restclient.constants import RunStatus
+    from azureml.core import run
+
+    from runyard.record.states import Status
+
+    assert run.RunStatus is RunStatus
+    known = {value for name, value in vars(RunStatus).items() if name.isupper()}
+    assert known - {item.value for item in Status} == {"Unapproved", "Pausing"}
+    assert {item.value for item in Status} <= known
+    over = known - set(run.RUNNING_STATES)
+    assert over == {"CancelRequested", "Finalizing", "Completed", "Failed", "Canceled"}
+
+
+def test_a_local_target_is_a_target_to_name() -> None:
+    from azureml.core import ScriptRunConfig
+    from azureml.core.compute_target import LocalTarget
+
+    config = ScriptRunConfig(".", "train.py", compute_target=LocalTarget())
+    assert config.run_config.target == "local"
+    assert (LocalTarget().type, repr(LocalTarget())) == ("local", "LocalTarget()")
+
+
 def test_the_version_is_that_of_the_sdk_whose_interface_this_is() -> None:
     import azureml.core
 
@@ -206,6 +231,13 @@ def test_other_names_say_so_when_they_are_used(module: str, name: str, reason: s
             use()
         assert str(caught.value).startswith(f"{module}.{name} is not here: {reason}")
         assert caught.value.name == name
+
+
+def test_a_star_import_has_them_too() -> None:
+    given: dict[str, Any] = {}
+    exec("from azureml.core import *", given)
+    with pytest.raises(_stand_ins.NotInRunyardError, match="datasets are a later part of runyard"):
+        given["Dataset"].get_by_name(None, "x")
 
 
 def test_a_name_that_is_not_in_the_sdk_is_an_ordinary_error() -> None:

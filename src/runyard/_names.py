@@ -79,6 +79,7 @@ SDK_NAMES: "Dict[str, str]" = {
     "HdiConfiguration": "runyard.config.data_sections:HdiConfiguration",
     "HistoryConfiguration": "runyard.config.sections:HistoryConfiguration",
     "ImageBuildDetails": "runyard.environments.build_details:ImageBuildDetails",
+    "LocalTarget": "runyard.computes.names:LocalTarget",
     "PythonSection": "runyard.environments.sections:PythonSection",
     "RSection": "runyard.environments.other_sections:RSection",
     "ScriptRun": "runyard.history.run:ScriptRun",
@@ -227,13 +228,14 @@ def offer(
 ) -> None:
     """Give a module these public names: ``__all__``, ``__getattr__`` and ``__dir__``.
 
-    ``absent``: names that are not here, by the subject of ``_stand_ins`` that says why.
+    ``absent``: names that are not here, by the subject of ``_stand_ins`` that says why; ``import
+    *`` gives them too, so that a later cell gets the sentence and no NameError.
     ``aliases``: other names it offers, with the public name each is of.
     """
     target: "Any" = sys.modules[module]
-    target.__all__ = [*vars(target).get("__all__", ()), *names, *aliases]
     here = lazily(module, names, aliases)
     subjects = {name: subject for subject, without in (absent or {}).items() for name in without}
+    target.__all__ = [*vars(target).get("__all__", ()), *names, *aliases, *subjects]
 
     def find(name: str) -> "Any":
         return _absent(target, name, subjects[name]) if name in subjects else here(name)

@@ -61,7 +61,8 @@ def test_nodes_that_are_kept_have_a_name(experiment: Experiment, config: ScriptR
     with pytest.raises(UserErrorException, match="'local' is a reserved name"):
         experiment.submit(config)
     section.name = "kept"
-    section.cluster_max_node_count = 3
+    section._cluster_max_node_count = 3  # as SDK v1 calls it
+    assert (section.cluster_max_node_count, section._cluster_max_node_count) == (3, 3)
     planned = planning.plan(config, experiment.workspace, experiment="exp")
     assert planned.spec.target == "kept"
     assert experiment.workspace.compute_targets == {}  # a plan makes nothing

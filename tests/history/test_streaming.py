@@ -241,6 +241,13 @@ def failed_detail(run: Run) -> dict[str, object]:
     }
 
 
+def test_a_warning_is_its_text(experiment: Experiment) -> None:
+    where = experiment.workspace.directory
+    run = Run(experiment, make_run(where, "exp", notices=["the image is left out"]).id)
+    end(run.directory)
+    assert "\nWarning: the image is left out\n" in wait(run, Script())
+
+
 def test_a_failed_run_raises_with_all_that_helps(run: Run) -> None:
     end(run.directory, Reason.SCRIPT_EXCEPTION, **failed_detail(run))
     with pytest.raises(ActivityFailedException) as caught:

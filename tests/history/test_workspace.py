@@ -383,6 +383,19 @@ def test_what_is_never_here_is_empty() -> None:
         ws.get_mlflow_tracking_uri()
 
 
+def test_a_dataset_that_is_asked_for_by_name_comes_later() -> None:
+    datasets = Workspace.create("my-ws").datasets
+    assert ("mnist" in datasets, list(datasets), datasets.get("mnist", 1)) == (False, [], 1)
+    for ask in (datasets.__getitem__, datasets.get):
+        with pytest.raises(UserErrorException) as caught:
+            ask("mnist")
+        assert f"{caught.value}" == (
+            "workspace.datasets: there is no dataset 'mnist': datasets are a later part of "
+            "runyard; until then a DataReference or a path of the file system leads a script to "
+            "its data"
+        )
+
+
 AZURE = {"subscription_id": "sub-1", "resource_group": "group-1", "workspace_name": "from-azure"}
 
 

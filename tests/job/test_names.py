@@ -67,8 +67,8 @@ def test_the_azureml_tree_offers_what_it_says(module: str) -> None:
     assert found.__all__
     for name in found.__all__:
         value = getattr(found, name)
-        of_text = isinstance(value, str) and name.isupper()
-        assert of_text or value.__module__.startswith("runyard.")
+        constant = isinstance(value, (str, list)) and name.isupper()
+        assert constant or value.__module__.startswith("runyard.")
         assert name in dir(found)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = found.nothing

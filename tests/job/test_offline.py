@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import ExperimentExecutionException
+from runyard.errors import ExperimentExecutionException, UserErrorException
 from runyard.job.offline import OfflineRun
 from runyard.job.run import Run
 from tests.job.conftest import Script
@@ -93,6 +93,12 @@ def test_what_sdk_v1_lacked_works(run: OfflineRun) -> None:
     assert run.experiment.name == "offline"
     assert run.experiment.workspace.name == "offline"
     assert run.input_datasets == run.output_datasets == {}
+    with pytest.raises(
+        UserErrorException, match=r"^run\.input_datasets: there is no dataset 'x': d"
+    ):
+        run.input_datasets["x"]
+    with pytest.raises(UserErrorException, match=r"^run\.output_datasets: there is no dataset 'x'"):
+        run.output_datasets.get("x")
     assert run.parent is None
     assert run.get_details()["status"] == "Running"
     run.display_name = "mine"

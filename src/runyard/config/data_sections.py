@@ -12,6 +12,9 @@ _SPARK_DEFAULTS = {
 }
 
 
+_SDK_NAME = "_cluster_max_node_count"
+
+
 class SparkConfiguration(Section):
     """``configuration``: settings of Spark by name."""
 
@@ -32,7 +35,8 @@ class HdiConfiguration(Section):
 
 class AmlComputeConfiguration(Section):
     """A cluster made for the run: ``vm_size``, ``vm_priority``, ``name`` (None),
-    ``retain_cluster`` (False), ``cluster_max_node_count`` (None)."""
+    ``retain_cluster`` (False), ``cluster_max_node_count`` (None), which SDK v1 calls
+    ``_cluster_max_node_count``: both names are the same setting."""
 
     _names = ("vm_size", "vm_priority", "retain_cluster", "name", "cluster_max_node_count")
 
@@ -42,6 +46,17 @@ class AmlComputeConfiguration(Section):
         self.retain_cluster = False
         self.name: str | None = None
         self.cluster_max_node_count: int | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__("cluster_max_node_count" if name == _SDK_NAME else name, value)
+
+    @property
+    def _cluster_max_node_count(self) -> int | None:
+        return self.cluster_max_node_count
+
+    @_cluster_max_node_count.setter
+    def _cluster_max_node_count(self, count: int | None) -> None:
+        self.cluster_max_node_count = count
 
 
 class KubernetesComputeConfiguration(Section):

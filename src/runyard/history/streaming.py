@@ -188,7 +188,7 @@ class Waiter:
     def _summarise(self) -> None:
         details = self._run.get_details()
         for warning in details.get("warnings") or ():
-            self._say(f"Warning: {warning}")
+            self._say(f"Warning: {warning['message']}")
         if details["status"] == Status.FAILED.value:
             self._say("", failure.summary(self._directory, details["error"]))
         self._say("")

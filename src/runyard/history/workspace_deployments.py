@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from runyard.errors import UserErrorException
+from runyard.job.no_datasets import NoDatasets
 
 
 class WorkspaceDeployments:
@@ -32,8 +33,8 @@ class WorkspaceDeployments:
 
     @property
     def datasets(self) -> dict[str, Any]:
-        """Empty: datasets are not registered yet; a DataReference leads a run to its data."""
-        return {}
+        """Empty: datasets come later; asking for one by name raises UserErrorException."""
+        return NoDatasets("workspace.datasets")
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> NoReturn:
         """Raises UserErrorException, as SDK v1 does without its MLflow plug-in."""

@@ -149,13 +149,17 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
 
     @property
     def input_datasets(self) -> "Dict[str, Any]":
-        """Inputs by name; none are known yet."""
-        return {}
+        """Empty: datasets come later; asking for one by name raises UserErrorException."""
+        from runyard.job.no_datasets import NoDatasets
+
+        return NoDatasets("run.input_datasets")
 
     @property
     def output_datasets(self) -> "Dict[str, Any]":
-        """Outputs by name; none are known yet."""
-        return {}
+        """Empty, as `input_datasets`."""
+        from runyard.job.no_datasets import NoDatasets
+
+        return NoDatasets("run.output_datasets")
 
     def get_environment(self) -> "Any":
         """The Environment of the run. Raises RunEnvironmentException without runyard itself."""

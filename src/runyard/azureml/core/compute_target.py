@@ -7,4 +7,5 @@ _names.offer(
     "ComputeTarget",
     "ComputeTargetException",
     "ComputeTargetProvisioningConfiguration",
+    "LocalTarget",
 )

@@ -2,11 +2,9 @@
 
 from runyard import _names
 
-_HERE = (*_names.ERRORS, *_names.SDK_ERRORS)
 _ELSEWHERE = ("EnvironmentException", "HyperDrive", "RunyardError")
-
-_names.offer(
-    __name__,
-    *(name for name in _HERE if not name.startswith(_ELSEWHERE)),
-    AzureMLException="RunyardError",
+_HERE = tuple(
+    name for name in (*_names.ERRORS, *_names.SDK_ERRORS) if not name.startswith(_ELSEWHERE)
 )
+
+_names.offer(__name__, *_HERE, AzureMLException="RunyardError")
