@@ -93,7 +93,9 @@ def test_create_again_needs_exist_ok(project: Path) -> None:
         "use it"
     )
     assert Workspace.create("my-ws", exist_ok=True).id == first.id
-    with pytest.raises(WorkspaceException, match=r"workspace 'my-ws' already .* another path"):
+    with pytest.raises(
+        WorkspaceException, match=r"workspace 'my-ws' already .* make this one below"
+    ):
         Workspace.create("other", exist_ok=True)
 
 
@@ -169,8 +171,57 @@ def test_get_walks_up_and_matches_the_name(project: Path, monkeypatch: pytest.Mo
         Workspace.get("missing")
     assert caught.value.message.startswith(f"no workspace 'missing' in {inner} or above (found ")
     assert f"'inner' in {project / 'a' / '.runyard'}" in caught.value.message
-    assert caught.value.message.endswith("make it here: Workspace.create('missing')")
+    assert caught.value.message.endswith(
+        "make it here: Workspace.create('missing'); one in another folder opens with "
+        "Workspace.from_config('FOLDER')"
+    )
     assert list(Workspace.list("any")) == ["inner", "outer"]
+
+
+def test_a_second_workspace_of_a_folder_is_made_as_the_errors_say(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workspace.create("dev")
+    below = (
+        "one folder has one workspace, make this one below: Workspace.create('prod', path='prod'), "
+        "or runyard init prod --path prod"
+    )
+    with pytest.raises(WorkspaceException) as caught:
+        Workspace.get("prod")
+    assert caught.value.message == (
+        f"no workspace 'prod' in {project} or above (found 'dev' in {project / '.runyard'}); "
+        f"{below}; one in another folder opens with Workspace.from_config('FOLDER')"
+    )
+    with pytest.raises(WorkspaceException) as caught:
+        Workspace.create("prod")
+    assert caught.value.message == (
+        f"there is a workspace 'dev' already in {project / '.runyard'}; {below}"
+    )
+    made = Workspace.create("prod", path="prod")
+    (project / "deep").mkdir()
+    monkeypatch.chdir(project / "deep")
+    assert Workspace.get("prod").id == made.id
+    assert Workspace.get("dev").path == str(project / ".runyard")
+    Workspace.create("third", path="third_ws")
+    with pytest.raises(WorkspaceException, match=r"opens with Workspace.from_config\('FOLDER'\)"):
+        Workspace.get("third")
+    assert Workspace.from_config("third_ws").name == "third"
+
+
+def test_two_config_files_in_one_folder(project: Path) -> None:
+    for name in ("dev", "prod"):
+        (project / f"{name}.json").write_text(json.dumps({"workspace_name": name}))
+    assert Workspace.from_config("./dev.json").path == str(project / ".runyard")
+    with pytest.raises(WorkspaceException) as caught:
+        Workspace.from_config("./prod.json")
+    assert caught.value.message == (
+        f"{project}/prod.json names the workspace 'prod', and {project}/.runyard is 'dev'; change "
+        "workspace_name in the file, or, as one folder has one workspace, make this one below: "
+        "Workspace.create('prod', path='prod'), or runyard init prod --path prod"
+    )
+    made = Workspace.create("prod", path="prod")
+    assert Workspace.from_config("./prod.json").id == made.id
+    assert Workspace.from_config("./dev.json").name == "dev"
 
 
 def test_get_where_there_is_none(project: Path) -> None:
@@ -269,8 +320,14 @@ def test_the_variable_wins_where_no_path_is_given(
     assert Workspace.from_config().name == "there"
     assert Workspace.get("there").name == "there"
     assert Workspace.from_config(project).name == "here"
-    with pytest.raises(WorkspaceException, match=r"no workspace 'here' .*\(found 'there'"):
+    with pytest.raises(
+        WorkspaceException, match=r"no workspace 'here' .*\(found 'there'"
+    ) as caught:
         Workspace.get("here")
+    assert caught.value.message.endswith(
+        "; RUNYARD_WORKSPACE is set, and only that was looked at: unset it; one in another folder "
+        "opens with Workspace.from_config('FOLDER')"
+    )
     monkeypatch.setenv("RUNYARD_WORKSPACE", str(tmp_path / "nothing"))
     with pytest.raises(UserErrorException, match=r"RUNYARD_WORKSPACE='.*nothing' holds no works"):
         Workspace.from_config()

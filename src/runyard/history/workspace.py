@@ -127,7 +127,9 @@ class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails):
         made = folder.make(directory, name, metadata)
         found = folder.read(directory)["name"]
         if not made and (not exist_ok or found != name):
-            way_out = "pass exist_ok=True to use it" if found == name else "choose another path"
+            here = Path(directory.path).parent
+            same = "pass exist_ok=True to use it"
+            way_out = same if found == name else search.make_below(here, name)
             raise WorkspaceException(
                 f"there is a workspace {found!r} already in {directory.path}; {way_out}"
             )
@@ -145,6 +147,7 @@ class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails):
     ) -> Workspace:
         """The nearest workspace of that name, in the current folder or above.
 
+        Also the one in a folder of its name there: ``Workspace.create("prod", path="prod")``.
         RUNYARD_WORKSPACE wins. Raises WorkspaceException, saying which workspaces are there.
         """
         return Workspace(subscription_id, resource_group, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +92,8 @@ def above(start: Path) -> Iterator[WorkspaceDirectory]:
 def by_name(name: str) -> WorkspaceDirectory:
     """The nearest workspace of that name, or that a config.json of that name stands for.
 
-    Raises WorkspaceException, saying which are there.
+    One folder has one workspace, so others of a project are in folders below, which have their
+    names: ``prod/.runyard``. Raises WorkspaceException, saying which are there.
     """
     others = []
     for directory in above(Path.cwd()):
@@ -103,10 +105,39 @@ def by_name(name: str) -> WorkspaceDirectory:
         config = config_in(place)
         if config is not None and config.name == name:
             return open_config(config)
+        below = _below(place, name)
+        if below is not None:
+            return below
     seen = f"found {', '.join(others)}" if others else "found no workspace at all"
     raise WorkspaceException(
-        f"no workspace {name!r} in {Path.cwd()} or above ({seen}); make it here: "
-        f"Workspace.create({name!r})"
+        f"no workspace {name!r} in {Path.cwd()} or above ({seen}); {_way_out(name)}"
+    )
+
+
+def _below(place: Path, name: str) -> WorkspaceDirectory | None:
+    """The workspace of that name in the folder of that name."""
+    directory = WorkspaceDirectory(os.path.join(place, str(name), WORKSPACE_FOLDER))
+    if folder.is_workspace(directory) and folder.read(directory)["name"] == name:
+        return directory
+    return None
+
+
+def _way_out(name: str) -> str:
+    by_folder = "one in another folder opens with Workspace.from_config('FOLDER')"
+    if from_variable():
+        return f"{VARIABLE} is set, and only that was looked at: unset it; {by_folder}"
+    directory = WorkspaceDirectory(str(Path.cwd() / WORKSPACE_FOLDER))
+    if folder.is_workspace(directory):
+        return f"{make_below(Path.cwd(), name)}; {by_folder}"
+    return f"make it here: Workspace.create({name!r}); {by_folder}"
+
+
+def make_below(place: Path, name: str) -> str:
+    """What to type for a second workspace of a folder."""
+    path = str(name) if place == Path.cwd() else str(place / str(name))
+    return (
+        f"one folder has one workspace, make this one below: Workspace.create({name!r}, "
+        f"path={path!r}), or runyard init {name} --path {shlex.quote(path)}"
     )
 
 
@@ -140,7 +171,8 @@ def _of_scope(scope: object) -> dict[str, str]:
 def open_config(config: Config) -> WorkspaceDirectory:
     """The workspace a config.json names, beside it; made, with a notice, when there is none.
 
-    Raises WorkspaceException when a workspace of another name is there.
+    Where a workspace of another name is beside it, the one in the folder of its name is taken.
+    Raises WorkspaceException when there is none.
     """
     pointed = config.content.get(PATH_KEY)
     if pointed and folder.is_workspace(folder.folder_at(config.folder / pointed)):
@@ -150,12 +182,16 @@ def open_config(config: Config) -> WorkspaceDirectory:
     if folder.make(directory, config.name, {k: v for k, v in known.items() if v}):
         notice(f"made the workspace {config.name!r} of {config.file} in {directory.path}")
     found = folder.read(directory)["name"]
-    if found != config.name:
+    if found == config.name:
+        return directory
+    below = _below(config.folder, config.name)
+    if below is None:
         raise WorkspaceException(
             f"{config.file} names the workspace {config.name!r}, and {directory.path} is "
-            f"{found!r}; change workspace_name in the file, or move one of the two"
+            f"{found!r}; change workspace_name in the file, or, as "
+            f"{make_below(config.folder, config.name)}"
         )
-    return directory
+    return below
 
 
 def make_default(place: Path) -> WorkspaceDirectory:
