@@ -385,8 +385,8 @@ def test_a_default_image_that_is_named_by_from_docker_image_counts_no_more(sourc
     spec = resolve(environment, source_directory=source)
     assert (spec.image, spec.kind, spec.interpreter) == (None, "user_managed", sys.executable)
     assert spec.notices == (
-        f"docker.base_image {_DEFAULT!r} is not used: it is a default of SDK v1 and no container is "
-        "asked for; docker.use_docker=True uses it",
+        f"docker.base_image {_DEFAULT!r} is not used: it is a default of SDK v1 and no container "
+        "is asked for; docker.use_docker=True uses it",
     )
     spec = resolve(environment, source_directory=source, use_docker=True)
     assert spec.image is not None
