@@ -11,7 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from typing import Any, List, Optional
+    from typing import Any, List, Optional, Tuple
 
 VARIABLE = "RUNYARD_LENT_PACKAGES"
 """Version tag, interpreter, and folders of packages, joined as PATH is."""
@@ -87,11 +87,16 @@ def client_python() -> str:
     return offered[1] if offered and lent else sys.executable
 
 
-def advice() -> str:
-    """What to type below ``runyard exec``, where nothing can be borrowed; '' elsewhere."""
+def advice(oldest: "Tuple[int, int]") -> str:
+    """What to type below ``runyard exec``, where nothing can be borrowed; '' elsewhere.
+
+    ``oldest``: the first Python that the client can be installed in.
+    """
     offered = _offered()
     if not offered:
         return ""
-    return " Install it there: {} -m pip install runyard; or use {}.".format(
+    if sys.version_info < oldest:
+        return " It cannot be installed in {}; use {}.".format(sys.executable, offered[1])
+    return " Install it there, in a checkout of runyard: {} -m pip install .; or use {}.".format(
         sys.executable, offered[1]
     )

@@ -133,8 +133,8 @@ def test_the_environment_must_be_the_one_runyard_is_in(
     venv.env["VIRTUAL_ENV"] = str(tmp_path / "theirs")
     assert venv.run("azureml", "enable", code=2) == (
         f"error: the active environment is {tmp_path}/theirs, and this runyard is installed in "
-        f"{venv.folder}. Install it there first: {tmp_path}/theirs/bin/python -m pip install "
-        "runyard; or use: runyard exec -- COMMAND"
+        f"{venv.folder}. Install it there first, in a checkout of runyard: "
+        f"{tmp_path}/theirs/bin/python -m pip install .; or use: runyard exec -- COMMAND"
     )
     assert not venv.pth.exists()
 

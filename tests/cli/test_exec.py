@@ -199,9 +199,13 @@ def test_an_interpreter_of_another_version_says_what_to_install(
     use = "from azureml.core import Workspace as w; w(1)"
     said = run(python, "-c", use, code=1).splitlines()[-1]
     assert "MissingClientError: Workspace needs runyard itself in this environment" in said
-    assert said.endswith(
-        f"Install it there: {python} -m pip install runyard; or use {sys.executable}."
+    advice = (
+        f"It cannot be installed in {python}; use {sys.executable}."
+        if version == "python3.6"
+        else f"Install it there, in a checkout of runyard: {python} -m pip install .; or use "
+        f"{sys.executable}."
     )
+    assert said.endswith(f" {advice}")
     assert run(python, "-c", "from azureml.core import Run; Run.get_context()") == ""
 
 

@@ -1,5 +1,6 @@
 """No version for this Python: which there are, and for which Pythons; asked of the real uv."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,10 @@ def test_a_version_that_is_for_other_pythons(
         f"In short: lib>=2 is there for Python 3.13 and 3.14; the newest for Python {MINOR} is "
         "lib==1.5"
     )
-    assert error["hint"] == "Ask for lib==1.5, or ask for Python 3.14"
+    assert error["hint"] == (
+        "Ask for lib==1.5, or ask for Python 3.14 (RUNYARD_DEFAULT_PYTHON=3.14 gives it to all "
+        "that name none)"
+    )
 
 
 @pytest.mark.integration
@@ -70,7 +74,7 @@ def test_a_package_that_is_for_other_pythons_altogether(
     assert error["message"].endswith(
         f"In short: lib is there for Python 3.14; there is none for Python {MINOR}"
     )
-    assert error["hint"] == "Ask for Python 3.14"
+    assert error["hint"].startswith("Ask for Python 3.14 (RUNYARD_DEFAULT_PYTHON=3.14 gives ")
 
 
 @pytest.mark.integration
@@ -82,6 +86,49 @@ def test_a_conflict_and_an_unknown_name_are_told_as_before(
     wheelhouse.add("lib", "1.5")
     wheelhouse.add("top", requires=["lib>=1"])
     assert "In short" not in _error(plan, tmp_path, *lines)["message"]
+
+
+@pytest.fixture
+def sourced(wheelhouse: Wheelhouse, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
+    """A folder with a package 'lib', whose source of 1.0 cannot be built."""
+    monkeypatch.delenv("PIP_INDEX_URL")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheelhouse.folder))
+    wheelhouse.add_source("lib", "1.0", needs="1/0")
+    return wheelhouse
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("asked", [None, MINOR])
+def test_a_source_that_other_pythons_need_not_build(
+    plan: Plan, sourced: Wheelhouse, tmp_path: Path, asked: str | None
+) -> None:
+    wheel = sourced.add("lib", "1.0")
+    for tag in ("cp36", "cp37"):
+        os.link(wheel, wheel.with_name(f"lib-1.0-{tag}-none-any.whl"))
+    wheel.unlink()
+    sourced.add("lib", "2.0")
+    error = Worker(plan("lib==1.0", python=asked), tmp_path / "run").result(1)["error"]
+    assert (error["type"], error["package"]) == ("build_failed", "lib")
+    assert error["message"] == (
+        "lib could not be built from source: ZeroDivisionError: division by zero. In short: "
+        f"lib==1.0 is there for Python 3.6 and 3.7; the newest for Python {MINOR} is lib==2.0"
+    )
+    setting = " (RUNYARD_DEFAULT_PYTHON=3.7 gives it to all that name none)"
+    assert error["hint"] == f"Ask for lib==2.0, or ask for Python 3.7{'' if asked else setting}"
+
+
+@pytest.mark.integration
+def test_a_source_that_every_python_has_to_build(
+    plan: Plan, sourced: Wheelhouse, tmp_path: Path
+) -> None:
+    sourced.add("lib", "2.0")
+    error = Worker(plan("lib==1.0"), tmp_path / "run").result(1)["error"]
+    assert (
+        error["message"]
+        == "lib could not be built from source: ZeroDivisionError: division by zero"
+    )
+    assert "install what it misses" in error["hint"]
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,20 @@ def test_the_keyring_of_the_system_when_the_settings_say_so(
     assert found_in(tmp_path) == [keyring]
 
 
+def test_what_to_type_where_the_package_keyring_is_not_installed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNYARD_KEYVAULT", "keyring")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(UserErrorException) as caught:
+        workspace.get_default_keyvault().set_secret("db-key", VALUE)
+    assert caught.value.message == (
+        "keyvault = 'keyring' needs the package keyring, which is not installed; "
+        f"{sys.executable} -m pip install 'keyring>=24', or leave the setting out to keep "
+        "secrets in a file"
+    )
+
+
 def test_a_keyring_that_refuses_shows_nothing(
     keyring: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import queue
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -214,8 +215,8 @@ def test_without_the_extra_it_is_text_and_one_notice(kernel: Kernel) -> None:
     said = kernel.output[before:]
     errors = "".join(content["text"] for content in said if content.get("name") == "stderr")
     assert errors == (
-        "runyard: RunDetails shows text; for a live view in the notebook: pip install "
-        "'runyard[notebook]', and restart the kernel\n"
+        "runyard: RunDetails shows text; for a live view in the notebook: "
+        f"{sys.executable} -m pip install 'anywidget>=0.9', and restart the kernel\n"
     )
     text = "".join(content["text"] for content in said if content.get("name") == "stdout")
     assert text.count("of experiment 'e': Completed on local") == 2

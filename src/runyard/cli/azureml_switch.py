@@ -112,6 +112,7 @@ def _refuse_other_environment() -> None:
     if active and os.path.realpath(active) != os.path.realpath(sys.prefix):
         raise UserErrorException(
             f"the active environment is {active}, and this runyard is installed in {sys.prefix}. "
-            f"Install it there first: {os.path.join(active, 'bin', 'python')} -m pip install "
-            "runyard; or use: runyard exec -- COMMAND"
+            "Install it there first, in a checkout of runyard: "
+            f"{os.path.join(active, 'bin', 'python')} -m pip install .; or use: runyard exec -- "
+            "COMMAND"
         )

@@ -71,6 +71,7 @@ class PackageSteps:
                 self._python_version,
                 settings.arguments,
                 settings.variables,
+                by_default=spec.python is None and spec.image is None and spec.kind == "venv",
             )
         self.say(f"uv cannot read the metadata of {refused}: {pip_build.PIP} installs the packages")
         self._install_with_pip(settings)

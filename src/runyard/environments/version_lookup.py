@@ -1,4 +1,5 @@
-"""After a failed resolution: which Pythons have what was asked for, and what this one has.
+"""After a failed resolution or source build: which Pythons have what was asked for as a wheel,
+and what this one has.
 
 uv is asked, with all settings of the build, for one package alone and one Python at a time. It
 builds nothing for that, so packages without wheels are not spoken of.
@@ -24,6 +25,7 @@ IS_THERE = " is there for Python "
 
 _MINORS = tuple(f"3.{number}" for number in range(6, 15))
 _TIME_LIMIT_S = 20.0
+_BUILD_FAILED = "build_failed"
 _PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?\s*(?P<wanted>[^;@]*)(?:;.*)?$")
 
 
@@ -33,11 +35,14 @@ def explained(
     version: str,
     arguments: Sequence[str],
     variables: Mapping[str, str],
+    *,
+    by_default: bool = False,
 ) -> BuildFailure:
     """Return the failure with what there is instead, where a package has no version that fits.
 
     ``version``: of the environment's Python, such as '3.8.18'; ``arguments`` and ``variables``:
-    those uv is given for the build. The failure is returned as it is where that is not its cause.
+    those uv is given for the build; ``by_default``: whether the setting ``default_python`` decides
+    which Python it is. The failure is returned as it is where that is not its cause.
     """
     line = _at_fault(failure, requirements)
     if line is None or not version:
@@ -49,10 +54,14 @@ def explained(
     found = _asked(questions, arguments, variables)
     if found["alone"]:  # a conflict with another package
         return failure
-    return _told(failure, line, minor, found)
+    if failure.type == _BUILD_FAILED and not any(found.get(other) for other in _MINORS):
+        return failure  # which Pythons it can be built for is not known
+    return _told(failure, line, minor, found, by_default)
 
 
-def _told(failure: BuildFailure, line: str, minor: str, found: Mapping[str, str]) -> BuildFailure:
+def _told(
+    failure: BuildFailure, line: str, minor: str, found: Mapping[str, str], by_default: bool
+) -> BuildFailure:
     having = [other for other in _MINORS if found.get(other)]
     newest, of_all = found["newest"], found["of all"]
     facts = []
@@ -69,7 +78,9 @@ def _told(failure: BuildFailure, line: str, minor: str, found: Mapping[str, str]
     if not facts:
         return failure
     advice = [f"Ask for {newest}"] if newest else []
-    advice += [f"ask for Python {having[-1]}"] if having else []
+    if having:
+        setting = f" (RUNYARD_DEFAULT_PYTHON={having[-1]} gives it to all that name none)"
+        advice.append(f"ask for Python {having[-1]}{setting if by_default else ''}")
     hint = ", or ".join(advice) or failure.hint
     return BuildFailure(
         failure.type,
@@ -81,7 +92,7 @@ def _told(failure: BuildFailure, line: str, minor: str, found: Mapping[str, str]
 
 def _at_fault(failure: BuildFailure, requirements: Sequence[str]) -> str | None:
     """The user's line for the package, where it asks an index for versions."""
-    if failure.type != "unresolvable" or failure.package is None:
+    if failure.type not in ("unresolvable", _BUILD_FAILED) or failure.package is None:
         return None
     for line in requirements:
         match = _PLAIN.match(line)

@@ -1,4 +1,4 @@
-"""The secrets of a workspace in the system's keyring (extra ``runyard[keyring]``).
+"""The secrets of a workspace in the system's keyring (extra ``keyring``).
 
 All secrets of a workspace are one entry: service ``runyard``, user name the id of the workspace.
 As a program it answers one request of ``job.keyring_client``, in JSON through pipes.
@@ -65,7 +65,8 @@ def _keyring() -> Any:
     except ImportError:
         raise UserErrorException(
             "keyvault = 'keyring' needs the package keyring, which is not installed; "
-            "pip install 'runyard[keyring]', or leave the setting out to keep secrets in a file"
+            f"{sys.executable} -m pip install 'keyring>=24', or leave the setting out to keep "
+            "secrets in a file"
         ) from None
     if isinstance(keyring.get_keyring(), keyring.backends.fail.Keyring):
         raise UserErrorException(

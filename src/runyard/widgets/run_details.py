@@ -14,8 +14,8 @@ from runyard.widgets.widget_data import widget_data
 
 _noticed: set[str] = set()
 _NO_WIDGET = (
-    "runyard: RunDetails shows text; for a live view in the notebook: pip install "
-    "'runyard[notebook]', and restart the kernel"
+    "runyard: RunDetails shows text; for a live view in the notebook: "
+    f"{sys.executable} -m pip install 'anywidget>=0.9', and restart the kernel"
 )
 
 
@@ -36,7 +36,7 @@ class RunDetails:
     ) -> None:
         """Show the run and return at once.
 
-        In Jupyter, with the extra ``runyard[notebook]``, a widget that follows the run to its
+        In Jupyter, with the extra ``notebook``, a widget that follows the run to its
         end; elsewhere text that says how it stands now. ``render_lib`` is not used;
         ``widget_settings`` are only given back by `get_widget_data`.
         """
