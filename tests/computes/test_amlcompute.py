@@ -85,7 +85,7 @@ def test_the_idiom_of_nearly_every_notebook(
     assert list(workspace.compute_targets) == ["cpu-cluster"]
     assert [found.name for found in ComputeTarget.list(workspace)] == ["cpu-cluster"]
     assert repr(target) == (
-        f"AmlCompute(workspace={workspace!r}, name='cpu-cluster', type=AmlCompute, "
+        f"AmlCompute(workspace={workspace.name!r}, name='cpu-cluster', type=AmlCompute, "
         "provisioning_state='Succeeded')"
     )
 

@@ -165,6 +165,10 @@ def test_a_deep_copy_is_independent() -> None:
 
 def test_what_it_is_shown_as() -> None:
     by_script = RunConfiguration("train.py")
+    assert repr(by_script.amlcompute) == (
+        "AmlComputeConfiguration(vm_size=None, vm_priority=None, retain_cluster=False, name=None, "
+        "cluster_max_node_count=None)"
+    )
     assert repr(by_script) == "RunConfiguration(script='train.py', target='local')"
     by_command = RunConfiguration(command="make all")
     assert repr(by_command) == "RunConfiguration(command='make all', target='local')"

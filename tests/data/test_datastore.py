@@ -91,7 +91,8 @@ _REFUSED: list[tuple[Any, str]] = [
         lambda ws: Datastore(ws, "foto"),
         "there is no datastore 'foto' in ",
     ),
-    (lambda ws: Datastore(ws, "photo"), "did you mean 'photos'?"),
+    (lambda ws: Datastore(ws, "photo"), "; did you mean 'photos'? It has workspaceblobstore, "),
+    (lambda ws: Datastore(ws, "zzz"), ".runyard. It has workspaceblobstore, "),
     (
         lambda ws: Datastore(ws, "photo"),
         "Make one: Datastore.register(workspace, 'photo', '/path/of/a/folder')",

@@ -116,9 +116,20 @@ def test_one_can_be_planned(minimal: Environment, tmp_path: Path) -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(UserErrorException) as raised:
         Environment.get(None, "AzureML-PyTorch-1.7-GPU")
-    assert "no curated environment 'AzureML-PyTorch-1.7-GPU'; there are AzureML-Py" in str(
-        raised.value
+    assert raised.value.message == (
+        "there is no curated environment 'AzureML-PyTorch-1.7-GPU'; near names are "
+        "AzureML-PyTorch-1.6-GPU, AzureML-PyTorch-1.5-GPU, AzureML-PyTorch-1.4-GPU; "
+        f"Environment.list(ws) has all {len(NAMES)}. Or describe your own: "
+        "Environment.from_pip_requirements('my-env', 'requirements.txt')"
     )
+    with pytest.raises(UserErrorException, match=r"'Microsoft'; Environment.list\(ws\) has all"):
+        Environment.get(None, "Microsoft")
+
+
+def test_the_page_lists_every_name() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "environment-registry.md").read_text()
+    listed = [line.split("`")[1] for line in page.splitlines() if line.startswith("- `AzureML-")]
+    assert listed == [*NAMES]
 
 
 def test_another_version_gives_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,22 @@ from runyard.environments import CondaDependencies, Environment, resolve
 from runyard.errors import UserErrorException
 
 
+def test_the_parts_show_what_is_in_them() -> None:
+    environment = Environment("env")
+    registry = environment.docker.base_image_registry
+    registry.address, registry.username, registry.password = "r.example.com", "me", "hunter2"
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["numpy"])
+    assert repr(environment.python.conda_dependencies).startswith("CondaDependencies(name='")
+    assert repr(environment.python).startswith(
+        "PythonSection(user_managed_dependencies=False, interpreter_path='python', "
+    )
+    assert "{'pip': ['numpy']}" in repr(environment.python)
+    shown = repr(environment.docker)
+    assert shown.startswith("DockerSection(")
+    assert "r.example.com" in shown
+    assert "hunter2" not in shown
+
+
 def test_a_new_environment_has_no_placeholder_and_no_packages() -> None:
     environment = Environment("train")
     assert environment.environment_variables == {}

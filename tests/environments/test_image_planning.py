@@ -380,6 +380,19 @@ def test_a_default_image_of_the_original_is_none_without_docker(
     )
 
 
+def test_a_default_image_that_is_named_by_from_docker_image_counts_no_more(source: Path) -> None:
+    environment = Environment.from_docker_image("train", _DEFAULT)
+    spec = resolve(environment, source_directory=source)
+    assert (spec.image, spec.kind, spec.interpreter) == (None, "user_managed", sys.executable)
+    assert spec.notices == (
+        f"docker.base_image {_DEFAULT!r} is not used: it is a default of SDK v1 and no container "
+        "is asked for; docker.use_docker=True uses it",
+    )
+    spec = resolve(environment, source_directory=source, use_docker=True)
+    assert spec.image is not None
+    assert (spec.image.name, spec.interpreter) == (_DEFAULT, "python")
+
+
 def test_a_default_image_of_the_original_counts_with_docker(source: Path) -> None:
     environment = _in_image("numpy", image=_DEFAULT)
     spec = resolve(environment, source_directory=source, use_docker=True)

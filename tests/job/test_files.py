@@ -21,7 +21,7 @@ def test_files_and_streams_are_stored_under_their_names(interactive_run: Run) ->
 
 
 def test_what_cannot_be_uploaded(interactive_run: Run) -> None:
-    with pytest.raises(UserErrorException, match="takes a path or an open stream and got a int"):
+    with pytest.raises(UserErrorException, match="takes a path or an open stream and got an int"):
         interactive_run.upload_file("a", 3)
     with pytest.raises(UserErrorException, match="there is no file 'none' to upload"):
         interactive_run.upload_file("a", "none")

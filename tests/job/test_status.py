@@ -11,7 +11,7 @@ import pytest
 from runyard.errors import ActivityFailedException, UserErrorException
 from runyard.job import interactive
 from runyard.job.run import Run
-from runyard.record import jsonl, owner
+from runyard.record import creation, jsonl, owner
 from runyard.record.events import EventLog, read_state
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
@@ -47,7 +47,7 @@ def test_an_end_is_final(interactive_run: Run) -> None:
 
 
 def test_fail_takes_a_text_or_an_exception(interactive_run: Run) -> None:
-    with pytest.raises(TypeError, match="must be a text or an exception, not a int"):
+    with pytest.raises(TypeError, match="must be a text or an exception, not an int"):
         interactive_run.fail(3)  # type: ignore[arg-type]
     interactive_run.fail(_set_status=False, error_details=ValueError("x"))
     interactive_run.complete(_set_status=False)
@@ -258,6 +258,29 @@ def test_new_files_of_the_outputs_folder_are_kept(workspace: WorkspaceDirectory)
     code = "os.makedirs('results/sub')\nopen('results/sub/new', 'w').close()\n"
     code += "run.upload_file('outputs/up', 'results/old')"
     assert start_script(workspace.path, code).get_file_names() == ["outputs/sub/new", "outputs/up"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "reason"),
+    [
+        (ValueError("oops"), "User program failed with ValueError: oops", "ValueError: oops"),
+        (KeyboardInterrupt(), "User program failed with KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
+def test_an_exception_is_named_once(
+    interactive_run: Run, error: BaseException, message: str, reason: str
+) -> None:
+    with pytest.raises(type(error)), interactive_run:
+        raise error
+    assert interactive_run.get_details()["error"]["error"]["message"] == message
+    assert f"<td>script exception: {reason}</td>" in interactive_run._repr_html_()
+
+
+def test_the_reason_of_a_script_reads_the_same(interactive_run: Run) -> None:
+    directory = creation.create_run(interactive_run.directory.workspace, "exp", {"created": 1.0})
+    log = EventLog(directory)
+    log.end(Reason.SCRIPT_EXCEPTION, error={"type": "ValueError", "message": "oops"})
+    assert "<td>script exception: ValueError: oops</td>" in Run(directory)._repr_html_()
 
 
 def test_text_of_a_run(interactive_run: Run) -> None:

@@ -123,6 +123,8 @@ def test_the_data_by_the_names_of_sdk_v1(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_anything_but_a_run_is_refused() -> None:
+    with pytest.raises(UserErrorException, match="RunDetails takes a run and got an OSError; give"):
+        RunDetails(OSError())
     with pytest.raises(UserErrorException, match="RunDetails takes a run and got a str; give what"):
         RunDetails("exp_1")
 

@@ -175,7 +175,7 @@ class ComputeTarget:
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}(workspace={self.workspace!r}, name={self.name!r}, "
+            f"{type(self).__name__}(workspace={self.workspace.name!r}, name={self.name!r}, "
             f"type={self.type}, provisioning_state={self.provisioning_state!r})"
         )
 

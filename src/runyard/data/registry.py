@@ -56,9 +56,9 @@ def unknown(directory: WorkspaceDirectory, name: object) -> UserErrorException:
     """The error for a name that no datastore has."""
     known = listed(directory)
     near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return UserErrorException(
-        f"there is no datastore {name!r} in {directory.path}; {hint}It has {', '.join(known)}. "
+        f"there is no datastore {name!r} in {directory.path}{hint} It has {', '.join(known)}. "
         f"Make one: Datastore.register(workspace, {str(name)!r}, '/path/of/a/folder')"
     )
 

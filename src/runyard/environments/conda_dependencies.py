@@ -259,6 +259,12 @@ class CondaDependencies(FrameworkPackages):
 
     # The structure
 
+    def __repr__(self) -> str:
+        from runyard.environments import plain
+
+        content = ", ".join(f"{key}={part!r}" for key, part in plain.value(self).items())
+        return f"{type(self).__name__}({content})"
+
     def _dependencies(self) -> list[Any]:
         found: list[Any] = self._structure.setdefault("dependencies", [])
         return found

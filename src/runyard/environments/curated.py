@@ -37,10 +37,12 @@ def get(name: str, version: object = None) -> Environment:
     """
     known = names()
     if name not in known:
-        near = get_close_matches(name, known, n=3, cutoff=0.4) or known
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"near names are {', '.join(near)}; " if near else ""
         raise UserErrorException(
-            f"there is no curated environment {name!r}; there are {', '.join(near)}. Or describe "
-            "your own: Environment.from_pip_requirements('my-env', 'requirements.txt')"
+            f"there is no curated environment {name!r}; {hint}Environment.list(ws) has all "
+            f"{len(known)}. Or describe your own: "
+            "Environment.from_pip_requirements('my-env', 'requirements.txt')"
         )
     if version not in (None, VERSION):
         _log.warning(

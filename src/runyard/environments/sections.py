@@ -38,6 +38,14 @@ class Section:
             raise UserErrorException(f"{name} cannot be set: {self.__dict__['_sealed']}")
         super().__setattr__(name, value)
 
+    def __repr__(self) -> str:
+        from runyard.environments import plain
+
+        shown = plain.section(self)
+        keys = [(name, plain.key_of(self, name)) for name in self._names]
+        content = ", ".join(f"{name}={shown[key]!r}" for name, key in keys if key in shown)
+        return f"{type(self).__name__}({content})"
+
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(self._names)}"

@@ -105,10 +105,17 @@ def _message(
     if text is None:
         return "the run ended: " + reason.value.replace("_", " ")
     if reason is Reason.SCRIPT_EXCEPTION and cause.get("type"):
-        # The text of SDK v1, which people search their logs for.
-        said = "User program failed with {}: ".format(cause["type"])
-        return str(text) if str(text).startswith("User program failed") else said + str(text)
+        found = str(text)
+        return found if found.startswith(_FAILED) else failed_with(str(cause["type"]), found)
     return str(text)
+
+
+_FAILED = "User program failed with "
+
+
+def failed_with(kind: str, text: str) -> str:
+    """An exception in the words of SDK v1, which people search their logs for."""
+    return "{}{}: {}".format(_FAILED, kind, text) if text else _FAILED + kind
 
 
 def with_contents(log_files: "Mapping[str, str]") -> "Dict[str, str]":
@@ -124,7 +131,12 @@ def summary(state: "State") -> "Optional[str]":
     """One line on why a run ended; None while it has not."""
     if state.reason is None:
         return None
-    message = (state.detail.get("error") or {}).get("message")
-    lines: "List[str]" = str(message or "").strip().splitlines()
+    error = state.detail.get("error") or {}
+    message = str(error.get("message") or "").strip()
+    if message.startswith(_FAILED):
+        message = message[len(_FAILED) :]
+    elif state.reason is Reason.SCRIPT_EXCEPTION and error.get("type"):
+        message = failed_with(str(error["type"]), message)[len(_FAILED) :]
+    lines: "List[str]" = message.splitlines()
     text = state.reason.value.replace("_", " ")
     return "{}: {}".format(text, lines[-1]) if lines else text

@@ -5,6 +5,7 @@ import warnings
 
 from runyard.errors import UserErrorException
 from runyard.job.base import RunBase
+from runyard.job.values import of_type
 from runyard.record import files
 
 TYPE_CHECKING = False
@@ -73,9 +74,7 @@ class FileMethods(RunBase):
             return
         if not isinstance(source, (str, os.PathLike)):
             raise UserErrorException(
-                "upload_file takes a path or an open stream and got a {}".format(
-                    type(source).__name__
-                )
+                "upload_file takes a path or an open stream and got {}".format(of_type(source))
             )
         source = os.fspath(source)
         if not os.path.isfile(source):

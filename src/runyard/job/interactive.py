@@ -272,10 +272,12 @@ def exception_error(error: BaseException, code: "Optional[str]" = None) -> "Dict
     """An exception as the error of a run (spec 12.5, Appendix A)."""
     import traceback
 
+    from runyard.job.details import failed_with
+
     stack = traceback.format_exception(type(error), error, error.__traceback__)
     return {
         "type": type(error).__name__,
-        "message": "User program failed with {}: {}".format(type(error).__name__, error),
+        "message": failed_with(type(error).__name__, str(error)),
         "traceback": "".join(stack),
         "code": code or "UserError",
     }

@@ -10,6 +10,7 @@ import re
 from runyard.errors import UserErrorException
 from runyard.job import context
 from runyard.job.model import workspace_directory
+from runyard.job.values import of_type
 from runyard.record import keyvault
 from runyard.record.layout import WorkspaceDirectory
 
@@ -58,9 +59,7 @@ class Keyvault:
         """
         if not isinstance(secrets_batch, dict):
             raise UserErrorException(
-                "set_secrets takes a dict of text by name and got a {}".format(
-                    type(secrets_batch).__name__
-                )
+                "set_secrets takes a dict of text by name and got {}".format(of_type(secrets_batch))
             )
         for name, value in secrets_batch.items():
             _check(name, value)

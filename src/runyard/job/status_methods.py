@@ -11,6 +11,7 @@ from runyard.errors import (
 )
 from runyard.job import context, details, interactive
 from runyard.job.file_methods import FileMethods, log_names
+from runyard.job.values import of_type
 from runyard.record import events
 from runyard.record.states import Status
 
@@ -183,8 +184,6 @@ def failure(
         return interactive.exception_error(error_details, code)
     if error_details is not None and not isinstance(error_details, str):
         raise TypeError(
-            "error_details must be a text or an exception, not a {}".format(
-                type(error_details).__name__
-            )
+            "error_details must be a text or an exception, not {}".format(of_type(error_details))
         )
     return {"message": error_details or "failed by Run.fail()", "code": code or "UserError"}

@@ -46,12 +46,12 @@ def scalar(name: str, value: "Any", one_of_many: bool = False) -> "Any":
         )
     if isinstance(value, (list, range, _GENERATOR)):
         raise UserErrorException(
-            "metric {!r}: log takes one value and got a {}; use log_list({!r}, …)".format(
-                name, type(value).__name__, name
+            "metric {!r}: log takes one value and got {}; use log_list({!r}, …)".format(
+                name, of_type(value), name
             )
         )
     warnings.warn(
-        "metric {!r}: a {} is logged as its repr".format(name, type(value).__name__),
+        "metric {!r}: {} is logged as its repr".format(name, of_type(value)),
         stacklevel=3,
     )
     return repr(value)
@@ -107,12 +107,18 @@ def step_number(name: str, step: "Any") -> "Optional[float]":
     raise UserErrorException("metric {!r}: step {!r} is not a finite number".format(name, step))
 
 
+def of_type(value: object) -> str:
+    """The type of a value with its article: ``an int``."""
+    kind = type(value).__name__
+    return "{} {}".format("an" if kind[0] in "AEIOaeio" else "a", kind)
+
+
 def elements(name: str, value: "Any") -> "List[Any]":
     """The elements of any iterable but text as plain values. Raises UserErrorException."""
     if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
         raise UserErrorException(
-            "metric {!r}: log_list takes a list of scalars and got a {}; use log({!r}, …)".format(
-                name, type(value).__name__, name
+            "metric {!r}: log_list takes a list of scalars and got {}; use log({!r}, …)".format(
+                name, of_type(value), name
             )
         )
     return [scalar(name, item, one_of_many=True) for item in value]
@@ -129,8 +135,8 @@ def table(name: str, value: "Any") -> "Dict[str, Any]":
     """Columns of equal length. Raises UserErrorException; a column may be one scalar."""
     if not isinstance(value, dict):
         raise UserErrorException(
-            "metric {!r}: log_table takes a dict column -> list and got a {}".format(
-                name, type(value).__name__
+            "metric {!r}: log_table takes a dict column -> list and got {}".format(
+                name, of_type(value)
             )
         )
     columns = {str(key): _column(name, item) for key, item in value.items()}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runyard.errors import UserErrorException
+from runyard.job.values import of_type
 from runyard.widgets.as_text import text_of
 from runyard.widgets.run_view import RunView
 from runyard.widgets.widget_data import widget_data
@@ -24,7 +25,7 @@ class RunDetails:
     def __init__(self, run_instance: Any) -> None:
         if not hasattr(run_instance, "directory"):
             raise UserErrorException(
-                f"RunDetails takes a run and got a {type(run_instance).__name__}; give what "
+                f"RunDetails takes a run and got {of_type(run_instance)}; give what "
                 "experiment.submit() or experiment.start_logging() returned"
             )
         self._run = run_instance
