@@ -147,21 +147,24 @@ def get(name: str) -> "Any":
     return load(NAMES.get(name) or SDK_NAMES[name])
 
 
-def load(place: str) -> "Any":
-    """The object at ``module:attribute``. Raises MissingClientError."""
+def load(place: str, asked: "Optional[str]" = None) -> "Any":
+    """The object at ``module:attribute``. Raises MissingClientError.
+
+    ``asked``: what the user called, where it is not that object.
+    """
     import importlib
 
     module, _, attribute = place.partition(":")
     lacking = None if module.startswith(_PORTABLE) else _lacking()
     if lacking is not None:
-        raise MissingClientError(_missing(attribute, lacking))
+        raise MissingClientError(_missing(asked or attribute, lacking))
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         if (error.name or "").partition(".")[0] in ("runyard", ""):
             raise
         why = "no module {!r}".format(error.name)
-        raise MissingClientError(_missing(attribute, why), name=module) from error
+        raise MissingClientError(_missing(asked or attribute, why), name=module) from error
 
 
 def _lacking() -> "Optional[str]":

@@ -263,7 +263,7 @@ def test_children_are_client_runs(experiment: Experiment) -> None:
 
 def test_a_job_run_leads_to_the_client(experiment: Experiment, run: Run) -> None:
     in_job = job_run.Run(run.directory)
-    client = in_job._client()
+    client = in_job._client("Run.get_environment")
     assert isinstance(client, Run)
     assert client == run
 

@@ -136,14 +136,17 @@ class ChildMethods(RunBase):
 
         Raises RunEnvironmentException where runyard itself is not installed.
         """
-        return self._client().submit_child(config, tags=tags, **kwargs)
+        return self._client("Run.submit_child").submit_child(config, tags=tags, **kwargs)
 
-    def _client(self) -> "Any":
-        """This run as the client's ``Run``, for what needs more than the standard library."""
+    def _client(self, asked: str) -> "Any":
+        """This run as the client's ``Run``, for what needs more than the standard library.
+
+        ``asked``: the method that was called, for the error.
+        """
         from runyard import _names
 
         try:
-            workspace = _names.load("runyard.history.workspace:Workspace")
+            workspace = _names.load("runyard.history.workspace:Workspace", asked)
         except _names.MissingClientError as error:
             raise RunEnvironmentException(str(error), error)
         return workspace.at(self.directory.workspace).get_run(self.id)

@@ -163,7 +163,7 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
 
     def get_environment(self) -> "Any":
         """The Environment of the run. Raises RunEnvironmentException without runyard itself."""
-        return self._client().get_environment()
+        return self._client("Run.get_environment").get_environment()
 
     def get_secret(self, name: str) -> str:
         """A secret: of the workspace's keyvault, else the environment variable of that name.
