@@ -33,6 +33,7 @@ def test_every_workspace_has_the_four_and_makes_nothing_until_they_are_used(
     assert list(workspace.datastores) == BUILT_IN
     default = workspace.get_default_datastore()
     assert (default.name, default.datastore_type) == ("workspaceblobstore", "LocalFolder")
+    assert default.account_name is None
     assert default.local_path("a/b").startswith(workspace.path)
     assert not os.path.exists(os.path.join(workspace.path, "datastores"))
     default.upload(write(tmp_path / "x", a="1"), "there", show_progress=False)

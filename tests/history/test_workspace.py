@@ -70,6 +70,7 @@ def test_what_belongs_to_the_cloud_is_kept(project: Path) -> None:
     assert workspace.tags == {"team": "a"}
     details = workspace.get_details()
     assert (details["friendlyName"], details["workspaceid"]) == ("My one", workspace.id)
+    assert not {"keyVault", "storageAccount", "applicationInsights"} & set(details)  # azureml.md
     content = json.loads((project / ".runyard" / "workspace.json").read_text())
     assert not {"auth", "hbi_workspace", "create_resource_group", "show_output"} & set(content)
 
