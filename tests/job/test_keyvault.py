@@ -362,7 +362,7 @@ def test_a_machine_without_a_keyring_is_told(
     with pytest.raises(UserErrorException, match=r"has no keyring that can be used .* in a file"):
         workspace.get_default_keyvault().list_secrets()
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(UserErrorException, match=r"pip install 'runyard\[keyring\]', or leave"):
+    with pytest.raises(UserErrorException, match=r"-m pip install 'keyring>=24', or leave"):
         workspace.get_default_keyvault().list_secrets()
 
 
