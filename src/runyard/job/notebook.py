@@ -137,7 +137,9 @@ class _Kernel:
             # IPython's advice to whoever sits before sys.exit() in a cell.
             quiet = ["-W", "ignore:To exit:UserWarning"]
             launcher = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            argv = [sys.executable, *quiet, *launcher, "--HistoryManager.enabled=False"]
+            # It is interrupted before it is ended, and would call that an error in the run's log.
+            settings = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=CRITICAL"]
+            argv = [sys.executable, *quiet, *launcher, *settings]
             return kernelspec.KernelSpec(argv=argv, display_name=name, language="python")
 
         replaced: "Any" = launcher
