@@ -152,7 +152,9 @@ def test_developer_tools_are_not_required_of_users(wheel: zipfile.ZipFile) -> No
     assert sorted(required) == [
         "blake3",
         "click",
+        "fsspec",
         "msgspec",
+        "obstore",
         "packaging",
         "pathspec",
         "psutil",

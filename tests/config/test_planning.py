@@ -64,6 +64,8 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "resources": None,
         "use_gpu": False,
         "data": (),
+        "datasets": (),
+        "outputs": (),
     }
     assert planned.experiment == "exp"
     assert planned.snapshot.files == 2

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from runyard.data.spec import DataSpec
+from runyard.data.spec import DatasetSpec, DataSpec, OutputSpec
 from runyard.environments.spec import EnvironmentSpec
 
 
@@ -60,7 +60,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     start. ``entry``: what kind of file the script is; None for a command, and in runs of older
     versions, where the script's ending says it. ``container``: None where the run uses none.
     ``framework``, ``communicator``: the words of SDK v1 (spec 5). ``data``: the data references,
-    in the order of their names' first use. ``vm_size``: the machine size, as Azure writes it.
+    in the order of their names' first use. ``datasets``, ``outputs``: the datasets it reads and
+    leaves. ``vm_size``: the machine size, as Azure writes it.
     ``vm_priority``: 'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None
     where nothing is. ``use_gpu``: the script needs a GPU.
     """
@@ -87,6 +88,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     resources: Resources | None = None
     use_gpu: bool = False
     data: tuple[DataSpec, ...] = ()
+    datasets: tuple[DatasetSpec, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

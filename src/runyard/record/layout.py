@@ -144,6 +144,16 @@ class RunDirectory:
         return self.join("system_logs", "container.txt")
 
     @property
+    def inputs_json(self) -> str:
+        """What the run has really read: written once by its runner, before the script starts."""
+        return self.join("inputs.json")
+
+    @property
+    def datasets(self) -> str:
+        """``<input name>.json``: a dataset with its files on this machine, for the script."""
+        return self.join("datasets")
+
+    @property
     def data_log(self) -> str:
         """Where the run's data lies, what was copied, and what could not be."""
         return self.join("system_logs", "data.txt")

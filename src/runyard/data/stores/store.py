@@ -1,0 +1,77 @@
+"""``Store``: what every kind of storage promises.
+
+The runner imports it: standard library only.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    Done = Callable[["Entry", bool], None]
+    """Told of each file when it is whole, with False when its target was there and stayed."""
+
+
+class Entry(NamedTuple):
+    """One file of a store.
+
+    ``path``: relative to the root of the store, with '/'. ``etag``: text that is another one when
+    the content is: what the storage says, and of local files size and time of change.
+    """
+
+    path: str
+    size_bytes: int
+    etag: str
+
+
+class Store(abc.ABC):
+    """Files by path, below a root.
+
+    Laws: nobody sees half a file, neither in the store nor at a local target, whatever process
+    ends when. What failed for a reason that may pass is tried again, within bounds. A file that
+    fails does not keep back the others; the first error is raised when all has been tried, as
+    UserErrorException that names the store, the path and what to do. A transfer that is repeated
+    goes on with what is missing. Secrets are in no error and no ``repr``.
+    """
+
+    url: str
+    """The root, as the datastore was registered; no secret is in it."""
+
+    @abc.abstractmethod
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """The file at ``prefix``, or all files below it, in the order of their paths.
+
+        Nothing there gives nothing. Raises UserErrorException when the store does not answer.
+        """
+
+    @abc.abstractmethod
+    def entry(self, path: str) -> Entry | None:
+        """The file at a path; None for a folder, and for nothing."""
+
+    @abc.abstractmethod
+    def fetch(
+        self,
+        wanted: Sequence[tuple[Entry, str]],
+        *,
+        overwrite: bool = False,
+        done: Done | None = None,
+    ) -> None:
+        """Copy files to local paths, many at once; folders are made as needed.
+
+        A target that is there stays, unless ``overwrite``. A file whose content is no longer that
+        of its entry is an error. ``done`` is called in this thread.
+        """
+
+    @abc.abstractmethod
+    def put(
+        self,
+        given: Iterable[tuple[str, str]],
+        *,
+        overwrite: bool = False,
+        done: Done | None = None,
+    ) -> None:
+        """Store local files, as (local path, path in the store), many at once; as `fetch`."""
