@@ -36,6 +36,9 @@ _CLIENT = {
 RETRIES, TIMEOUT_S = 6, 30.0
 """Of one request: how often it is tried again, and how long nothing may come in."""
 
+_user: list[int] = []
+"""The process that has used obstore: a fork of it would wait forever for threads it has not."""
+
 _AZURE_HOSTS = (".blob.core.windows.net", ".dfs.core.windows.net")
 
 
@@ -48,9 +51,17 @@ def kind_of(url: str) -> str:
     return {"s3a": "s3", "s3": "s3", "gs": "gs", "gcs": "gs"}.get(scheme, "azure")
 
 
+def is_forked() -> bool:
+    """Whether this process was forked from one that had used obstore."""
+    return bool(_user) and _user[0] != os.getpid()
+
+
 def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
     """The store of obstore. Raises UserErrorException for what it does not know."""
     from obstore import exceptions, store
+
+    if not _user:
+        _user.append(os.getpid())
 
     given = {**options, **secrets}
     retries, timeout_s = _number(given, "retries", RETRIES), _number(given, "timeout", TIMEOUT_S)
