@@ -18,8 +18,9 @@ class Fault:
     """What happens to the first ``times`` requests whose ``METHOD /path`` has the pattern.
 
     ``status``: they are answered with it. ``cut_after``: so many bytes of the body come, then the
-    connection is reset. ``delay_s``: nothing comes for so long, with ``cut_after``: then. ``refused``: the connection is
-    closed before anything is answered. ``seen`` has the requests it befell.
+    connection is reset. ``delay_s``: nothing comes for so long, with ``cut_after``: then.
+    ``refused``: the connection is closed before anything is answered. ``seen`` has the requests it
+    befell.
     """
 
     def __init__(  # noqa: PLR0917

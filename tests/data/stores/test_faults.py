@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -75,7 +76,7 @@ def test_a_server_that_goes_on_failing_is_given_up(proxy: Proxy, s3: S3, tmp_pat
     assert f"on '{bucket}': {place} answers 500" in caught.value.message
     assert "also when asked again; try again later" in caught.value.message
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UserErrorException, match="listing 's3://.*answers 500"):
+    with pytest.raises(UserErrorException, match=r"listing 's3://.*answers 500"):
         list(store.entries())
 
 
@@ -133,7 +134,7 @@ def test_a_silent_server_is_given_up(proxy: Proxy, s3: S3, tmp_path: Path) -> No
 def test_a_server_that_is_not_there(s3: S3, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and listens to nobody
-        place = "127.0.0.1:%d" % taken.getsockname()[1]
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
         given = {"endpoint": f"http://{place}", "retries": 1}
         store = open_store("s3://bucket", given, s3.secrets)
         begun = time.monotonic()
@@ -283,7 +284,7 @@ def test_large_files_are_stored_in_pieces_that_are_tried_again(
     assert len(fault.seen) == 2
     assert s3.files(bucket) == {"large.bin": content}
     proxy.fault(r"PUT .*partNumber", status=500)
-    with pytest.raises(UserErrorException, match="storing 'large.bin' on .* answers 500"):
+    with pytest.raises(UserErrorException, match=r"storing 'large.bin' on .* answers 500"):
         opened(proxy, s3, bucket).put([(str(tmp_path / "large.bin"), "large.bin")], overwrite=True)
     assert s3.files(bucket) == {"large.bin": content}
 
@@ -291,9 +292,8 @@ def test_large_files_are_stored_in_pieces_that_are_tried_again(
 def test_wrong_credentials(tmp_path: Path) -> None:
     import boto3
 
-    policy = (
-        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
-    )
+    all_of_s3 = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [all_of_s3]})
     with serving(tmp_path / "log.txt", INITIAL_NO_AUTH_ACTION_COUNT="5") as address:
         iam = boto3.client("iam", endpoint_url=address, region_name="us-east-1", **_BOTO)
         iam.create_user(UserName="me")
