@@ -9,7 +9,7 @@ from runyard.record import jsonl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Callable, Dict, List
 
     _Base = Dict[str, Any]
 else:
@@ -160,16 +160,17 @@ class DatasetDetail(_Base):
     """``{'id': …}``, and ``name`` and ``version`` of a registered one; what else it is asked for
     is that of the dataset itself: ``details['inputDatasets'][0]['dataset'].to_path()``."""
 
-    def __init__(self, item: "Dict[str, Any]", load: "Any") -> None:
-        super().__init__(id=item["id"])
+    def __init__(self, item: "Dict[str, Any]", load: "Callable[[Dict[str, Any]], Any]") -> None:
+        super().__init__()
+        self["id"] = item["id"]
         if item.get("dataset"):
             self.update(name=item["dataset"], version=item["version"])
-        self._load = lambda: load(item)
+        self._item, self._of = item, load
 
     def __getattr__(self, name: str) -> "Any":
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._load(), name)
+        return getattr(self._of(self._item), name)
 
     def __reduce__(self) -> "Any":
         return dict, (dict(self),)
