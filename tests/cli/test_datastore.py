@@ -59,8 +59,8 @@ def test_what_goes_wrong_is_a_sentence(history: History, invoke: Invoke, tmp_pat
     assert "did you mean 'workspaceblobstore'?" in said.words
     said = invoke("datastore", "show", "workspaceblobstore", "x")
     assert said.err == "datastore 'workspaceblobstore' has no file at or below 'x'\n"
-    said = invoke("datastore", "register", "cloud", "s3://bucket")
-    assert (said.code, "s3:// is not built yet in this version" in said.words) == (2, True)
+    said = invoke("datastore", "register", "cloud", "nope://bucket")
+    assert (said.code, "nope:// is not known; give the path" in said.words) == (2, True)
 
 
 def _submit(folder: Path, name: str) -> str:

@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from runyard.config.data_sections import DataReferenceConfiguration
+from runyard.config.dataset_sections import Data, DataLocation, Dataset, OutputData
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data.output_config import OutputFileDatasetConfig
 from runyard.environments.other_sections import RSection, SparkPackage
 from runyard.errors import UserErrorException
 
@@ -38,9 +40,10 @@ def full() -> RunConfiguration:
     made.pytorch.process_count = 8
     made.paralleltask.terminal_exit_codes = [3]
     made.data_references = {"images": DataReferenceConfiguration("store", "download", "a/b")}
-    made.data = {"Set_one": {"dataLocation": {"dataset": {"id": "1"}}, "mechanism": "Mount"}}
+    made.data = {"Set_one": Data(DataLocation(Dataset("1", "iris", 2)), None, "Mount")}
     made.datacaches = ["cache"]
-    made.output_data = {"out": {"mechanism": "Upload"}}
+    output = OutputFileDatasetConfig("out").as_upload(overwrite=True, source_globs=["*.csv"])
+    made.output_data = {"out": output.register_on_complete("left", "what is left", {"a": "b"})}
     made.source_directory_data_store = "store"
     made.amlcompute.vm_size = "STANDARD_D2"
     made.auto_cluster_compute_specification = {"instanceType": "x"}
@@ -86,6 +89,21 @@ def test_references_are_sections_again(tmp_path: Path) -> None:
     reference = RunConfiguration.load(tmp_path, "x").data_references["images"]
     assert isinstance(reference, DataReferenceConfiguration)
     assert (reference.data_store_name, reference.path_on_data_store) == ("store", "a/b")
+
+
+def test_datasets_are_sections_again(tmp_path: Path) -> None:
+    made = full()
+    made.save(tmp_path, "x")
+    loaded: Any = RunConfiguration.load(tmp_path, "x")
+    read: Any = loaded.data["Set_one"]
+    assert isinstance(read, Data)
+    place: Any = read.data_location
+    assert place.dataset.dataset_name == "iris"
+    left: Any = loaded.output_data["out"]
+    assert isinstance(left, OutputData)
+    left = left.additional_options
+    assert left.upload_options.source_globs.glob_patterns == ["*.csv"]
+    assert left.registration_options.tags == {"a": "b"}
 
 
 def test_the_environment_in_a_file_of_its_own(tmp_path: Path) -> None:

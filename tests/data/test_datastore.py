@@ -110,12 +110,6 @@ _REFUSED: list[tuple[Any, str]] = [
         "create_if_not_exists=True",
     ),
     (
-        lambda ws: Datastore.register(ws, "new", "s3://bucket/x"),
-        "datastore 'new': s3:// is not built yet in this version, only folders of this machine "
-        "are; mount or copy it, and register the folder: Datastore.register(workspace, 'new', "
-        "'/path/of/the/folder')",
-    ),
-    (
         lambda ws: Datastore.register(ws, "new", 3),  # type: ignore[arg-type]
         "url is 3 of type int; give the path of a",
     ),
@@ -277,7 +271,7 @@ def test_a_target_is_never_half_written(
 
     monkeypatch.setattr(transfers, "_fill", break_off)
     before = files_of(tmp_path)
-    text = "(datastore 'photos'): No space left on device; what was copied before is there, and"
+    text = "labels.txt': No space left on device; what was copied before is there, and the same"
     with pytest.raises(UserErrorException, match=re.escape(text)):
         store.upload(write(tmp_path / "x", labels="half"), overwrite=True, show_progress=False)
     (tmp_path / "x/labels.txt").unlink()

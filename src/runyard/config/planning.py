@@ -22,6 +22,7 @@ from runyard.config import (
     unsupported,
 )
 from runyard.config.jobspec import JobSpec
+from runyard.data.dataset_freezing import frozen_inputs, frozen_outputs
 from runyard.data.freezing import frozen
 from runyard.environments import cache, conda_planning, image_planning, plain
 from runyard.environments.planning import resolve
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runyard.computes.protocol import ComputeTarget
+    from runyard.config.dataset_sections import Data
     from runyard.config.references import Used
     from runyard.config.resources import Asked
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.data.spec import DatasetSpec
     from runyard.environments.spec import EnvironmentSpec
     from runyard.history.snapshots import SnapshotPlan
     from runyard.history.workspace import Workspace
@@ -115,6 +118,8 @@ def plan(
         script=script,
         entry=kind,
         data=frozen(data.references, workspace.directory),
+        datasets=frozen_inputs(data.inputs, workspace.directory),
+        outputs=frozen_outputs(data.outputs, workspace.directory),
     )
     entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
@@ -252,8 +257,17 @@ def _run_configuration(config: ScriptRunConfig, spec: JobSpec, data: Used) -> di
     shown["arguments"] = plain.value(data.arguments)
     shown["command"] = plain.value(data.command) or ""
     shown["dataReferences"] = plain.value(data.references)
+    shown["data"] = {item.name: _with_id(data.inputs[item.name], item) for item in spec.datasets}
+    shown["outputData"] = plain.value(data.outputs)
     shown["sourceDirectoryDataStore"] = data.store
     return shown
+
+
+def _with_id(section: Data, spec: DatasetSpec) -> dict[str, Any]:
+    """An input with the version of the dataset that the run reads."""
+    identity = {"id": spec.id, "name": spec.dataset, "version": spec.version}
+    location = {"dataset": identity, "dataPath": None, "uri": None}
+    return {**plain.section(section), "dataLocation": location, "mechanism": spec.mode}
 
 
 def _without_effect(run_config: RunConfiguration, data: Used) -> list[str]:

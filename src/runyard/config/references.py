@@ -1,14 +1,18 @@
-"""Data that a run uses, wherever that is said: arguments, inputs, resume_from (spec 2.2)."""
+"""Data that a run uses, wherever that is said: arguments, inputs, resume_from (spec 2.2).
+
+Data references here; datasets, as inputs and as outputs, in ``datasets``.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runyard.config import datasets
 from runyard.config.data_sections import DataReferenceConfiguration
 from runyard.data.datapath import DataPath
 from runyard.data.reference import VARIABLE, DataReference
@@ -17,7 +21,10 @@ from runyard.errors import UserErrorException
 from runyard.history.run import Run
 
 if TYPE_CHECKING:
+    from runyard.config.dataset_sections import Data, OutputData
     from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.data.consumption import DatasetConsumptionConfig
+    from runyard.data.output_config import OutputDatasetConfig
 
 RESUME = "MODEL_LOCATION"
 """The data reference that ``resume_from`` becomes (spec 2.7)."""
@@ -31,19 +38,36 @@ class Used:
     """What a configuration says of data.
 
     ``arguments``, ``command``: as they were given, with references as text. ``references``:
-    by name. ``store``: the name of source_directory_data_store, None without one.
+    by name. ``inputs``, ``outputs``: datasets by name, that the run reads and leaves. ``store``:
+    the name of source_directory_data_store, None without one.
     """
 
     arguments: Any
     command: Any
     references: dict[str, DataReferenceConfiguration]
+    inputs: dict[str, Data]
+    outputs: dict[str, OutputData]
     store: str | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names by which arguments may mention data."""
+        return frozenset((*self.references, *self.inputs, *self.outputs))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Data by name: references, and datasets that are read and left."""
+
+    references: dict[str, DataReference]
+    inputs: dict[str, DatasetConsumptionConfig]
+    outputs: dict[str, OutputDatasetConfig]
 
 
 def used(config: ScriptRunConfig) -> Used:
     """The data a configuration uses; nothing of it is changed.
 
-    Raises UserErrorException for what is no data reference.
+    Raises UserErrorException for what is no data reference, no input and no output.
     """
     run_config = config.run_config
     given = [*_items(config.arguments), *_items(config.command)]
@@ -54,7 +78,12 @@ def used(config: ScriptRunConfig) -> Used:
         **configurations(collected(given)),
         **config._data_references,
     }
-    return Used(as_text(config.arguments), as_text(config.command), references, store)
+    inputs = datasets.checked_sections(run_config.data)
+    inputs.update(datasets.sections(datasets.inputs_among(given)))
+    outputs = datasets.checked_output_sections(run_config.output_data)
+    outputs.update(datasets.output_sections(datasets.outputs_among(given)))
+    texts = (as_text(config.arguments), as_text(config.command))
+    return Used(*texts, references=references, inputs=inputs, outputs=outputs, store=store)
 
 
 def reference_of(item: object) -> DataReference | None:
@@ -65,10 +94,18 @@ def reference_of(item: object) -> DataReference | None:
 
 
 def as_text(given: Any) -> Any:
-    """A list with its references as the text that the run expands; anything else as it is."""
+    """A list with its data as the text that the run expands; anything else as it is.
+
+    Raises UserErrorException for a dataset without a name, and a section of a run configuration.
+    """
     if not isinstance(given, (list, tuple)):
         return given
-    return [item if reference_of(item) is None else str(reference_of(item)) for item in given]
+    return [_text(item) for item in given]
+
+
+def _text(item: Any) -> Any:
+    reference = reference_of(item)
+    return datasets.as_text(item) if reference is None else str(reference)
 
 
 def collected(items: Iterable[object]) -> dict[str, DataReference]:
@@ -86,6 +123,11 @@ def collected(items: Iterable[object]) -> dict[str, DataReference]:
     return found
 
 
+def all_among(items: Sequence[object]) -> Collected:
+    """All data among the items, by name. Raises UserErrorException as ``datasets`` does."""
+    return Collected(collected(items), datasets.inputs_among(items), datasets.outputs_among(items))
+
+
 def configurations(
     references: Mapping[str, DataReference],
 ) -> dict[str, DataReferenceConfiguration]:
@@ -93,22 +135,25 @@ def configurations(
     return {name: reference.to_config() for name, reference in references.items()}
 
 
-def checked_inputs(inputs: object) -> list[DataReference]:
-    """The references of ``inputs`` (spec 2.1, row 25). Raises UserErrorException for others."""
+def checked_inputs(inputs: object) -> list[Any]:
+    """What ``inputs`` holds of data (spec 2.1, row 25). Raises UserErrorException for others."""
     if inputs is None:
         return []
-    advice = "data references or datastores, such as datastore.path('images').as_mount()"
+    advice = (
+        "data references, datastores or datasets with a name, such as "
+        "datastore.path('images').as_mount() or dataset.as_named_input('images').as_mount()"
+    )
     if not isinstance(inputs, (list, tuple)):
         raise UserErrorException(
             f"inputs is {inputs!r} of type {type(inputs).__name__}; give a list of {advice}"
         )
-    found = [reference_of(item) for item in inputs]
-    for item, reference in zip(inputs, found, strict=True):
-        if reference is None:
+    for item in inputs:
+        datasets.refuse_bare(item)
+        if reference_of(item) is None and not datasets.is_data(item):
             raise UserErrorException(
                 f"Type {type(item)} is not supported for inputs. Give {advice}"
             )
-    return [reference for reference in found if reference is not None]
+    return list(inputs)
 
 
 def store_name(store: object) -> str | None:
@@ -147,7 +192,7 @@ def check_mentioned(used: Used, variables: Iterable[str]) -> None:
 
     ``variables``: names of the run's variables; those of this process may reach it too.
     """
-    known = {*(VARIABLE + name for name in used.references), *variables, *os.environ}
+    known = {*(VARIABLE + name for name in used.names), *variables, *os.environ}
     words = [used.command] if isinstance(used.command, str) else _items(used.command)
     for word in (*words, *_items(used.arguments)):
         for variable in _MENTIONED.findall(word) if isinstance(word, str) else ():
@@ -156,7 +201,8 @@ def check_mentioned(used: Used, variables: Iterable[str]) -> None:
                 raise UserErrorException(
                     f"{word!r} names the data reference {name!r}, which the run has not got; give "
                     "the DataReference itself as an argument, in inputs, or as "
-                    f"run_config.data_references[{name!r}] = reference.to_config()"
+                    f"run_config.data_references[{name!r}] = reference.to_config(); a dataset in "
+                    f"the same places, or as run_config.data[{name!r}]"
                 )
 
 

@@ -16,6 +16,7 @@ from runyard import _version
 from runyard.config import planning, resources, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
+from runyard.data.dataset_freezing import found_inputs_again, found_outputs_again
 from runyard.data.freezing import found_again
 from runyard.environments import planning as resolution
 from runyard.environments import vanished
@@ -70,7 +71,12 @@ def _spec(
         ) from error
     spec = msgspec.structs.replace(spec, environment=_environment(old, spec.environment))
     _check_snapshot(old, str(record["snapshot"]))
-    spec = msgspec.structs.replace(spec, data=found_again(spec.data, old.workspace))
+    spec = msgspec.structs.replace(
+        spec,
+        data=found_again(spec.data, old.workspace),
+        datasets=found_inputs_again(spec.datasets, old.workspace),
+        outputs=found_outputs_again(spec.outputs, old.workspace),
+    )
     plain, given = secrets.split(variables)
     hidden = {**_here(spec.secret_variables, given), **given}
     spec = msgspec.structs.replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +13,7 @@ from runyard.config.data_sections import (
     KubernetesComputeConfiguration,
     SparkConfiguration,
 )
+from runyard.config.dataset_sections import Data, InputsByName, OutputData, OutputsByName
 from runyard.config.sections import (
     DockerConfiguration,
     HistoryConfiguration,
@@ -29,6 +30,7 @@ from runyard.errors import RunConfigurationException
 
 DEFAULT_ENVIRONMENT_NAME = "default-environment"
 DEFAULT_TARGET = "local"
+_BY_NAME: dict[str, type[InputsByName]] = {"data": InputsByName, "output_data": OutputsByName}
 
 
 class RunConfiguration(Section):
@@ -39,13 +41,15 @@ class RunConfiguration(Section):
     may be assigned), ``framework`` ('Python'), ``communicator`` ('None'), ``node_count`` (1),
     ``environment`` (Environment), ``environment_variables`` (dict of the script's variables,
     they win over those of the environment), ``max_run_duration_seconds`` (None: no limit),
-    ``data_references`` (dict of DataReferenceConfiguration by name),
+    ``data_references`` (dict of DataReferenceConfiguration by name), ``data`` and ``output_data``
+    (dicts of Data and of OutputData by name: the datasets a run reads and leaves; inputs and
+    outputs themselves may stand in them too),
     ``source_directory_data_store`` (name of a datastore that the script gets too, None), and the
     sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask`` and
     ``amlcompute`` (of it ``vm_size`` and ``vm_priority``). ``use_gpu`` (None; SDK v1 has it on
     estimators only): True for a script that needs a GPU.
     The others of SDK v1 are kept as data, and submit refuses what they ask for: ``priority``,
-    ``spark``, ``hdi``, ``data``, ``datacaches``, ``output_data``,
+    ``spark``, ``hdi``, ``datacaches``,
     ``auto_cluster_compute_specification``, ``kubernetescompute``, ``credential_passthrough``,
     ``services``.
 
@@ -87,7 +91,11 @@ class RunConfiguration(Section):
     )
     _ours = ("use_gpu",)
     _keys: ClassVar = {"services": "applicationEndpoints"}
-    _parts: ClassVar = {"data_references": DataReferenceConfiguration}
+    _parts: ClassVar = {
+        "data_references": DataReferenceConfiguration,
+        "data": Data,
+        "output_data": OutputData,
+    }
 
     def __init__(  # noqa: PLR0917
         self,
@@ -208,6 +216,9 @@ class RunConfiguration(Section):
         return f"RunConfiguration({what}, target={self.target!r})"
 
     def __setattr__(self, name: str, value: Any) -> None:
+        kind = _BY_NAME.get(name)
+        if kind is not None and isinstance(value, Mapping):
+            value = kind(value)
         super().__setattr__(name, target_name(value) if name == "target" else value)
 
     if not TYPE_CHECKING:  # mypy is to find misspelt names as well

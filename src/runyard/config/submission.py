@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard import _version
-from runyard.config import checks, containers, planning, run_based
+from runyard.config import checks, containers, datasets, planning, run_based
 from runyard.config.start import start
 from runyard.errors import UserErrorException
 from runyard.history import git
@@ -76,6 +76,7 @@ def submit(
         run_id=run_id,
         parent=None if parent is None else parent.directory,
     )
+    datasets.remember(config, run)
     return ScriptRun(experiment, run.id)
 
 

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from runyard.data.registry import ARTIFACTS
+from runyard.data.stores.local import LocalStore
+from runyard.errors import UserErrorException
 from runyard.history.index import experiment_names
 from runyard.record.layout import WorkspaceDirectory
 
@@ -45,3 +47,23 @@ def place(directory: WorkspaceDirectory, path: str) -> str | None:
         if os.path.isfile(run.run_json):
             return run.join(found[1]) if found[1] else run.path
     return None
+
+
+class ArtifactStore(LocalStore):
+    """The folder of ``workspaceartifactstore``, and in it what runs have left."""
+
+    def __init__(self, directory: WorkspaceDirectory, folder: str) -> None:
+        super().__init__(folder)
+        self._directory = directory
+
+    def local_path(self, path: str = "") -> str:
+        """Where a path of the store lies; it need not exist."""
+        return place(self._directory, path) or super().local_path(path)
+
+    def _put(self, source: str, path: str, overwrite: bool) -> bool:
+        if run_of(path):
+            raise UserErrorException(
+                f"{path!r} on {ARTIFACTS!r} is what a run has left; give it to the run: "
+                "run.upload_file('name', 'path')"
+            )
+        return super()._put(source, path, overwrite)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
-from runyard.data import names, registry
+from runyard.data import names, registration, registry
 from runyard.data.azure_registration import AzureRegistration
 from runyard.data.local import LocalDatastore
 from runyard.data.storage import DatastoreMethods, StorageDatastore
-from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
     from runyard.history.workspace import Workspace
@@ -33,7 +30,10 @@ class Datastore(AzureRegistration, DatastoreMethods):
     def get(workspace: Workspace, datastore_name: str) -> StorageDatastore:
         """The datastore of that name. Raises UserErrorException when there is none."""
         name = names.checked_datastore(datastore_name)
-        return LocalDatastore(workspace, name, registry.root(workspace.directory, name))
+        found = registry.record(workspace.directory, name)
+        if found["type"] == registry.LOCAL:
+            return LocalDatastore(workspace, name, str(found["path"]))
+        return registration.remote(workspace, name, found)
 
     @staticmethod
     def get_default(workspace: Workspace) -> StorageDatastore:
@@ -48,55 +48,31 @@ class Datastore(AzureRegistration, DatastoreMethods):
         *,
         overwrite: bool = False,
         create_if_not_exists: bool = False,
+        mount: str | None = None,
+        **options: Any,
     ) -> StorageDatastore:
-        """Give a folder of this machine a name in the workspace; a path, or ``file://…``.
+        """Give storage a name in the workspace: a folder of this machine, or a URL.
 
-        ``overwrite``: the name may have another folder now. ``create_if_not_exists``: make the
-        folder. Nothing is copied. Raises UserErrorException when there is no such folder, or the
-        name is taken, and for any other kind of storage.
+        ``url``: a path, ``s3://bucket/path``, ``gs://``, ``abfs://``, ``https://``, or a URL of
+        any other kind that fsspec knows. ``overwrite``: the name may have another storage now.
+        ``create_if_not_exists``: make the folder. ``mount``: 'fuse' makes mounts of remote
+        storage read on demand. ``options``: of the storage, such as ``endpoint``, ``region``;
+        keys, tokens and passwords among them are kept as secrets of the workspace. Nothing is
+        copied. Raises UserErrorException when there is no such folder, the name is taken, or an
+        option is not known.
         """
-        folder = _folder(name, url)
-        names.checked_datastore(name)
-        if create_if_not_exists:
-            _make(name, folder)
-        if not os.path.isdir(folder):
-            raise UserErrorException(
-                f"datastore {name!r}: there is no folder {folder!r}; make it first, or give "
-                "create_if_not_exists=True"
-            )
-        registry.add(workspace.directory, name, folder, overwrite=overwrite)
+        registration.register(
+            workspace.directory,
+            names.checked_datastore(name),
+            url,
+            overwrite=overwrite,
+            create_if_not_exists=create_if_not_exists,
+            mount=mount,
+            options=options,
+        )
         return Datastore.get(workspace, name)
 
 
 def all_of(workspace: Workspace) -> dict[str, StorageDatastore]:
     """The datastores of a workspace by name, the built-in ones first."""
     return {name: Datastore.get(workspace, name) for name in registry.listed(workspace.directory)}
-
-
-def _make(name: str, folder: str) -> None:
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise UserErrorException(
-            f"datastore {name!r}: the folder {folder!r} cannot be made: {error.strerror}; give one "
-            "in a place that can be written to",
-            error,
-        ) from error
-
-
-def _folder(name: object, url: object) -> str:
-    if not isinstance(url, (str, os.PathLike)) or not os.fspath(url):
-        raise UserErrorException(
-            f"datastore {name!r}: url is {url!r} of type {type(url).__name__}; give the path of a "
-            "folder"
-        )
-    text = str(os.fspath(url))
-    scheme = text.partition("://")[0] if "://" in text else ""
-    if scheme and scheme != "file":
-        raise UserErrorException(
-            f"datastore {name!r}: {scheme}:// is not built yet in this version, only folders of "
-            f"this machine are; mount or copy it, and register the folder: "
-            f"Datastore.register(workspace, {name!r}, '/path/of/the/folder')"
-        )
-    path = unquote(urlsplit(text).path) if scheme else text
-    return str(Path(path).expanduser().absolute())

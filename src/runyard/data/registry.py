@@ -6,17 +6,25 @@ import contextlib
 import difflib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from runyard.errors import UserErrorException
 from runyard.history import shared_json, workspace_folder
 from runyard.record import jsonl
 from runyard.record.layout import WorkspaceDirectory
 
+if TYPE_CHECKING:
+    from runyard.data.stores.store import Store
+
 DEFAULT = "workspaceblobstore"
 ARTIFACTS = "workspaceartifactstore"
 BUILT_IN = (DEFAULT, "workspacefilestore", ARTIFACTS, "workspaceworkingdirectory")
 """In every workspace: folders inside it, made on first use (spec 10)."""
+
+LOCAL = "local"
+"""The type of a registered folder."""
 
 _DEFAULT_KEY = "default_datastore"
 
@@ -34,22 +42,64 @@ def is_registered(directory: WorkspaceDirectory, name: str) -> bool:
     return os.path.isfile(_file(directory, name))
 
 
-def root(directory: WorkspaceDirectory, name: str) -> str:
-    """The folder of a datastore, absolute; that of a built-in one need not exist yet.
+def record(directory: WorkspaceDirectory, name: str) -> dict[str, Any]:
+    """How a datastore is registered: with ``path`` a folder, with ``url`` any other storage.
 
-    Raises UserErrorException naming those there are when there is none of that name.
+    That of a built-in one need not exist yet. Raises UserErrorException naming those there are
+    when there is none of that name.
     """
     try:
-        return str(jsonl.read_json(_file(directory, name))["path"])
+        found = dict(jsonl.read_json(_file(directory, name)))
+        str(found["path"] if found["type"] == LOCAL else found["url"])
+        return found
     except FileNotFoundError:
         if name in BUILT_IN:
-            return os.path.join(_folder(directory), name)
+            return {"name": name, "type": LOCAL, "path": os.path.join(_folder(directory), name)}
     except (ValueError, KeyError) as error:
         raise UserErrorException(
             f"datastore {name!r} cannot be read from {_file(directory, name)!r}: {error}; register "
             f"it again: Datastore.register(workspace, {name!r}, '/path', overwrite=True)"
         ) from error
     raise unknown(directory, name)
+
+
+def url_of(directory: WorkspaceDirectory, name: str) -> str:
+    """Where a datastore lies: an absolute path of this machine, or a URL without secrets.
+
+    Raises as `record`.
+    """
+    found = record(directory, name)
+    return str(found["path"] if found["type"] == LOCAL else found["url"])
+
+
+def root(directory: WorkspaceDirectory, name: str) -> str:
+    """The folder of a datastore, absolute. Raises UserErrorException when it is no folder."""
+    found = record(directory, name)
+    if found["type"] == LOCAL:
+        return str(found["path"])
+    raise UserErrorException(
+        f"datastore {name!r} is {found['url']!r} and no folder of this machine; use its files with "
+        "upload, download, or a data reference"
+    )
+
+
+def store_of(directory: WorkspaceDirectory, name: str) -> Store:
+    """The store of a datastore, with its secrets; nothing is asked of it yet.
+
+    Raises as `record`.
+    """
+    from runyard.data import credentials
+    from runyard.data.stores.opening import open_store
+
+    found = record(directory, name)
+    if name == ARTIFACTS and found["type"] == LOCAL:
+        from runyard.data.artifacts import ArtifactStore
+
+        return ArtifactStore(directory, str(found["path"]))
+    if found["type"] == LOCAL:
+        return open_store(str(found["path"]))
+    secrets = credentials.read(directory, name) if found.get("secrets") else {}
+    return open_store(found["url"], found.get("options"), secrets)
 
 
 def unknown(directory: WorkspaceDirectory, name: object) -> UserErrorException:
@@ -63,24 +113,20 @@ def unknown(directory: WorkspaceDirectory, name: object) -> UserErrorException:
     )
 
 
-def add(directory: WorkspaceDirectory, name: str, folder: str, *, overwrite: bool) -> None:
-    """Register a folder. Raises UserErrorException when the name has another folder."""
-    path = _file(directory, name)
-    if is_registered(directory, name) and not overwrite:
-        present = root(directory, name)
-        if present != folder:
-            raise UserErrorException(
-                f"datastore {name!r} is registered already, for {present!r}; give overwrite=True "
-                f"to make it {folder!r}, or another name"
-            )
-        return
+def add(directory: WorkspaceDirectory, name: str, given: Mapping[str, Any]) -> None:
+    """Write down a registration, in place of the one there may be."""
     os.makedirs(_folder(directory), exist_ok=True)
-    content = {"name": name, "type": "local", "path": folder, "created": time.time()}
-    jsonl.write_once(path, content)
+    jsonl.write_once(_file(directory, name), {"name": name, **given, "created": time.time()})
 
 
 def remove(directory: WorkspaceDirectory, name: str) -> None:
-    """Forget a registration; the files stay. Raises UserErrorException when there is none."""
+    """Forget a registration and its secrets; the files stay.
+
+    Raises UserErrorException when there is none.
+    """
+    from runyard.data import credentials
+
+    had_secrets = is_registered(directory, name) and bool(record(directory, name).get("secrets"))
     try:
         os.unlink(_file(directory, name))
     except FileNotFoundError:
@@ -89,6 +135,8 @@ def remove(directory: WorkspaceDirectory, name: str) -> None:
                 f"datastore {name!r} is a part of every workspace and cannot be unregistered"
             ) from None
         raise unknown(directory, name) from None
+    if had_secrets:
+        credentials.write(directory, name, {})
     if default_name(directory) == name:
         workspace_folder.update(directory, {_DEFAULT_KEY: DEFAULT})
 
@@ -100,7 +148,7 @@ def default_name(directory: WorkspaceDirectory) -> str:
 
 def set_default(directory: WorkspaceDirectory, name: str) -> None:
     """Make it the default. Raises UserErrorException when there is none of that name."""
-    root(directory, name)
+    record(directory, name)
     workspace_folder.update(directory, {_DEFAULT_KEY: name})
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import abc
+import contextlib
+import functools
 import os
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from runyard.data import names, registry, transfers
+from runyard.data.progress import Progress, Silence
+from runyard.data.stores.local import LocalStore
 from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
     from runyard.data.reference import DataReference
+    from runyard.data.stores.store import Store
     from runyard.history.workspace import Workspace
 
 
@@ -36,11 +39,12 @@ class DatastoreMethods:
         registry.remove(self.workspace.directory, self.name)
 
 
-class StorageDatastore(DatastoreMethods, abc.ABC):
+class StorageDatastore(DatastoreMethods):
     """Named storage; ``azureml.data.azure_storage_datastore.AbstractAzureStorageDatastore``.
 
-    ``container_name``: what of the storage it is, ``account_name``: whose. Secrets are never
-    kept. A kind of storage has four methods: ``local_path``, ``_stored``, ``_put``, ``_fetch``.
+    ``container_name``: what of the storage it is, a folder, or a URL without secrets;
+    ``account_name``: whose. ``is_sas``: whether it is reached with a SAS token. Secrets are in
+    no attribute.
     """
 
     def __init__(  # noqa: PLR0917
@@ -65,24 +69,24 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
 
     @property
     def is_sas(self) -> bool:
-        """Whether it is reached with a SAS token: never, none is kept."""
+        """Whether it is reached with a SAS token."""
         return False
 
-    @abc.abstractmethod
+    @functools.cached_property
+    def store(self) -> Store:
+        """What its files are kept in. Raises UserErrorException when that cannot be opened."""
+        return registry.store_of(self.workspace.directory, self.name)
+
     def local_path(self, path: str = "") -> str:
-        """Where a path on the datastore lies on this machine; it need not exist."""
+        """Where a path on the datastore lies on this machine; it need not exist.
 
-    @abc.abstractmethod
-    def _stored(self, prefix: str) -> Iterator[str]:
-        """The paths on the datastore of the files that are, or lie below, ``prefix``."""
-
-    @abc.abstractmethod
-    def _put(self, source: str, path: str, overwrite: bool) -> bool:
-        """Store a file, whole or not at all; False when there is one already, and it stays."""
-
-    @abc.abstractmethod
-    def _fetch(self, path: str, target: str, overwrite: bool) -> bool:
-        """Copy a file out, whole or not at all; False when the target is there, and stays."""
+        Raises UserErrorException for storage that is no folder of this machine, and for a path
+        that leads outside.
+        """
+        registry.root(self.workspace.directory, self.name)
+        store = self.store
+        assert isinstance(store, LocalStore)
+        return store.local_path(names.inside(path))
 
     def path(
         self, path: str | None = None, data_reference_name: str | None = None
@@ -106,7 +110,7 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
 
     def files(self, path: str | None = None) -> Iterator[str]:
         """The paths of its files, all or those at or below ``path``, in order."""
-        return self._stored(names.inside(path))
+        return (entry.path for entry in self.store.entries(names.inside(path)))
 
     def upload(
         self,
@@ -159,18 +163,15 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         self, pairs: list[tuple[str, str]], target: str | None, overwrite: bool, shown: bool
     ) -> DataReference:
         folder = _target(target)
-        say = _say if shown else _silent
-        say(f"Uploading an estimated of {len(pairs)} files")
-        count = 0
-        for source, name in pairs:
-            path = f"{folder}/{name}" if folder else name
-            say(f"Uploading {source}")
-            if self._put(source, names.inside(path), overwrite):
-                count += 1
-                say(f"Uploaded {source}, {count} files out of an estimated total of {len(pairs)}")
-            else:
-                say(f"Target already exists. Skipping upload for {path}")
-        say(f"Uploaded {count} files")
+        progress = Progress("Upload", len(pairs)) if shown else Silence()
+        sources = {names.inside(f"{folder}/{name}"): source for source, name in pairs}
+        with progress, self._named():
+            given = ((progress.begun(sources[path]), path) for path in sources)
+            self.store.put(
+                given,
+                overwrite=overwrite,
+                done=lambda entry, new: progress.done(sources[entry.path], entry.path, new),
+            )
         return self.path(folder or None)
 
     def download(
@@ -185,36 +186,33 @@ class StorageDatastore(DatastoreMethods, abc.ABC):
         ``prefix``: the file, or the folder, to copy, None for all. A file that is there already
         is skipped, or replaced with ``overwrite``. Warns when there is nothing to copy.
         """
-        say = _say if show_progress else _silent
-        found = list(self.files(prefix))
+        found = list(self.store.entries(names.inside(prefix)))
         if not found:
             warnings.warn(
                 f"datastore {self.name!r} has no file at or below {prefix or '.'!r}; nothing was "
                 "downloaded",
                 stacklevel=2,
             )
-        count = 0
-        for name in found:
-            say(f"Downloading {name}")
-            if self._fetch(name, os.path.join(os.path.abspath(target_path), name), overwrite):
-                count += 1
-                say(f"Downloaded {name}, {count} files out of an estimated total of {len(found)}")
-            else:
-                say(f"Target already exists. Skipping download for {name}")
-        return count
+        folder = os.path.abspath(target_path)
+        progress = Progress("Download", len(found)) if show_progress else Silence()
+        with progress, self._named():
+            self.store.fetch(
+                [(entry, os.path.join(folder, entry.path)) for entry in found],
+                overwrite=overwrite,
+                done=lambda entry, new: progress.done(entry.path, entry.path, new),
+            )
+        return progress.count
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except UserErrorException as error:
+            text = f"datastore {self.name!r}: {error.message}"
+            raise UserErrorException(text, error.inner_exception) from error
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, container_name={self.container_name!r})"
-
-
-def _say(text: str) -> None:
-    """Print a line; names may be bytes that stdout has no letters for."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _silent(text: str) -> None:
-    """Instead of `_say`."""
 
 
 def _target(path: str | None) -> str:

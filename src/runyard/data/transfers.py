@@ -74,8 +74,10 @@ def _below(
     key = (found.st_dev, found.st_ino)
     if key in above:
         return
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.is_dir():
+    # A folder stands where its files do in the order of whole paths: 'a.txt' is before 'a/b'.
+    found_here = [(entry.name + "/" * entry.is_dir(), entry) for entry in os.scandir(folder)]
+    for name, entry in sorted(found_here, key=lambda pair: pair[0]):
+        if name.endswith("/"):
             yield from _below(entry.path, f"{prefix}{entry.name}/", above | {key}, passed_over)
         elif not entry.is_file():
             passed_over.append(prefix + entry.name)

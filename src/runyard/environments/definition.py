@@ -119,12 +119,13 @@ def _parts(
         return None
     if isinstance(value, list):
         return [made(item, f"{path}[{number}]") for number, item in enumerate(value)]
-    if path.rpartition(".")[2] in _BY_NAME and isinstance(value, Mapping):
+    if _plainest(path.rpartition(".")[2]) in _BY_NAME and isinstance(value, Mapping):
         return {str(name): made(item, f"{path}.{name}") for name, item in value.items()}
     return made(value, path)
 
 
-_BY_NAME = frozenset(("dataReferences", "data_references", "DataReferences"))
+_BY_NAME = frozenset(("datareferences", "data", "outputdata"))
+"""Keys, as `_plainest`, whose content has names that the user chose."""
 
 
 def _dependencies(value: Any, place: str, path: str) -> CondaDependencies:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from runyard.config import arguments, references
+from runyard.config import arguments, datasets, references
 from runyard.config.run_based import TEMPORARY
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
@@ -25,7 +25,7 @@ from runyard.estimators.base import MMLBaseEstimator, refuse_others
 from runyard.estimators.environment import assembled, from_conda_file
 
 if TYPE_CHECKING:
-    from runyard.data.reference import DataReference
+    from runyard.config.references import Collected
 
 _P = ParamSpec("_P")
 _OF_SCRIPT_RUN_CONFIG = {
@@ -84,7 +84,8 @@ class Estimator(MMLBaseEstimator):
     Python in the image is used as it is. ``image_registry_details`` (ContainerRegistry): where
     the image is. ``shm_size`` (text such as '8g', None: '2g'): of the container's /dev/shm.
     ``use_docker`` (True): without an image no container is used.
-    ``inputs`` (list of data references and datastores): available to the run, as are those among
+    ``inputs`` (list of data references, datastores and datasets such as
+    ``dataset.as_named_input('images').as_mount()``): available to the run, as are those among
     keys and values of ``script_params``. ``source_directory_data_store`` (datastore, or its
     name): the script gets it too. ``resume_from`` (Run or DataPath): the script gets
     ``--resume-from PATH`` last, where the outputs of that run are (spec 2.7).
@@ -163,7 +164,9 @@ class Estimator(MMLBaseEstimator):
         """The run configuration of the checked parameters."""
         items, self._used = self._data(self._script_params, self._inputs, self._store)
         run_config = RunConfiguration(script=given["entry_script"], arguments=items)
-        run_config.data_references = references.configurations(self._used)
+        run_config.data_references = references.configurations(self._used.references)
+        run_config.data = datasets.sections(self._used.inputs)
+        run_config.output_data = datasets.output_sections(self._used.outputs)
         run_config.source_directory_data_store = references.store_name(self._store)
         run_config.target = given["compute_target"] or TEMPORARY
         run_config.amlcompute.vm_size = given["vm_size"]
@@ -178,15 +181,15 @@ class Estimator(MMLBaseEstimator):
         return run_config
 
     def _data(
-        self, params: Mapping[Any, Any], inputs: Sequence[DataReference], store: object
-    ) -> tuple[list[Any], dict[str, DataReference]]:
-        """The script's arguments, and the data references of a run by name (spec 2.2)."""
+        self, params: Mapping[Any, Any], inputs: Sequence[object], store: object
+    ) -> tuple[list[Any], Collected]:
+        """The script's arguments, and the data of a run by name (spec 2.2)."""
         items = arguments.from_script_params(params)
-        found = references.collected((*items, *inputs, store))
+        found = references.all_among((*items, *inputs, store))
         items = references.as_text(items)
         if self._resume is not None:
             items += [references.RESUME_ARGUMENT, str(self._resume)]
-            found[references.RESUME] = self._resume
+            found.references[references.RESUME] = self._resume
         return items, found
 
     def _environment(self, given: Mapping[str, Any]) -> Environment:
@@ -237,22 +240,26 @@ class Estimator(MMLBaseEstimator):
         store = given.get("source_directory_data_store", self._store)
         items, wanted = self._data(params, inputs, store)
         config.run_config = copy.copy(self._run_config)
-        config.run_config.data_references = self._references(wanted)
+        self._use(config.run_config, wanted)
         if "script_params" in given:
             config.arguments = items
         if "source_directory_data_store" in given:
             config.run_config.source_directory_data_store = references.store_name(store)
 
-    def _references(self, wanted: Mapping[str, DataReference]) -> dict[str, Any]:
-        """Those of run_config, but for what the constructor's parameters made of others."""
-        present = self._run_config.data_references
-        changed = {
-            name: reference
-            for name, reference in wanted.items()
-            if self._used.get(name) != reference
-        }
-        kept = {k: v for k, v in present.items() if k in wanted or k not in self._used}
-        return {**kept, **references.configurations(changed)}
+    def _use(self, run_config: RunConfiguration, wanted: Collected) -> None:
+        """Give it the data of one run: what it has, but for what the constructor's parameters
+        made of others."""
+        used = self._used
+        parts: tuple[tuple[str, Mapping[str, Any], Mapping[str, Any], Any], ...] = (
+            ("data_references", used.references, wanted.references, references.configurations),
+            ("data", used.inputs, wanted.inputs, datasets.sections),
+            ("output_data", used.outputs, wanted.outputs, datasets.output_sections),
+        )
+        for name, was, now, made in parts:
+            changed = {key: item for key, item in now.items() if was.get(key) != item}
+            present = getattr(self._run_config, name)
+            kept = {k: v for k, v in present.items() if k in now or k not in was}
+            setattr(run_config, name, {**kept, **made(changed)})
 
     def _merged(self, params: object) -> dict[Any, Any]:
         """Merging is on the dict: pairs cannot be told apart in a list with bare flags."""

@@ -1,0 +1,135 @@
+"""Registering storage of every kind, and making datastore objects of what is registered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from runyard.data import credentials, registry
+from runyard.data.storage import StorageDatastore
+from runyard.data.stores.opening import local_folder, open_store, scheme_of
+from runyard.errors import UserErrorException
+from runyard.record.layout import WorkspaceDirectory
+
+if TYPE_CHECKING:
+    from runyard.history.workspace import Workspace
+
+MOUNTS = (None, "fuse")
+_TYPES = {"s3": "S3", "s3a": "S3", "gs": "GoogleCloudStorage", "gcs": "GoogleCloudStorage"}
+_TYPES |= dict.fromkeys(["http", "https"], "Http")
+_TYPES |= dict.fromkeys(["abfs", "abfss", "az", "azure", "adl", "wasb", "wasbs"], "AzureBlob")
+
+
+def register(
+    directory: WorkspaceDirectory,
+    name: str,
+    url: object,
+    *,
+    overwrite: bool,
+    create_if_not_exists: bool = False,
+    mount: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Register a folder or a URL; ``more`` is what the record has beside. Raises as `Datastore`."""
+    if not isinstance(url, (str, os.PathLike)) or not os.fspath(url):
+        raise UserErrorException(
+            f"datastore {name!r}: url is {url!r} of type {type(url).__name__}; give the path of a "
+            "folder, or a URL such as 's3://bucket/path'"
+        )
+    if mount not in MOUNTS:
+        raise UserErrorException(
+            f"datastore {name!r}: mount={mount!r} is not known; give 'fuse', or leave it out"
+        )
+    try:
+        folder = local_folder(str(os.fspath(url)))
+        if folder is not None:
+            _check_folder(name, folder, create_if_not_exists, options or {})
+            given: dict[str, Any] = {"type": registry.LOCAL, "path": folder}
+            _write(directory, name, given, {}, overwrite)
+            return
+        plain_url, plain, secrets = credentials.split(str(os.fspath(url)), options or {})
+        open_store(plain_url, plain, secrets)  # which checks the options
+    except UserErrorException as error:
+        if error.message.startswith("datastore "):
+            raise
+        raise UserErrorException(f"datastore {name!r}: {error.message}", error) from error
+    given = {"type": "url", "url": plain_url.rstrip("/"), "options": plain, "mount": mount}
+    given |= {"secrets": sorted(secrets), **(more or {})}
+    _write(directory, name, given, secrets, overwrite)
+
+
+def _check_folder(name: str, folder: str, make: bool, options: Mapping[str, Any]) -> None:
+    if options:
+        raise UserErrorException(
+            f"datastore {name!r}: a folder has no option {', '.join(sorted(options))}"
+        )
+    try:
+        if make:
+            os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UserErrorException(
+            f"datastore {name!r}: the folder {folder!r} cannot be made: {error.strerror}; give one "
+            "in a place that can be written to",
+            error,
+        ) from error
+    if not os.path.isdir(folder):
+        raise UserErrorException(
+            f"datastore {name!r}: there is no folder {folder!r}; make it first, or give "
+            "create_if_not_exists=True"
+        )
+
+
+def _write(
+    directory: WorkspaceDirectory,
+    name: str,
+    given: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    overwrite: bool,
+) -> None:
+    place = given.get("path") or given["url"]
+    if registry.is_registered(directory, name) and not overwrite:
+        present = registry.url_of(directory, name)
+        if present != place:
+            raise UserErrorException(
+                f"datastore {name!r} is registered already, for {present!r}; give overwrite=True "
+                f"to make it {place!r}, or another name"
+            )
+        if _same(registry.record(directory, name), given, secrets, directory, name):
+            return
+        raise UserErrorException(
+            f"datastore {name!r} is registered already, for {present!r} with other options; give "
+            "overwrite=True to replace them, or another name"
+        )
+    credentials.write(directory, name, secrets)
+    registry.add(directory, name, given)
+
+
+def _same(
+    present: Mapping[str, Any],
+    given: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    directory: WorkspaceDirectory,
+    name: str,
+) -> bool:
+    if any(present.get(key) != value for key, value in given.items()):
+        return False
+    return not secrets or credentials.read(directory, name) == secrets
+
+
+def remote(workspace: Workspace, name: str, record: Mapping[str, Any]) -> StorageDatastore:
+    """The datastore object of a registered URL."""
+    url = str(record["url"])
+    parts = urlsplit(url)
+    azure = record.get("azure") or {}
+    return StorageDatastore(
+        workspace,
+        name,
+        azure.get("type") or _TYPES.get(scheme_of(url), "Filesystem"),
+        azure.get("container_name") or url,
+        azure.get("account_name") or record.get("options", {}).get("account_name"),
+        protocol=azure.get("protocol") or parts.scheme,
+        endpoint=azure.get("endpoint") or record.get("options", {}).get("endpoint"),
+    )

@@ -1,0 +1,201 @@
+"""What obstore is told about a storage: from the URL and options of a datastore."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from runyard.errors import UserErrorException
+
+_S3 = {
+    "key": "access_key_id",
+    "secret": "secret_access_key",
+    "token": "session_token",
+    "anon": "skip_signature",
+    "endpoint_url": "endpoint",
+    "region_name": "region",
+}
+_AZURE = {
+    "sas_token": "sas_key",
+    "credential": "account_key",
+    "account_host": "endpoint",
+    "anon": "skip_signature",
+}
+_GCS = {"anon": "skip_signature", "endpoint_url": "base_url"}
+_CLIENT = {
+    "allow_http": bool,
+    "allow_invalid_certificates": bool,
+    "connect_timeout": str,
+    "proxy_url": str,
+    "root_certificate": str,
+}
+RETRIES, TIMEOUT_S = 6, 30.0
+"""Of one request: how often it is tried again, and how long nothing may come in."""
+
+_AZURE_HOSTS = (".blob.core.windows.net", ".dfs.core.windows.net")
+
+
+def kind_of(url: str) -> str:
+    """'s3', 'azure', 'gs' or 'http'."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    if scheme in ("http", "https"):
+        return "azure" if (parts.hostname or "").endswith(_AZURE_HOSTS) else "http"
+    return {"s3a": "s3", "s3": "s3", "gs": "gs", "gcs": "gs"}.get(scheme, "azure")
+
+
+def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
+    """The store of obstore. Raises UserErrorException for what it does not know."""
+    from obstore import exceptions, store
+
+    given = {**options, **secrets}
+    retries, timeout_s = _number(given, "retries", RETRIES), _number(given, "timeout", TIMEOUT_S)
+    client: dict[str, Any] = {
+        "timeout": f"{int(timeout_s * 20)}s",
+        "read_timeout": f"{int(timeout_s * 1000)}ms",
+        "connect_timeout": f"{int(min(timeout_s, 10) * 1000)}ms",
+        **{name: given.pop(name) for name in _CLIENT if name in given},
+    }
+    common: dict[str, Any] = {
+        "client_options": client,
+        "retry_config": {
+            "max_retries": int(retries),
+            "retry_timeout": timedelta(seconds=timeout_s * (retries + 1)),
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=200),
+                "max_backoff": timedelta(seconds=5),
+                "base": 3,
+            },
+        },
+    }
+    kind = kind_of(url)
+    try:
+        if kind == "http":
+            client["allow_http"] = True
+            _no_more(url, given)
+            return store.HTTPStore.from_url(_plain(url), **common)
+        return {"s3": _s3, "azure": _azure, "gs": _gcs}[kind](url, given, common)
+    except (exceptions.BaseError, ValueError, TypeError) as error:
+        raise UserErrorException(
+            f"{url!r} cannot be opened: {_first_line(error, secrets)}; see docs/datastores.md for "
+            "the options of this kind of storage"
+        ) from None
+
+
+def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    from obstore import store
+
+    config = _renamed(given, _S3)
+    profile = config.pop("profile", None)
+    if not {"access_key_id", "skip_signature"} & config.keys():
+        config = {**_aws_files(profile), **config}
+    _plain_http(str(config.get("endpoint", "")), common)
+    bucket, prefix = _bucket(url)
+    return store.S3Store(bucket, prefix=prefix, config=config, **common)  # type: ignore[arg-type]
+
+
+def _gcs(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    from obstore import store
+
+    config = _renamed(given, _GCS)
+    _plain_http(str(config.get("base_url", "")), common)
+    bucket, prefix = _bucket(url)
+    return store.GCSStore(bucket, prefix=prefix, config=config, **common)  # type: ignore[arg-type]
+
+
+def _azure(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    from obstore import store
+
+    config = _renamed(given, _AZURE)
+    if isinstance(config.get("sas_key"), str):
+        config["sas_key"] = config["sas_key"].lstrip("?")
+    _plain_http(str(config.get("endpoint", "")), common)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme in ("http", "https"):  # https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH
+        container, _, prefix = unquote(parts.path).strip("/").partition("/")
+        config.setdefault("account_name", host.partition(".")[0])
+    else:  # abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, az://CONTAINER/PATH
+        container, prefix = unquote(parts.username or parts.netloc), unquote(parts.path).strip("/")
+        if parts.username:
+            config.setdefault("account_name", host.partition(".")[0])
+    if not container:
+        raise ValueError("there is no container in it")
+    return store.AzureStore(
+        container,
+        prefix=prefix or None,
+        config=config,  # type: ignore[arg-type]
+        **common,
+    )
+
+
+def _bucket(url: str) -> tuple[str, str | None]:
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise ValueError("there is no bucket in it")
+    return parts.netloc, unquote(parts.path).strip("/") or None
+
+
+def _plain(url: str) -> str:
+    return url if url.endswith("/") else f"{url}/"
+
+
+def _plain_http(endpoint: str, common: dict[str, Any]) -> None:
+    """``http://`` in an endpoint that somebody has written down is meant."""
+    if endpoint.startswith("http://") or os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:"):
+        common["client_options"].setdefault("allow_http", True)
+
+
+def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in given.items()}
+
+
+def _number(given: dict[str, Any], name: str, default: float) -> float:
+    value = given.pop(name, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if number < 0 or (name == "timeout" and not number):
+        raise UserErrorException(f"option {name} is {value!r}; give a number such as {default:g}")
+    return number
+
+
+def _no_more(url: str, given: Mapping[str, Any]) -> None:
+    if given:
+        raise ValueError(f"a web server has no option {', '.join(sorted(given))}")
+
+
+def _first_line(error: BaseException, secrets: Mapping[str, str]) -> str:
+    text = str(error).partition("\n")[0].rstrip(". ")
+    for secret in filter(None, secrets.values()):
+        text = text.replace(secret, "***")
+    return text or type(error).__name__
+
+
+def _aws_files(profile: str | None) -> dict[str, str]:
+    """Key and region of ``~/.aws``, where no variable of the environment has a key."""
+    if os.environ.get("AWS_ACCESS_KEY_ID") and profile is None:
+        return {}
+    name = profile or os.environ.get("AWS_PROFILE") or "default"
+    found: dict[str, str] = {}
+    for variable, file, section in (
+        ("AWS_CONFIG_FILE", "~/.aws/config", name if name == "default" else f"profile {name}"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", name),
+    ):
+        parser = configparser.RawConfigParser()
+        parser.read(os.path.expanduser(os.environ.get(variable) or file), encoding="utf-8")
+        if parser.has_section(section):
+            found.update(parser.items(section))
+    names = {
+        "aws_access_key_id": "access_key_id",
+        "aws_secret_access_key": "secret_access_key",
+        "aws_session_token": "session_token",
+        "region": "region",
+        "endpoint_url": "endpoint",
+    }
+    return {names[key]: value for key, value in found.items() if key in names and value}

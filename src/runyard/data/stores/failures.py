@@ -1,0 +1,125 @@
+"""What went wrong with a storage, in words that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from runyard.data.stores.parallel import StoreLostError
+from runyard.data.stores.store import Entry
+from runyard.errors import UserErrorException
+
+_CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_ADDRESS = re.compile(r"https?://[^\s?]*")
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "FilesystemNotFound", "InvalidBucketName")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ChangedError(Exception):
+    """The content at a path is no longer that of the entry."""
+
+
+class CutError(Exception):
+    """Less came than the storage had said."""
+
+
+def check_same(entry: Entry, found: Entry) -> None:
+    """Raise ChangedError when an object is another one now."""
+    if entry.etag and (entry.etag, entry.size_bytes) != (found.etag, found.size_bytes):
+        raise ChangedError
+
+
+def check_whole(entry: Entry, size_bytes: int) -> None:
+    """Raise CutError when it is not all there."""
+    if size_bytes != entry.size_bytes:
+        raise CutError(f"{size_bytes} bytes of {entry.size_bytes} came")
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether trying again may help: what broke off, and what obstore has not tried again."""
+    from obstore import exceptions
+
+    if isinstance(error, CutError):
+        return True
+    given_up = "retries" in str(error) and "after 0 retries" not in str(error)
+    return isinstance(error, exceptions.GenericError) and not given_up
+
+
+class Failures:
+    """The errors of one store."""
+
+    def __init__(self, url: str, secrets: Mapping[str, str]) -> None:
+        self._url, self._secrets = url, [text for text in secrets.values() if text]
+
+    def explained(
+        self, error: Exception, doing: str, path: str, local: str = ""
+    ) -> UserErrorException:
+        """The error to raise; StoreLostError when the storage as a whole is not to be had."""
+        if isinstance(error, UserErrorException):
+            return error
+        text, lost = self._words(error, path, local)
+        head = f"{doing} {path!r} on {self._url!r}" if path else f"{doing} {self._url!r}"
+        made = StoreLostError if lost else UserErrorException
+        return made(self._clean(f"{head}: {text}"))
+
+    def _words(self, error: Exception, path: str, local: str) -> tuple[str, bool]:
+        from obstore import exceptions
+
+        text = str(error)
+        code = "".join(_CODE.findall(text)[:1])
+        status = "".join(_STATUS.findall(text)[:1])
+        said = " ".join(filter(None, [status, code]))
+        if code in _NO_BUCKET:
+            return (
+                f"there is no such bucket or container ({code}); make it, or correct the URL",
+                True,
+            )
+        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+            return (
+                f"the storage refuses ({said or 'no permission'}); check the credentials and what "
+                "they allow, and register the datastore again with overwrite=True",
+                True,
+            )
+        if isinstance(error, (exceptions.PreconditionError, ChangedError)):
+            return "it was changed while it was being read; do it again", False
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            return _of_this_machine(error, local), error.errno in _FULL
+        if isinstance(error, FileNotFoundError):
+            return ("there is no such file; it may have been removed meanwhile", False)
+        if isinstance(error, CutError):
+            return f"the connection breaks off again and again ({error}); try again later", False
+        if isinstance(error, (ValueError, exceptions.InvalidPathError)):
+            return f"{text.partition(chr(10))[0]}; object storage has no such names", False
+        if isinstance(error, exceptions.GenericError):
+            return self._unreachable(text, said), True
+        return f"{type(error).__name__}: {text.partition(chr(10))[0]}", False
+
+    def _unreachable(self, text: str, said: str) -> str:
+        address = "".join(_ADDRESS.findall(text)[:1])
+        place = urlsplit(address).netloc or "the storage"
+        if said:
+            return f"{place} answers {said}, also when asked again; try again later"
+        if "169.254." in text or "redential" in text:
+            return (
+                "there are no credentials; give them to Datastore.register, or set the variables "
+                "of the provider such as AWS_ACCESS_KEY_ID"
+            )
+        why = "in time" if "imeout" in text or "imed" in text else "at all"
+        return (
+            f"{place} does not answer {why}; check the network, and the endpoint the datastore is "
+            "registered with"
+        )
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _of_this_machine(error: OSError, local: str) -> str:
+    if error.errno in _FULL:
+        return f"no room for {local!r}: {error.strerror}; make room, or give another place"
+    return f"{local!r}: {error.strerror or error}"

@@ -1,0 +1,164 @@
+"""Any storage that fsspec reaches as a store: sftp, hdfs, ftp, memory, …"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runyard.data.stores.parallel import carry_out
+from runyard.data.stores.parts import part_of
+from runyard.data.stores.store import Entry, Store
+from runyard.data.transfers import PART
+from runyard.errors import UserErrorException
+
+if TYPE_CHECKING:
+    from runyard.data.stores.store import Done
+
+_WORKERS = 8
+_CHUNK_BYTES = 1 << 20
+_ETAGS = ("ETag", "etag", "e_tag", "md5", "content_md5", "checksum")
+_DATES = ("mtime", "modified", "last_modified", "LastModified", "created")
+
+
+class FilesystemStore(Store):
+    """The files below a URL of fsspec. They are written under another name and moved when whole."""
+
+    def __init__(self, url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.url = url.rstrip("/")
+        self._secrets = [text for text in secrets.values() if text]
+        self._system, self._root = self._opened(url, {**options, **secrets})
+
+    def _opened(self, url: str, given: Mapping[str, Any]) -> tuple[Any, str]:
+        try:
+            import fsspec
+            from fsspec.core import url_to_fs
+
+            scheme = url.partition("://")[0]
+            if scheme not in fsspec.available_protocols():
+                raise UserErrorException(
+                    f"{self.url!r}: {scheme}:// is not known; give the path of a folder, or a URL "
+                    "that begins with s3://, gs://, abfs://, https://, or another scheme of fsspec"
+                )
+            system, root = url_to_fs(url, **given)
+            return system, str(root).rstrip("/")
+        except UserErrorException:
+            raise
+        except Exception as error:
+            raise self._explained(error, "opening", "") from None
+
+    def _place(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else (self._root or "/")
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """The file at ``prefix``, or all files below it."""
+        try:
+            self._system.invalidate_cache()
+            found = self._system.find(self._place(prefix), detail=True)
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise self._explained(error, "listing", prefix) from error
+        head = f"{self._root}/"
+        entries = [_entry(name[len(head) :], info) for name, info in found.items()]
+        yield from sorted(entry for entry in entries if not entry.path.endswith(PART))
+
+    def entry(self, path: str) -> Entry | None:
+        """The file at a path."""
+        try:
+            info = self._system.info(self._place(path))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise self._explained(error, "looking for", path) from error
+        return _entry(path, info) if info["type"] == "file" else None
+
+    def fetch(
+        self,
+        wanted: Sequence[tuple[Entry, str]],
+        *,
+        overwrite: bool = False,
+        done: Done | None = None,
+    ) -> None:
+        """Copy files to local paths."""
+
+        def fetch_one(pair: tuple[Entry, str]) -> tuple[Entry, bool]:
+            return pair[0], self._fetch(*pair, overwrite)
+
+        carry_out(wanted, fetch_one, min(_WORKERS, len(wanted)), done)
+
+    def _fetch(self, entry: Entry, target: str, overwrite: bool) -> bool:
+        if not overwrite and os.path.lexists(target):
+            return False
+        found = self.entry(entry.path)
+        if found is None or (entry.etag and found != entry):
+            now = "is no longer there" if found is None else "was changed while it was being read"
+            raise UserErrorException(f"{entry.path!r} on {self.url!r} {now}; do it again")
+        try:
+            with (
+                part_of(target, f"{self.url}\0{entry.path}\0{entry.etag}") as part,
+                self._system.open(self._place(entry.path), "rb") as reader,
+            ):
+                part.clear()
+                while chunk := reader.read(_CHUNK_BYTES):
+                    part.append(chunk)
+                if part.size_bytes != entry.size_bytes:
+                    raise OSError(f"{part.size_bytes} bytes of {entry.size_bytes} came")
+        except Exception as error:
+            raise self._explained(error, "fetching", entry.path) from error
+        return True
+
+    def put(
+        self,
+        given: Iterable[tuple[str, str]],
+        *,
+        overwrite: bool = False,
+        done: Done | None = None,
+    ) -> None:
+        """Store local files."""
+
+        def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
+            return self._put(*pair, overwrite)
+
+        carry_out(given, put_one, _WORKERS, done)
+
+    def _put(self, source: str, path: str, overwrite: bool) -> tuple[Entry, bool]:
+        present = None if overwrite else self.entry(path)
+        if present is not None:
+            return present, False
+        place = self._place(path)
+        folder = posixpath.dirname(place)
+        part = f"{folder}/.{os.urandom(8).hex()}{PART}"
+        try:
+            self._system.makedirs(folder, exist_ok=True)
+            try:
+                self._system.put_file(source, part)
+                self._system.mv(part, place)
+            except BaseException:
+                if self._system.exists(part):
+                    self._system.rm_file(part)
+                raise
+        except Exception as error:
+            raise self._explained(error, "storing", path) from error
+        return self.entry(path) or Entry(path, os.stat(source).st_size, ""), True
+
+    def _explained(self, error: Exception, doing: str, path: str) -> UserErrorException:
+        text = f"{doing} {path!r} on {self.url!r}" if path else f"{doing} {self.url!r}"
+        said = str(error).partition("\n")[0] or type(error).__name__
+        text = f"{text}: {said}; what was copied before is there, and the same call goes on"
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return UserErrorException(text)
+
+    def __repr__(self) -> str:
+        return f"FilesystemStore({self.url!r})"
+
+
+def _entry(path: str, info: Mapping[str, Any]) -> Entry:
+    size = int(info.get("size") or 0)
+    etag = next((str(info[name]) for name in _ETAGS if info.get(name)), "")
+    date = next((info[name] for name in _DATES if info.get(name)), "")
+    if hasattr(date, "timestamp"):  # what lists and what looks for one file may say it otherwise
+        date = date.timestamp()
+    return Entry(path, size, etag.strip('"') or f"{size}-{date}")

@@ -1,0 +1,217 @@
+"""Object storage as a store: S3, Google Cloud Storage, Azure and web servers, through obstore."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runyard.data.stores import connecting, failures
+from runyard.data.stores.parallel import carry_out
+from runyard.data.stores.parts import Part, part_of
+from runyard.data.stores.store import Entry, Store
+
+if TYPE_CHECKING:
+    from runyard.data.stores.store import Done
+
+_WORKERS = 32
+_LARGE_BYTES = 64 << 20
+_RANGE_BYTES = 8 << 20
+_RANGES = 8
+_STREAMED_BYTES = 1 << 20
+_TRIES = 4
+_DATED = "date "
+"""What the etag of an object begins with whose storage has said none."""
+
+
+class ObjectStore(Store):
+    """The objects below a URL. An object is there whole or not at all: the storage sees to that."""
+
+    def __init__(self, url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.url = url.rstrip("/")
+        self._kind = connecting.kind_of(url)
+        self._store = connecting.connected(url, options, secrets)
+        self._failures = failures.Failures(self.url, secrets)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """The object at ``prefix``, or all below it."""
+        found = self.entry(prefix) if prefix else None
+        if found is not None:
+            yield found
+        else:
+            yield from self._below(prefix)
+
+    def _below(self, prefix: str) -> Iterator[Entry]:
+        import obstore
+
+        held: Entry | None = None
+        try:
+            for chunk in obstore.list(self._store, prefix or None, chunk_size=1000):
+                for meta in chunk:
+                    entry = _entry(meta)
+                    if held is not None and not _is_folder(held, entry):
+                        yield held
+                    held = entry
+        except Exception as error:
+            raise self._failures.explained(error, "listing", prefix) from error
+        if held is not None:
+            yield held
+
+    def entry(self, path: str) -> Entry | None:
+        """The object at a path."""
+        import obstore
+
+        try:
+            return _entry(obstore.head(self._store, path))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise self._failures.explained(error, "looking for", path) from error
+
+    def fetch(
+        self,
+        wanted: Sequence[tuple[Entry, str]],
+        *,
+        overwrite: bool = False,
+        done: Done | None = None,
+    ) -> None:
+        """Copy objects to local paths; large ones in ranges that are fetched at once."""
+        small = [pair for pair in wanted if pair[0].size_bytes <= _LARGE_BYTES]
+        large = [pair for pair in wanted if pair[0].size_bytes > _LARGE_BYTES]
+
+        def fetch_one(pair: tuple[Entry, str]) -> tuple[Entry, bool]:
+            return pair[0], self._fetch(*pair, overwrite)
+
+        carry_out(small, fetch_one, min(_WORKERS, len(small)), done)
+        carry_out(large, fetch_one, min(1, len(large)), done)
+
+    def _fetch(self, entry: Entry, target: str, overwrite: bool) -> bool:
+        if not overwrite and os.path.lexists(target):
+            return False
+        try:
+            with part_of(target, f"{self.url}\0{entry.path}\0{entry.etag}") as part:
+                if not entry.etag or part.size_bytes > entry.size_bytes:
+                    part.clear()
+                if entry.size_bytes > _LARGE_BYTES:
+                    self._fill_in_ranges(entry, part)
+                else:
+                    self._fill(entry, part)
+        except Exception as error:
+            raise self._failures.explained(error, "fetching", entry.path, target) from error
+        return True
+
+    def _fill(self, entry: Entry, part: Part) -> None:
+        """In one stream, and from where it broke in another one."""
+        for attempt in range(_TRIES):
+            try:
+                self._append(entry, part)
+                return
+            except Exception as error:
+                if attempt + 1 == _TRIES or not failures.may_pass(error):
+                    raise
+                time.sleep(0.2 * 3**attempt)
+
+    def _append(self, entry: Entry, part: Part) -> None:
+        import obstore
+
+        if part.size_bytes == entry.size_bytes > 0:
+            return
+        options = _conditions(entry)
+        if part.size_bytes:
+            options["range"] = {"offset": part.size_bytes}
+        found = obstore.get(self._store, entry.path, options=options)  # type: ignore[arg-type]
+        failures.check_same(entry, _entry(found.meta))
+        for chunk in found.stream(_STREAMED_BYTES):
+            part.append(chunk)
+        failures.check_whole(entry, part.size_bytes)
+
+    def _fill_in_ranges(self, entry: Entry, part: Part) -> None:
+        """Several ranges at once, written in order, so that the part is always a beginning."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        begins = iter(range(part.size_bytes, entry.size_bytes, _RANGE_BYTES))
+        with ThreadPoolExecutor(_RANGES) as pool:
+            pending = deque(pool.submit(self._range, entry, at) for at in islice(begins, _RANGES))
+            while pending:
+                part.append(pending.popleft().result())
+                pending += [pool.submit(self._range, entry, at) for at in islice(begins, 1)]
+        failures.check_whole(entry, part.size_bytes)
+
+    def _range(self, entry: Entry, begin: int) -> memoryview:
+        import obstore
+
+        end = min(begin + _RANGE_BYTES, entry.size_bytes)
+        options = {**_conditions(entry), "range": (begin, end)}
+        for attempt in range(_TRIES):
+            try:
+                found = obstore.get(self._store, entry.path, options=options)  # type: ignore[arg-type]
+                failures.check_same(entry, _entry(found.meta))
+                content = memoryview(found.bytes())
+                failures.check_whole(entry._replace(size_bytes=end - begin), len(content))
+                return content
+            except Exception as error:
+                if attempt + 1 == _TRIES or not failures.may_pass(error):
+                    raise
+                time.sleep(0.2 * 3**attempt)
+        raise AssertionError
+
+    def put(
+        self,
+        given: Iterable[tuple[str, str]],
+        *,
+        overwrite: bool = False,
+        done: Done | None = None,
+    ) -> None:
+        """Store local files; large ones in several pieces."""
+
+        def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
+            return self._put(*pair, overwrite)
+
+        carry_out(given, put_one, _WORKERS, done)
+
+    def _put(self, source: str, path: str, overwrite: bool) -> tuple[Entry, bool]:
+        import obstore
+
+        present = None if overwrite else self.entry(path)
+        if present is not None:
+            return present, False
+        try:
+            size = os.stat(source).st_size
+            if size > _RANGE_BYTES:
+                stored = obstore.put(
+                    self._store, path, Path(source), chunk_size=_RANGE_BYTES, max_concurrency=4
+                )
+            else:
+                stored = obstore.put(self._store, path, Path(source).read_bytes())
+        except Exception as error:
+            raise self._failures.explained(error, "storing", path, source) from error
+        return Entry(path, size, _plain_etag(stored["e_tag"]) or f"{_DATED}{time.time()}"), True
+
+    def __repr__(self) -> str:
+        return f"ObjectStore({self.url!r})"
+
+
+def _entry(meta: Any) -> Entry:
+    etag = _plain_etag(meta["e_tag"]) or f"{_DATED}{meta['last_modified'].isoformat()}"
+    return Entry(meta["path"], meta["size"], etag)
+
+
+def _plain_etag(etag: str | None) -> str:
+    text = etag or ""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def _conditions(entry: Entry) -> dict[str, Any]:
+    """Weak etags are never equal for a server that is asked for a match (RFC 9110, 13.1.1)."""
+    if not entry.etag or entry.etag.startswith((_DATED, "W/")):
+        return {}
+    return {"if_match": f'"{entry.etag}"'}
+
+
+def _is_folder(entry: Entry, after: Entry) -> bool:
+    """An empty object named as a folder is: consoles of storages make such."""
+    return not entry.size_bytes and after.path.startswith(f"{entry.path}/")

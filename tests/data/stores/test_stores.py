@@ -1,0 +1,139 @@
+"""The laws of stores, held by every kind of them over its real storage."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.data.stores.opening import open_store
+from runyard.data.stores.store import Entry, Store
+from runyard.data.transfers import PART
+from runyard.errors import UserErrorException
+from tests.data.conftest import files_of, write
+from tests.s3_server import S3
+
+KINDS = ("local", "s3", "memory", "sandboxed file")
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A store of each kind, with three files."""
+    kind = request.param
+    if kind == "s3":
+        s3: S3 = request.getfixturevalue("s3")
+        made = open_store(f"{s3.bucket()}/below/it", s3.plain, s3.secrets)
+    elif kind == "memory":
+        made = open_store(f"memory://{uuid.uuid4().hex}")
+    elif kind == "local":
+        made = open_store(str(tmp_path / "store"))
+    else:
+        (tmp_path / "store").mkdir()
+        made = open_store(f"local://{tmp_path}/store")
+    source = write(tmp_path / "source", train__a="A", train__deep__b="BB", labels="", train="T")
+    made.put((str(source / name), name) for name in files_of(source))
+    return made
+
+
+def paths(store: Store, prefix: str = "") -> list[str]:
+    return [entry.path for entry in store.entries(prefix)]
+
+
+def test_entries_are_in_the_order_of_their_paths(store: Store) -> None:
+    assert paths(store) == ["labels.txt", "train.txt", "train/a.txt", "train/deep/b.txt"]
+    assert paths(store, "train") == ["train/a.txt", "train/deep/b.txt"]
+    assert paths(store, "train/a.txt") == ["train/a.txt"]
+    assert paths(store, "tra") == paths(store, "no/such") == []
+    assert [entry.size_bytes for entry in store.entries()] == [0, 1, 1, 2]
+
+
+def test_an_entry_is_that_of_a_file_only(store: Store) -> None:
+    found = store.entry("train/deep/b.txt")
+    assert found == next(iter(store.entries("train/deep")))
+    assert store.entry("train") is None
+    assert store.entry("train/deep/c.txt") is None
+
+
+def test_an_etag_is_another_one_when_the_content_is(store: Store, tmp_path: Path) -> None:
+    before = store.entry("labels.txt")
+    (tmp_path / "new").write_text("new")
+    store.put([(str(tmp_path / "new"), "labels.txt")], overwrite=True)
+    after = store.entry("labels.txt")
+    assert before is not None
+    assert after is not None
+    assert before.etag
+    assert before.etag != after.etag
+    with pytest.raises(UserErrorException, match="do it again"):
+        store.fetch([(before, str(tmp_path / "out"))])
+    assert not (tmp_path / "out").exists()
+
+
+def test_fetch_makes_folders_and_leaves_what_is_there(store: Store, tmp_path: Path) -> None:
+    out = write(tmp_path / "out", labels="mine")
+    told: list[tuple[str, bool]] = []
+    wanted = [(entry, str(out / entry.path)) for entry in store.entries()]
+    store.fetch(wanted, done=lambda entry, new: told.append((entry.path, new)))
+    assert files_of(out) == {
+        "labels.txt": "mine",
+        "train/a.txt": "A",
+        "train/deep/b.txt": "BB",
+        "train.txt": "T",
+    }
+    assert sorted(told) == [
+        ("labels.txt", False),
+        ("train.txt", True),
+        ("train/a.txt", True),
+        ("train/deep/b.txt", True),
+    ]
+    store.fetch(wanted, overwrite=True)
+    assert files_of(out)["labels.txt"] == ""
+    assert not list(out.rglob(f"*{PART}"))
+
+
+def test_put_leaves_what_is_there(store: Store, tmp_path: Path) -> None:
+    new = write(tmp_path / "new", a="new", c="C")
+    told: list[tuple[str, int, bool]] = []
+    given = [(str(new / "a.txt"), "train/a.txt"), (str(new / "c.txt"), "c.txt")]
+    store.put(given, done=lambda entry, new: told.append((entry.path, entry.size_bytes, new)))
+    assert sorted(told) == [("c.txt", 1, True), ("train/a.txt", 1, False)]
+    store.put(given, overwrite=True)
+    store.fetch([(entry, str(tmp_path / "out" / entry.path)) for entry in store.entries("train")])
+    assert (tmp_path / "out/train/a.txt").read_text() == "new"
+
+
+def test_one_that_fails_does_not_keep_back_the_others(store: Store, tmp_path: Path) -> None:
+    gone = Entry("gone.txt", 1, "x")
+    wanted = [(gone, str(tmp_path / "out/gone.txt"))]
+    wanted += [(entry, str(tmp_path / "out" / entry.path)) for entry in store.entries()]
+    with pytest.raises(UserErrorException, match=r"gone\.txt'.* do it again|no such file"):
+        store.fetch(wanted)
+    assert len(files_of(tmp_path / "out")) == 4
+    given = [(str(tmp_path / "no such"), "x"), (str(tmp_path / "out/labels.txt"), "y")]
+    with pytest.raises(UserErrorException, match="no such"):
+        store.put(given)
+    assert paths(store, "y") == ["y"]
+    assert paths(store, "x") == []
+
+
+@pytest.mark.parametrize("name", ["ä ö.txt", "a%20b", "q?x=1&y#z", "plus+x", "'\"", "\\"])
+def test_names_come_back_as_they_were(store: Store, tmp_path: Path, name: str) -> None:
+    (tmp_path / "f").write_text("content")
+    store.put([(str(tmp_path / "f"), f"odd/{name}")])
+    (found,) = store.entries("odd")
+    assert found.path == f"odd/{name}"
+    store.fetch([(found, str(tmp_path / "back"))])
+    assert (tmp_path / "back").read_text() == "content"
+
+
+def test_nothing_is_a_short_story(store: Store) -> None:
+    store.fetch([])
+    store.put([])
+
+
+def test_a_name_that_object_storage_cannot_have(s3: S3, tmp_path: Path) -> None:
+    store = open_store(s3.bucket(), s3.plain, s3.secrets)
+    (tmp_path / "f").write_text("content")
+    with pytest.raises(UserErrorException, match="object storage has no such names"):
+        store.put([(str(tmp_path / "f"), "tab\tx")])
