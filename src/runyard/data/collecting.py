@@ -11,6 +11,7 @@ import time
 
 from runyard.data import staging, transfers, views
 from runyard.data.staging import SHOWN, StagingError
+from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 def has_work(found: Sequence[Place], *, completed: bool) -> bool:
     """Whether `collect` would have anything to do."""
     return any(
-        place.is_upload or _is_stored(place) or (completed and place.item.get("register"))
+        place.is_upload or _is_stored(place) or (completed and place.kind == "output")
         for place in found
     )
 
 
 def collect(run: RunDirectory, found: list[Place], log: TextIO, *, completed: bool) -> None:
-    """Store what the script left, and register outputs of a run that has completed.
+    """Store what the script left; of a run that has completed all, register its outputs.
 
     Each file is there whole or not at all, and one that fails does not keep back the others.
     Raises StagingError.
@@ -44,13 +45,14 @@ def collect(run: RunDirectory, found: list[Place], log: TextIO, *, completed: bo
         try:
             if action is not None:
                 staging.named(place, action, run, say)
-            if completed and place.item.get("register"):
-                staging.named(place, _register, run, say)
         except StagingError as error:
             say(error.message)
             failed.append(error.message)
     if failed:
         raise StagingError("; ".join(failed))
+    outputs = [place for place in found if place.kind == "output"]
+    if completed and outputs:
+        _register(run, outputs, say)
 
 
 def _is_stored(place: Place) -> bool:
@@ -140,15 +142,15 @@ def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[t
     return kept
 
 
-def _register(run: RunDirectory, place: Place, say: Say) -> None:
-    import msgspec
-
+def _register(run: RunDirectory, outputs: Sequence[Place], say: Say) -> None:
+    """Register the outputs of a run that has completed. Raises StagingError."""
     from runyard.data.datasets import registering
-    from runyard.data.spec import OutputSpec
 
-    output = msgspec.convert(place.item, OutputSpec)
-    registering.register(run.workspace, output, run.id)
-    say(f"{place.name}: registered as dataset {place.item['register']['name']!r}")
+    try:
+        registering.finish(run, [dict(place.item) for place in outputs])
+    except (OSError, RunyardError) as error:
+        names = ", ".join(place.name for place in outputs)
+        raise StagingError(f"outputs could not be registered ({names}): {error}") from error
 
 
 def tidy(run: RunDirectory, found: list[Place]) -> None:

@@ -2,7 +2,7 @@
 
 ``<run>/datasets/<input name>.json`` is what a script's Dataset reads of, in any mode: the keys of
 the spec (definition, id, name, dataset, version, mode) and ``files``, each with ``path`` as the
-dataset shows it, ``local``, ``size_bytes`` and ``values`` (columns that its path gives). Where the
+dataset shows it, ``local``, ``size_bytes`` and ``values`` (columns that its path gives). ``seen``: the text the script is given. Where the
 dataset is one folder of this machine, ``files`` is null and ``folder`` names it: a mount of many
 files costs nothing.
 """
@@ -37,7 +37,8 @@ def stage(run: RunDirectory, place: Place, say: Say) -> None:
     if folder is not None:
         _whole_folder(run, place, folder, say)
         return
-    found = sources.resolve(definition, run.workspace)
+    asks = any("query" in source for source in definition.get("sources") or ())
+    found = [] if asks else sources.resolve(definition, run.workspace)
     if not found and place.mode != "direct":
         raise staging.StagingError(
             f"{place.called}: {place.of} has no files; look at its paths with its to_path(), and "
@@ -110,7 +111,7 @@ def _write(run: RunDirectory, place: Place, **more: Any) -> None:
     keys = ("definition", "id", "name", "dataset", "version", "mode")
     os.makedirs(run.datasets, exist_ok=True)
     about = {key: place.item.get(key) for key in keys}
-    jsonl.write_once(os.path.join(run.datasets, f"{place.name}.json"), {**about, **more})
+    jsonl.write_once(os.path.join(run.datasets, f"{place.name}.json"), {**about, "seen": place.seen, **more})
 
 
 def _show_links(run: RunDirectory, place: Place, found: list[SourceFile]) -> None:
