@@ -74,7 +74,7 @@ def test_a_disk_without_room_is_an_error_before_anything_is_fetched(
     class Full:
         f_bavail, f_frsize = 1, 2
 
-    monkeypatch.setattr(room.os, "statvfs", lambda path: Full)
+    monkeypatch.setattr(os, "statvfs", lambda path: Full)
     text = (
         f"dataset 'x': there is no room for it at '{cache.folder}': it takes 6 bytes, 2 bytes are "
         "free, 4 bytes are missing; remove what no run needs now (runyard datastore cache --prune)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from runyard.history.experiment import Experiment
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.data.conftest import files_of
-from tests.data.test_runs import PHOTOS, REPORT, TRAIN, finished, report
+from tests.data.test_runs import PHOTOS, REPORT, finished, report
 from tests.s3_server import S3, SECRET
 
 
@@ -80,7 +79,8 @@ def test_the_layout_is_the_same_in_every_mode_here_and_there(
     store: Any, far: Any, submit: Any
 ) -> None:
     paths = {"train": TRAIN_WALK, None: WHOLE_WALK, "labels.txt": ["labels.txt", 1]}
-    given, expected = [], []
+    given: list[DataReference] = []
+    expected: list[Any] = []
     for of, mode in itertools.product((store, far), ("mount", "download")):
         for path, walk in paths.items():
             for place in (None, f"{of.name}/{mode}/{path}/"):
@@ -132,7 +132,7 @@ def test_what_a_script_changes_in_its_copy_is_in_no_other_run(
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_overwrite_is_honoured(
-    far: Any, submit: Any, s3: S3, bucket: str, tmp_path: Path, overwrite: bool
+    far: Any, submit: Any, s3: S3, tmp_path: Path, overwrite: bool
 ) -> None:
     (tmp_path / "source/data").mkdir(parents=True)
     (tmp_path / "source/data/labels.txt").write_text("of the source")
@@ -149,13 +149,13 @@ raise SystemExit(3)
     run = submit(script, down, up)
     finished(run, Reason.SCRIPT_EXIT_CODE)
     assert runs.log_of(run.directory).splitlines()[2] == ("L" if overwrite else "of the source")
-    stored = s3.files(bucket)
+    stored = s3.files(far.container_name)
     assert stored["labels.txt"] == (b"of the script" if overwrite else b"L")
     assert stored["deep/new.txt"] == b"new"
     skipped = Path(run.directory.data_log).read_text().count("Target already exists. Skipping")
     assert skipped == (0 if overwrite else 2)
     # What was not stored is still there.
-    left = files_of(Path(run.directory.join("data"))) if not overwrite else {}
+    left = files_of(Path(run.directory.join("data")))
     assert left == ({} if overwrite else {"up/labels.txt": "of the script"})
 
 

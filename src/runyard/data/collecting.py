@@ -9,6 +9,7 @@ import contextlib
 import os
 import time
 
+from runyard import _names
 from runyard.data import staging, transfers, views
 from runyard.data.staging import SHOWN, StagingError
 from runyard.errors import RunyardError
@@ -126,7 +127,8 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
     finally:
         size_bytes = sum(entry.size_bytes for entry in stored)
         seconds = time.monotonic() - begun
-        staging.tell(say, f"{place.name}: uploaded", len(stored), size_bytes, seconds, skipped)
+        done_text = f"{place.name}: uploaded"
+        staging.tell(say, done_text, len(stored), size_bytes, seconds=seconds, skipped=skipped)
 
 
 def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[tuple[str, str]]:
@@ -144,10 +146,9 @@ def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[t
 
 def _register(run: RunDirectory, outputs: Sequence[Place], say: Say) -> None:
     """Register the outputs of a run that has completed. Raises StagingError."""
-    from runyard.data.datasets import registering
-
+    finish = _names.load("runyard.data.datasets.registering:finish")
     try:
-        registering.finish(run, [dict(place.item) for place in outputs])
+        finish(run, [dict(place.item) for place in outputs])
     except (OSError, RunyardError) as error:
         names = ", ".join(place.name for place in outputs)
         raise StagingError(f"outputs could not be registered ({names}): {error}") from error

@@ -1,10 +1,10 @@
 """Datasets of a run: their files where the script sees them, and what they are, in JSON.
 
 ``<run>/datasets/<input name>.json`` is what a script's Dataset reads of, in any mode: the keys of
-the spec (definition, id, name, dataset, version, mode) and ``files``, each with ``path`` as the
-dataset shows it, ``local``, ``size_bytes`` and ``values`` (columns that its path gives). ``seen``: the text the script is given. Where the
-dataset is one folder of this machine, ``files`` is null and ``folder`` names it: a mount of many
-files costs nothing.
+the spec (definition, id, name, dataset, version, mode), ``seen``, the text the script is given, and
+``files``, each with ``path`` as the dataset shows it, ``local``, ``size_bytes`` and ``values``
+(columns that its path gives). Where the dataset is one folder of this machine, ``files`` is null
+and ``folder`` names it: a mount of many files costs nothing.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ def _write(run: RunDirectory, place: Place, **more: Any) -> None:
     keys = ("definition", "id", "name", "dataset", "version", "mode")
     os.makedirs(run.datasets, exist_ok=True)
     about = {key: place.item.get(key) for key in keys}
-    jsonl.write_once(os.path.join(run.datasets, f"{place.name}.json"), {**about, "seen": place.seen, **more})
+    jsonl.write_once(
+        os.path.join(run.datasets, f"{place.name}.json"), {**about, "seen": place.seen, **more}
+    )
 
 
 def _show_links(run: RunDirectory, place: Place, found: list[SourceFile]) -> None:

@@ -59,10 +59,9 @@ def bring(run: RunDirectory, place: Place, wanted: Sequence[Wanted], say: Say) -
     text = f"{place.name}: {fetched} of {len(remote)} files fetched, the others were in the cache"
     if remote:
         say(text)
-    staging.tell(
-        *(say, "placed", len(wanted) - len(view.skipped), place.size_bytes or 0),
-        *(time.monotonic() - begun, view.skipped),
-    )
+    placed, seconds = len(wanted) - len(view.skipped), time.monotonic() - begun
+    size_bytes = place.size_bytes or 0
+    staging.tell(say, "placed", placed, size_bytes, seconds=seconds, skipped=view.skipped)
 
 
 def _is_writable(place: Place) -> bool:
@@ -103,7 +102,7 @@ def _view(run: RunDirectory, place: Place, wanted: Sequence[Wanted], cache: Cont
 
 
 def _check_names(place: Place, wanted: Sequence[Wanted]) -> None:
-    """Raise StagingError for names that would lie outside the place, or that folders cannot have."""
+    """Raise StagingError for names that folders cannot have, or that would lie outside."""
     try:
         for _ in views.checked(relative for _, _, relative in wanted):
             pass

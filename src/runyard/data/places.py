@@ -36,11 +36,12 @@ class Place:
 
     ``kind``: 'reference', 'dataset' or 'output'. ``source``: where it lies, a path of this machine
     or a URL; '' of a dataset that is not one folder of this machine. ``file_name``: of the one file
-    that it is, '' where it is a folder. ``seen``: the text the script is given, its path, or the id of a dataset it reads
-    directly. ``here``: the same file or folder as this machine names it; it differs in a
-    container. ``mounts``: what a container must be shown. ``contained``: the script is in one.
-    ``entries``: the files of an input, by their paths below it; None where nobody has listed them.
-    ``size_bytes``: of them all, None where that is not known. ``item``: what the spec says of it.
+    that it is, '' where it is a folder. ``seen``: the text the script is given, its path, or the id
+    of a dataset it reads directly. ``here``: the same file or folder as this machine names it; it
+    differs in a container. ``mounts``: what a container must be shown. ``contained``: the script
+    is in one. ``entries``: the files of an input, by their paths below it; None where nobody has
+    listed them. ``size_bytes``: of them all, None where that is not known. ``item``: what the spec
+    says of it.
     """
 
     __slots__ = (
@@ -171,8 +172,7 @@ def places(run: RunDirectory, spec: Mapping[str, Any]) -> list[Place]:
     contained = spec.get("container") is not None
     found = [Place("reference", item, item["source"], contained) for item in spec.get("data") or ()]
     found += [Place("dataset", item, "", contained) for item in spec.get("datasets") or ()]
-    for item in spec.get("outputs") or ():
-        item = of_run(item, run.id)
+    for item in (of_run(output, run.id) for output in spec.get("outputs") or ()):
         source = f"{item['root'].rstrip('/')}/{item['path']}" if item["path"] else item["root"]
         found.append(Place("output", item, source, contained))
     for place in found:

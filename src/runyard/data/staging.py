@@ -181,13 +181,13 @@ def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -
         except OSError as error:
             failed.append(error)
     whole = len(found) - len(skipped) - len(failed)
-    tell(say, done, whole, size, time.monotonic() - begun, skipped)
+    tell(say, done, whole, size, seconds=time.monotonic() - begun, skipped=skipped)
     if failed:
         raise failed[0]
 
 
 def tell(
-    say: Say, done: str, files: int, size_bytes: int, seconds: float, skipped: list[str]
+    say: Say, done: str, files: int, size_bytes: int, *, seconds: float, skipped: list[str]
 ) -> None:
     """Say in the log what was copied, and what was left as it was."""
     for target in skipped[:SHOWN]:

@@ -138,6 +138,7 @@ def collect(
     end: End,
     supervisor: Supervisor,
     ownership: Ownership,
+    *,
     patience_s: float | None,
 ) -> End:
     """Store what the script left, however it ended; returns the end of the run.
@@ -164,9 +165,7 @@ def collect(
     return end
 
 
-def _collect(
-    run: RunDirectory, found: list[Place], completed: bool, ownership: Ownership
-) -> None:
+def _collect(run: RunDirectory, found: list[Place], completed: bool, ownership: Ownership) -> None:
     ownership.release()
     with _reporting(run, found) as log:
         collecting.collect(run, found, log, completed=completed)

@@ -61,7 +61,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if isinstance(data, ending.End):
         return data
-    return _launch(run, record, prefix, supervisor, ownership, log, data=data)
+    return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
 
 
 def _stage(
@@ -82,9 +82,9 @@ def _launch(
     record: dict[str, Any],
     prefix: dict[str, Any],
     supervisor: Supervisor,
-    ownership: Ownership,
     log: EventLog,
     *,
+    ownership: Ownership,
     data: list[Place],
 ) -> End:
     spec = record["spec"]
@@ -101,25 +101,31 @@ def _launch(
     end = ending.classify(run, outcome)
     said.status(log, Status.FINALIZING)
     if data:
-        end = _collect(run, spec, data, end, supervisor, ownership, outcome.seconds)
+        patience_s = _patience_s(spec, end, outcome.seconds)
+        end = _collect(run, data, end, supervisor, ownership, patience_s=patience_s)
     _tidy(run, record)
     said.say(f"ended: {end.reason.value} {outcome}")
     return end
 
 
+def _patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:
+    from runyard.runner import data
+
+    return data.patience_s(spec, end, seconds)
+
+
 def _collect(
     run: RunDirectory,
-    spec: dict[str, Any],
     found: list[Place],
     end: End,
     supervisor: Supervisor,
     ownership: Ownership,
-    seconds: float,
+    *,
+    patience_s: float | None,
 ) -> End:
     from runyard.runner import data
 
-    patience_s = data.patience_s(spec, end, seconds)
-    end = data.collect(run, found, end, supervisor, ownership, patience_s)
+    end = data.collect(run, found, end, supervisor, ownership, patience_s=patience_s)
     data.tidy(run, found)
     return end
 
