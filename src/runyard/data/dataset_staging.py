@@ -100,7 +100,7 @@ def _described(run: RunDirectory, place: Place, file: SourceFile) -> dict[str, A
     else:
         local = os.path.join(place.seen, *file.relative.split("/"))
     return {
-        "path": f"/{file.relative}",
+        "path": file.relative,
         "local": local,
         "size_bytes": file.entry.size_bytes,
         "values": file.values,
