@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runyard.data.datastore import Datastore
+from runyard.computes.local import LocalTarget
 from runyard.data.output_config import OutputFileDatasetConfig
 from runyard.errors import UserErrorException
 from runyard.job.datasets.api import Dataset
@@ -35,7 +35,8 @@ def staged(run: Any, name: str) -> dict[str, Any]:
 def test_the_layout_of_a_dataset_is_the_same_in_every_mode_here_and_there(
     store: Any, far: Any, submit: Submit
 ) -> None:
-    given, expected = [], []
+    given: list[Any] = []
+    expected: list[Any] = []
     for of in (store, far):
         for path, walk in {
             "train": TRAIN_WALK,
@@ -44,10 +45,13 @@ def test_the_layout_of_a_dataset_is_the_same_in_every_mode_here_and_there(
             "train/*.txt": [[".", [], ["a.txt"]]],
         }.items():
             dataset = Dataset.File.from_files((of, path))
-            for place in (None, f"{of.name}/{len(given)}"):
-                given.append(dataset.as_named_input(f"m{len(given)}").as_mount(place))
-                given.append(dataset.as_named_input(f"d{len(given)}").as_download(place))
-                expected += [walk, walk]
+            for place in (None, "mounted", "copied"):
+                name = f"i{len(given)}"
+                config, at = dataset.as_named_input(name), place and f"{of.name}/{name}"
+                given.append(config.as_mount(at) if place != "copied" else config.as_download(at))
+                expected.append(walk)
+            given.append(dataset.as_named_input(f"i{len(given)}").as_download())
+            expected.append(walk)
     assert report(submit(WALK, *given))["walks"] == expected
 
 
@@ -81,9 +85,7 @@ print(sys.argv[1] == os.environ["x"] == content["id"] == content["seen"],
     assert runs.log_of(run.directory).splitlines()[-1] == "True ['A', 'B']"
 
 
-def test_a_local_folder_is_mounted_without_a_look_at_its_files(
-    store: Any, submit: Submit
-) -> None:
+def test_a_local_folder_is_mounted_without_a_look_at_its_files(store: Any, submit: Submit) -> None:
     dataset = Dataset.File.from_files((store, "train"))
     run = submit(WALK, dataset.as_named_input("x").as_mount())
     assert report(run)["walks"] == [TRAIN_WALK]
@@ -129,7 +131,7 @@ def test_outputs_are_the_same_here_and_there(
             }
         assert found == {
             **{f"whole/{name}": text for name, text in LEFT.items()},
-            **{"part/a.csv": "A", "part/deep/b.csv": "B"},
+            "part/a.csv": "A", "part/deep/b.csv": "B",
         }
         # What was not wanted is not thrown away.
         assert files_of(Path(run.directory.join("data"))) == {"part/c.txt": "C"}
@@ -154,10 +156,31 @@ def test_two_of_one_name_are_an_error(store: Any, submit: Submit) -> None:
         submit(WALK, dataset, store.path("train", "x"))
 
 
-def test_a_file_that_is_gone_ends_the_run_with_a_sentence(
-    far: Any, workspace: Any, submit: Submit, s3: S3, tmp_path: Path
+def test_what_is_gone_when_the_run_begins_ends_it_with_a_sentence(
+    far: Any, workspace: Any, cache: Path
 ) -> None:
-    again = Datastore.register(workspace, "again", s3.bucket(a="A"), **s3.options)
-    dataset = Dataset.File.from_files((again, "a.txt")).as_named_input("x").as_mount()
-    run = submit(WALK, dataset)
-    assert report(run)["walks"] == [["a.txt", 1]]
+    source = {"datastore": "far", "path": "gone/*.csv"}
+    dataset = {"name": "x", "mode": "mount", "id": "1", "dataset": "some", "version": 2}
+    dataset["definition"] = {"format": 1, "type": "file", "sources": [source], "steps": []}
+    reference = {"name": "y", "datastore": "far", "path": "gone", "mode": "mount"}
+    reference["source"] = f"{far.container_name}/gone"
+    of_dataset = (
+        "dataset input 'x' (mount of dataset some version 2): there is no file at 'gone/*.csv' on "
+        f"datastore 'far' ('{far.container_name}'); upload it first, or give another path"
+    )
+    of_reference = (
+        f"data reference 'y': '{far.container_name}/gone' is no longer there (far:gone); put it "
+        "back and submit the run again"
+    )
+    for spec, text in (
+        ({"datasets": [dataset]}, of_dataset),
+        ({"data": [reference]}, of_reference),
+    ):
+        os.makedirs(workspace.directory.blobs, exist_ok=True)
+        os.makedirs(os.path.join(workspace.path, "snapshots"), exist_ok=True)
+        run = runs.make_run(workspace.directory, "print('never')", **spec)
+        runs.start(LocalTarget(), run)
+        state = runs.finish(run)
+        assert state.reason is Reason.DATA_FAILED
+        assert state.detail["error"]["message"].startswith(text)
+        assert "never" not in runs.log_of(run)
