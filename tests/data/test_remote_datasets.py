@@ -131,7 +131,8 @@ def test_outputs_are_the_same_here_and_there(
             }
         assert found == {
             **{f"whole/{name}": text for name, text in LEFT.items()},
-            "part/a.csv": "A", "part/deep/b.csv": "B",
+            "part/a.csv": "A",
+            "part/deep/b.csv": "B",
         }
         # What was not wanted is not thrown away.
         assert files_of(Path(run.directory.join("data"))) == {"part/c.txt": "C"}
