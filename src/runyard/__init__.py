@@ -39,10 +39,8 @@ if TYPE_CHECKING:
         PyTorchConfiguration,
         TensorflowConfiguration,
     )
-    from runyard.data.consumption import DatasetConsumptionConfig
     from runyard.data.datapath import DataPath, DataPathComputeBinding
     from runyard.data.datastore import Datastore
-    from runyard.data.output_config import OutputFileDatasetConfig
     from runyard.data.reference import DataReference
     from runyard.data.storage import StorageDatastore
     from runyard.environments.conda_dependencies import CondaDependencies
@@ -77,9 +75,6 @@ if TYPE_CHECKING:
     from runyard.history.model import Model
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
-    from runyard.job.datasets.api import Dataset
-    from runyard.job.datasets.file import FileDataset
-    from runyard.job.datasets.tabular import TabularDataset
     from runyard.job.keyvault import Keyvault
     from runyard.widgets.run_details import RunDetails
 
@@ -105,8 +100,6 @@ __all__ = [
     "DataReference",
     "DataReferenceConfiguration",
     "DatabricksCompute",
-    "Dataset",
-    "DatasetConsumptionConfig",
     "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
@@ -116,7 +109,6 @@ __all__ = [
     "Estimator",
     "Experiment",
     "ExperimentExecutionException",
-    "FileDataset",
     "FrameworkEstimator",
     "Gloo",
     "HDInsightCompute",
@@ -130,7 +122,6 @@ __all__ = [
     "Mpi",
     "MpiConfiguration",
     "Nccl",
-    "OutputFileDatasetConfig",
     "ParallelTaskConfiguration",
     "ParameterServer",
     "ProjectSystemException",
@@ -149,7 +140,6 @@ __all__ = [
     "SnapshotException",
     "StorageDatastore",
     "SynapseCompute",
-    "TabularDataset",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",

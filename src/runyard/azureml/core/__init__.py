@@ -9,7 +9,6 @@ _names.offer(
     __name__,
     "ComputeTarget",
     "ContainerRegistry",
-    "Dataset",
     "Datastore",
     "Environment",
     "Experiment",
@@ -28,6 +27,7 @@ _names.offer(
             "PrivateEndPointConfig",
             "SynapseWorkspaceLinkedServiceConfiguration",
         ),
+        "datasets": ("Dataset",),
         "deployment": ("Image", "Webservice"),
     },
 )

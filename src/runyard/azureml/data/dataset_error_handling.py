@@ -2,4 +2,12 @@
 
 from runyard import _names
 
-_names.offer(__name__, "DatasetExecutionError", "DatasetValidationError")
+_names.offer(
+    __name__,
+    absent={
+        "datasets": (
+            "DatasetExecutionError",
+            "DatasetValidationError",
+        )
+    },
+)

@@ -1,5 +1,7 @@
-"""``azureml.data.dataset_factory`` (spec 15.3)."""
+"""``azureml.data.dataset_factory``."""
 
 from runyard import _names
 
-_names.offer(__name__, "DataType", "FileDatasetFactory", "TabularDatasetFactory")
+_names.offer(
+    __name__, absent={"datasets": ("DataType", "FileDatasetFactory", "TabularDatasetFactory")}
+)

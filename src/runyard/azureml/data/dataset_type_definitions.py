@@ -4,8 +4,13 @@ from runyard import _names
 
 _names.offer(
     __name__,
-    "FileEncoding",
-    "PromoteHeadersBehavior",
-    "SkipLinesBehavior",
-    absent={"datasets": ("FileType", "HistogramCompareMethod")},
+    absent={
+        "datasets": (
+            "FileEncoding",
+            "FileType",
+            "HistogramCompareMethod",
+            "PromoteHeadersBehavior",
+            "SkipLinesBehavior",
+        )
+    },
 )

@@ -1,5 +1,5 @@
-"""``azureml.data.file_dataset`` (spec 15.3)."""
+"""``azureml.data.file_dataset``."""
 
 from runyard import _names
 
-_names.offer(__name__, "FileDataset")
+_names.offer(__name__, absent={"datasets": ("FileDataset",)})

@@ -1,5 +1,5 @@
-"""``azureml.data.tabular_dataset`` (spec 15.3)."""
+"""``azureml.data.tabular_dataset``."""
 
 from runyard import _names
 
-_names.offer(__name__, "TabularDataset")
+_names.offer(__name__, absent={"datasets": ("TabularDataset",)})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runyard import _names
 from runyard.cli import completing, formats, opening, output, table
 from runyard.cli.settings import Command, common_options, json_option
 from runyard.cli.summary import time_text
@@ -107,6 +108,7 @@ def show_command(dataset: str, with_files: bool, as_json: bool) -> None:
 def register_command(
     name: str,
     source: tuple[str, ...],
+    *,
     kind: str | None,
     separator: str,
     partition_format: str | None,
@@ -183,16 +185,14 @@ def _found(text: str) -> Any:
 def _made(
     kind: str | None, sources: list[Any], separator: str, partition_format: str | None
 ) -> Any:
-    from runyard.job.datasets.api import Dataset
+    from runyard.job.datasets.factories import FileDatasetFactory
 
     if kind is None:
-        return Dataset.File.from_files(sources, partition_format=partition_format)
-    if kind == "delimited":
-        return Dataset.Tabular.from_delimited_files(
-            sources, separator=separator, partition_format=partition_format
-        )
-    make = getattr(Dataset.Tabular, f"from_{kind}_files")
-    return make(sources, partition_format=partition_format)
+        return FileDatasetFactory.from_files(sources, partition_format=partition_format)
+    tables = _names.load("runyard.job.datasets.factories:TabularDatasetFactory")
+    options = {"separator": separator} if kind == "delimited" else {}
+    make = getattr(tables, f"from_{kind}_files")
+    return make(sources, partition_format=partition_format, **options)
 
 
 def _source(workspace: Any, text: str) -> Any:
