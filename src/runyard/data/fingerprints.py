@@ -7,6 +7,7 @@ runner imports it: standard library only.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import sys
@@ -188,11 +189,8 @@ def _sha256(content: bytes = b"") -> Any:
     """``hashlib.sha256`` without OpenSSL where there is little to do: that takes 5 ms to load."""
     if len(content) < _LITTLE_BYTES:
         with contextlib.suppress(ImportError):
-            if sys.version_info >= (3, 12):
-                from _sha2 import sha256
-            else:
-                from _sha256 import sha256
-            return sha256(content)
+            own = importlib.import_module("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+            return own.sha256(content)
     import hashlib
 
     return hashlib.sha256(content)

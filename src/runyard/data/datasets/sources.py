@@ -85,8 +85,10 @@ def check(definition: Definition, directory: WorkspaceDirectory | None) -> None:
     A folder of this machine is not listed, however many files it has.
     """
     whole = folder(definition, directory)
-    if whole is not None and next(os.scandir(whole), None) is not None:
-        return
+    if whole is not None:
+        with os.scandir(whole) as inside:
+            if next(inside, None) is not None:
+                return
     for source in definition["sources"]:
         if "query" in source:
             registry.root(_needed(directory, source["datastore"]), source["datastore"])
