@@ -1,0 +1,64 @@
+"""Which files of a file dataset its steps leave (`definition`)."""
+
+from runyard.job.datasets import chance, expressions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Mapping, Sequence, TypeVar
+
+    Item = TypeVar("Item")
+
+
+def chosen(
+    items: "Sequence[Item]",
+    steps: "Sequence[Mapping[str, Any]]",
+    values_of: "Callable[[Item], Mapping[str, Any]]",
+    done: int = 0,
+) -> "List[Item]":
+    """The items that the steps leave, in their order; the first ``done`` steps were taken before.
+
+    ``values_of``: what a filter sees of an item. Raises UserErrorException for a filter that names
+    what there is not.
+    """
+    left = list(items)
+    for number, step in enumerate(steps):
+        if number >= done:
+            left = _after(left, step, number, values_of)
+    return left
+
+
+def _after(
+    left: "List[Item]",
+    step: "Mapping[str, Any]",
+    number: int,
+    values_of: "Callable[[Item], Mapping[str, Any]]",
+) -> "List[Item]":
+    kind = step["step"]
+    if kind == "skip":
+        return left[step["count"] :]
+    if kind == "take":
+        return left[: step["count"]]
+    if kind == "filter":
+        rule = step["expression"]
+        return [item for item in left if expressions.of_values(rule, values_of(item))]
+    drawn = [position for position in range(len(left)) if is_drawn(step, number, position)]
+    return [left[position] for position in drawn]
+
+
+def is_drawn(step: "Mapping[str, Any]", number: int, position: int) -> bool:
+    """Whether a step of chance keeps what is at a position; ``number``: the step's own."""
+    if step["step"] == "sample":
+        return chance.below(step["probability"], step["seed"], number, position)
+    first = chance.below(step["percentage"], step["seed"], number, position)
+    return first is (step["part"] == 0)
+
+
+def file_values(file: "Mapping[str, Any]") -> "Dict[str, Any]":
+    """What a filter of files sees of one: columns of its path, and ``file_metadata``."""
+    name = file["path"].rpartition("/")[2]
+    stem, dot, extension = name.rpartition(".")
+    found: "Dict[str, Any]" = dict(file["values"])
+    found["Size"] = file["size_bytes"]
+    found["Extension"] = extension if dot and stem else ""
+    found["CanSeek"] = True
+    return found

@@ -1,0 +1,197 @@
+"""The dataset registry: ``datasets/<name>/<version>.json``.
+
+Versions count from 1 and are never given twice, also when all were unregistered. A version appears
+whole, and two registrations at once get two versions.
+"""
+
+import os
+import re
+import time
+import uuid
+
+from runyard.errors import UserErrorException
+from runyard.record import creation, jsonl
+from runyard.record.layout import WorkspaceDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Optional, Union
+
+    Record = Dict[str, Any]
+
+LATEST = "latest"
+_REMOVED = ".removed.json"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._ ]{0,254}\Z")
+
+
+def add(
+    workspace: WorkspaceDirectory,
+    name: str,
+    definition: "Dict[str, Any]",
+    *,
+    description: "Optional[str]" = None,
+    tags: "Optional[Mapping[str, str]]" = None,
+    create_new_version: bool = False,
+    properties: "Optional[Mapping[str, str]]" = None,
+) -> "Record":
+    """Register a definition under a name; returns its record.
+
+    Raises UserErrorException for a name that cannot be used, and for one that is taken unless
+    ``create_new_version``.
+    """
+    folder = _folder(workspace, checked_name(name))
+    present = versions_in(folder)
+    if present and not create_new_version:
+        raise UserErrorException(
+            "There is already a dataset registered under name {!r}, version {}. Specify "
+            "create_new_version=True to register it as a new version, or take the one that is "
+            "there: Dataset.get_by_name(workspace, {!r})".format(name, present[-1], name)
+        )
+    os.makedirs(folder, exist_ok=True)
+    record = {
+        "id": str(uuid.uuid4()),
+        "name": name,
+        "created": time.time(),
+        "description": description,
+        "tags": dict(tags or {}),
+        "properties": dict(properties or {}),
+        "definition": definition,
+    }
+    return _publish(folder, record)
+
+
+def checked_name(name: object) -> str:
+    """A name that a dataset may have, as it is. Raises UserErrorException otherwise."""
+    if isinstance(name, str) and _NAME.match(name) and name == name.strip():
+        return name
+    raise UserErrorException(
+        "dataset name {!r} is not valid: give at most 255 English letters, digits, '-', '.', '_' "
+        "and blanks, beginning with a letter or digit".format(name)
+    )
+
+
+def _publish(folder: str, record: "Record") -> "Record":
+    """Link the file to the next free number: a link never replaces one that is there."""
+    part = os.path.join(folder, "." + creation.random_hex(8))
+    version = max([0, *versions_in(folder), _highest_removed(folder)])
+    try:
+        while True:
+            version += 1
+            record = dict(record, version=version)
+            jsonl.write_once(part, record)
+            try:
+                os.link(part, _file(folder, version))
+                return record
+            except FileExistsError:
+                continue
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+
+
+def versions_in(folder: str) -> "List[int]":
+    """The versions in one dataset's folder, ascending."""
+    try:
+        names = [name[:-5] for name in os.listdir(folder) if name.endswith(".json")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def find(
+    workspace: WorkspaceDirectory, name: str, version: "Union[int, str, None]" = LATEST
+) -> "Record":
+    """The record of a version, 'latest' or None for the latest.
+
+    Raises UserErrorException naming what there is when there is none.
+    """
+    versions = versions_in(_folder(workspace, checked_name(name)))
+    wanted = versions[-1] if versions and version in (None, LATEST) else _number(version)
+    if wanted in versions:
+        return jsonl.read_json(_file(_folder(workspace, name), wanted))
+    if versions:
+        raise UserErrorException(
+            "dataset {!r} has no version {!r}; it has {}".format(
+                name, version, ", ".join(map(str, versions))
+            )
+        )
+    raise UserErrorException(
+        "there is no dataset {!r} in {}. It has {}. Register one: "
+        "dataset.register(workspace, {!r})".format(
+            name, workspace.path, ", ".join(names(workspace)) or "none", name
+        )
+    )
+
+
+def _number(version: object) -> int:
+    text = str(version)
+    return int(text) if text.isdigit() else 0
+
+
+def find_id(workspace: WorkspaceDirectory, dataset_id: str) -> "Record":
+    """The record with an id. Raises UserErrorException when no registered dataset has it."""
+    for name in names(workspace):
+        for version in reversed(versions_in(_folder(workspace, name))):
+            record = jsonl.read_json(_file(_folder(workspace, name), version))
+            if record["id"] == dataset_id:
+                return record
+    raise UserErrorException(
+        "no dataset registered in {} has the id {!r}; the id of one that is not registered leads "
+        "to it only in a run that has it as an input. Register it, or see "
+        "Dataset.get_all(workspace)".format(workspace.path, dataset_id)
+    )
+
+
+def names(workspace: WorkspaceDirectory) -> "List[str]":
+    """The names of all registered datasets, sorted."""
+    try:
+        found = sorted(os.listdir(os.path.join(workspace.path, "datasets")))
+    except FileNotFoundError:
+        return []
+    return [name for name in found if _NAME.match(name) and versions_in(_folder(workspace, name))]
+
+
+def listed(workspace: WorkspaceDirectory) -> "List[Record]":
+    """The latest record of every name, by name."""
+    return [find(workspace, name) for name in names(workspace)]
+
+
+def edit(workspace: WorkspaceDirectory, record: "Record", **changed: "Any") -> "Record":
+    """Change ``description`` or ``tags`` of a version; returns the new record.
+
+    Raises UserErrorException when it is no longer registered.
+    """
+    present = find(workspace, record["name"], record["version"])
+    new = dict(present, **changed)
+    jsonl.write_once(_file(_folder(workspace, record["name"]), record["version"]), new)
+    return new
+
+
+def unregister(workspace: WorkspaceDirectory, name: str) -> None:
+    """Forget all versions of a name; the data stays. Their numbers are not given again."""
+    folder = _folder(workspace, checked_name(name))
+    versions = versions_in(folder)
+    if not versions:
+        find(workspace, name)
+    highest = max([*versions, _highest_removed(folder)])
+    jsonl.write_once(os.path.join(folder, _REMOVED), {"version": highest})
+    for version in versions:
+        try:
+            os.unlink(_file(folder, version))
+        except FileNotFoundError:
+            continue
+
+
+def _highest_removed(folder: str) -> int:
+    try:
+        return int(jsonl.read_json(os.path.join(folder, _REMOVED))["version"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return 0
+
+
+def _folder(workspace: WorkspaceDirectory, name: str) -> str:
+    return os.path.join(workspace.path, "datasets", name)
+
+
+def _file(folder: str, version: int) -> str:
+    return os.path.join(folder, "{}.json".format(version))

@@ -1,0 +1,136 @@
+"""Registered datasets: names, versions, tags."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.errors import UserErrorException
+from runyard.job.datasets import dataset as datasets
+from runyard.job.datasets.api import Dataset
+from runyard.job.datasets.file import FileDataset
+from runyard.record import datasets as registry
+
+
+@pytest.fixture
+def dataset(store: Any) -> Any:
+    return Dataset.File.from_files((store, "train/**"))
+
+
+def test_a_registered_dataset_is_found_by_name_and_id(dataset: Any, workspace: Any) -> None:
+    assert (dataset.name, dataset.version, dataset.description, dataset.tags) == (
+        None,
+        None,
+        None,
+        {},
+    )
+    made = dataset.register(workspace, "faces", "of people", {"kind": 1})
+    assert isinstance(made, FileDataset)
+    assert (made.name, made.version, made.description) == ("faces", 1, "of people")
+    assert made.tags == {"kind": "1"}
+    for found in (
+        Dataset.get_by_name(workspace, "faces"),
+        Dataset.get_by_name(workspace, "faces", version=1),
+        Dataset.get_by_name(workspace, name="faces", version="latest"),
+        Dataset.get_by_id(workspace, made.id),
+        Dataset.get_all(workspace)["faces"],
+    ):
+        assert (found.id, found.name, found.version) == (made.id, "faces", 1)
+        assert found.to_path() == dataset.to_path()
+    assert made.id != dataset.id
+
+
+def test_a_name_is_taken_unless_a_new_version_is_asked_for(
+    dataset: Any, store: Any, workspace: Any
+) -> None:
+    first = dataset.register(workspace, "faces", tags={"a": "1"})
+    with pytest.raises(UserErrorException, match="already a dataset registered under name 'faces'"):
+        dataset.register(workspace, "faces")
+    other = Dataset.File.from_files((store, "labels.txt"))
+    second = other.register(workspace, "faces", create_new_version=True)
+    assert (second.version, second.tags) == (2, {})
+    assert Dataset.get_by_name(workspace, "faces").to_path() == ["/labels.txt"]
+    assert Dataset.get_by_name(workspace, "faces", 1).id == first.id
+
+
+def test_tags_and_description_of_a_version_can_be_changed(dataset: Any, workspace: Any) -> None:
+    made = dataset.register(workspace, "faces", tags={"a": "1", "b": "2"})
+    assert made.add_tags({"c": 3}).remove_tags(["a", "x"]) is made
+    made.update(description="new")
+    found = Dataset.get_by_name(workspace, "faces")
+    assert (found.tags, found.description) == ({"b": "2", "c": "3"}, "new")
+    found.update(tags={"z": ""})
+    assert Dataset.get_by_name(workspace, "faces").tags == {"z": ""}
+    assert Dataset.get_by_name(workspace, "faces").description == "new"
+    with pytest.raises(
+        UserErrorException, match=r"is not registered; register it first: dataset ="
+    ):
+        dataset.add_tags({"a": "b"})
+    with pytest.raises(UserErrorException, match=r"tags is \['a'\] of type list; give a dict"):
+        dataset.register(workspace, "other", tags=["a"])
+
+
+def test_what_is_not_there_is_said_with_what_is(dataset: Any, workspace: Any) -> None:
+    dataset.register(workspace, "faces")
+    with pytest.raises(
+        UserErrorException, match=r"no dataset 'face' in .* It has faces\. Register"
+    ):
+        Dataset.get_by_name(workspace, "face")
+    with pytest.raises(UserErrorException, match="'faces' has no version 3; it has 1"):
+        Dataset.get_by_name(workspace, "faces", 3)
+    with pytest.raises(UserErrorException, match="has the id 'x'; the id of one that is not regis"):
+        Dataset.get_by_id(workspace, "x")
+    with pytest.raises(UserErrorException, match="workspace is None of type NoneType"):
+        Dataset.get_by_name(None, "faces")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", " x", "x ", "ä", "a" * 256, None])
+def test_invalid_names_are_refused(dataset: Any, workspace: Any, name: Any) -> None:
+    with pytest.raises(UserErrorException, match="is not valid: give at most 255 English letters"):
+        dataset.register(workspace, name)
+
+
+def test_versions_are_not_given_twice(dataset: Any, workspace: Any) -> None:
+    made = dataset.register(workspace, "faces")
+    dataset.register(workspace, "faces", create_new_version=True)
+    made.unregister_all_versions()
+    assert Dataset.get_all(workspace) == {}
+    with pytest.raises(UserErrorException, match="there is no dataset 'faces'"):
+        Dataset.get_by_name(workspace, "faces")
+    assert dataset.register(workspace, "faces").version == 3
+    assert made.to_path() == dataset.to_path()
+
+
+def test_registrations_at_once_get_versions_of_their_own(dataset: Any, workspace: Any) -> None:
+    versions: list[int] = []
+
+    def register() -> None:
+        for _ in range(5):
+            made = dataset.register(workspace, "faces", create_new_version=True)
+            versions.append(made.version)
+
+    threads = [threading.Thread(target=register) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(versions) == list(range(1, 21))
+    left = sorted(path.name for path in Path(workspace.path, "datasets", "faces").iterdir())
+    assert left == sorted(f"{version}.json" for version in versions)
+
+
+def test_a_newer_format_is_refused(dataset: Any, workspace: Any) -> None:
+    registry.add(workspace.directory, "newer", dict(dataset._definition, format=2))
+    with pytest.raises(UserErrorException, match="has format 2, and this version of runyard reads"):
+        Dataset.get_by_name(workspace, "newer")
+
+
+def test_the_repr_says_what_it_is(dataset: Any, workspace: Any) -> None:
+    made = dataset.register(workspace, "faces")
+    assert repr(made) == (
+        f"FileDataset(name='faces', version=1, id='{made.id}', source=[('photos', 'train/**')])"
+    )
+    assert isinstance(made, datasets.AbstractDataset)
