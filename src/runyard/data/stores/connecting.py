@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from runyard.errors import UserErrorException
 
@@ -58,7 +59,7 @@ def is_forked() -> bool:
 
 def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
     """The store of obstore. Raises UserErrorException for what it does not know."""
-    from obstore import exceptions, store
+    from obstore import exceptions
 
     if not _user:
         _user.append(os.getpid())
@@ -86,15 +87,33 @@ def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) 
     kind = kind_of(url)
     try:
         if kind == "http":
-            client["allow_http"] = True
-            _no_more(url, given)
-            return store.HTTPStore.from_url(_plain(url), **common)
+            return _http(url, given, common)
         return {"s3": _s3, "azure": _azure, "gs": _gcs}[kind](url, given, common)
     except (exceptions.BaseError, ValueError, TypeError) as error:
         raise UserErrorException(
             f"{url!r} cannot be opened: {_first_line(error, secrets)}; see docs/datastores.md for "
             "the options of this kind of storage"
         ) from None
+
+
+def _http(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    """``token``, or the user in the URL with ``password``, is sent as a header."""
+    from obstore import store
+
+    parts = urlsplit(url)
+    user = given.pop("username", None) or unquote(parts.username or "")
+    password, token = given.pop("password", None), given.pop("token", None)
+    if given:
+        raise ValueError(f"a web server has no option {', '.join(sorted(given))}")
+    client = common["client_options"]
+    client["allow_http"] = True
+    if token:
+        client["default_headers"] = {"Authorization": f"Bearer {token}"}
+    elif password:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        client["default_headers"] = {"Authorization": f"Basic {pair}"}
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return store.HTTPStore.from_url(_folder(urlunsplit(plain)), **common)
 
 
 def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
@@ -154,7 +173,7 @@ def _bucket(url: str) -> tuple[str, str | None]:
     return parts.netloc, unquote(parts.path).strip("/") or None
 
 
-def _plain(url: str) -> str:
+def _folder(url: str) -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
@@ -177,11 +196,6 @@ def _number(given: dict[str, Any], name: str, default: float) -> float:
     if number < 0 or (name == "timeout" and not number):
         raise UserErrorException(f"option {name} is {value!r}; give a number such as {default:g}")
     return number
-
-
-def _no_more(url: str, given: Mapping[str, Any]) -> None:
-    if given:
-        raise ValueError(f"a web server has no option {', '.join(sorted(given))}")
 
 
 def _first_line(error: BaseException, secrets: Mapping[str, str]) -> str:
