@@ -206,9 +206,7 @@ def _first_line(error: BaseException, secrets: Mapping[str, str]) -> str:
 
 
 def _aws_files(profile: str | None) -> dict[str, str]:
-    """Key and region of ``~/.aws``, where no variable of the environment has a key."""
-    if os.environ.get("AWS_ACCESS_KEY_ID") and profile is None:
-        return {}
+    """Key and region of ``~/.aws``, as far as no variable of the environment has them."""
     name = profile or os.environ.get("AWS_PROFILE") or "default"
     found: dict[str, str] = {}
     for variable, file, section in (
@@ -226,4 +224,10 @@ def _aws_files(profile: str | None) -> dict[str, str]:
         "region": "region",
         "endpoint_url": "endpoint",
     }
-    return {names[key]: value for key, value in found.items() if key in names and value}
+    config = {names[key]: value for key, value in found.items() if key in names and value}
+    if os.environ.get("AWS_ACCESS_KEY_ID") and profile is None:
+        for key in ("access_key_id", "secret_access_key", "session_token"):
+            config.pop(key, None)
+    if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        config.pop("region", None)
+    return config
