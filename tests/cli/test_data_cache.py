@@ -20,7 +20,11 @@ def test_the_cache_of_data_is_shown_and_pruned(
     said = invoke("datastore", "cache", "--prune", "--older-than", "1")
     assert (said.err, said.out) == ("0 files removed, 0 bytes\n", f"{folder}: 2 files, 3 bytes\n")
     assert invoke("datastore", "cache", "--prune", "--json").json == {
-        **{"folder": folder, "files": 0, "size_bytes": 0, "removed_files": 2, "removed_bytes": 3}
+        "folder": folder,
+        "files": 0,
+        "size_bytes": 0,
+        "removed_files": 2,
+        "removed_bytes": 3,
     }
 
 
