@@ -69,6 +69,25 @@ def is_on(name: str) -> bool:
     return value in _ON
 
 
+def cache_dir() -> str:
+    """Absolute path of runyard's cache folder; it may not exist yet.
+
+    ``$RUNYARD_CACHE_DIR``, else ``cache_dir`` of the settings file, else
+    ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``. Raises as ``get``.
+    """
+    own = os.environ.get("RUNYARD_CACHE_DIR")
+    if own:
+        return os.path.abspath(os.path.expanduser(own))
+    configured = get("cache_dir")
+    return configured.value if configured else os.path.join(xdg_cache_home(), "runyard")
+
+
+def xdg_cache_home() -> str:
+    """``$XDG_CACHE_HOME``, or ``~/.cache`` where that is unset or relative (as XDG rules)."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return home if os.path.isabs(home) else os.path.expanduser("~/.cache")
+
+
 def file() -> str:
     """Absolute path of the settings file, which need not exist."""
     own = os.environ.get(FILE_VARIABLE)

@@ -12,6 +12,7 @@ from runyard.errors import UserErrorException, WorkspaceException
 from runyard.history.index import Query
 from runyard.history.workspace import Workspace
 from runyard.history.workspace_folder import check_name, name_for
+from runyard.job.datasets.api import Dataset
 from runyard.record import jsonl
 from runyard.record.states import Reason, Status
 from tests.history.helpers import make_run, note_status, sign_and_let_go
@@ -441,17 +442,20 @@ def test_what_is_never_here_is_empty() -> None:
         ws.get_mlflow_tracking_uri()
 
 
-def test_a_dataset_that_is_asked_for_by_name_comes_later() -> None:
-    datasets = Workspace.create("my-ws").datasets
-    assert ("mnist" in datasets, list(datasets), datasets.get("mnist", 1)) == (False, [], 1)
-    for ask in (datasets.__getitem__, datasets.get):
-        with pytest.raises(UserErrorException) as caught:
-            ask("mnist")
-        assert f"{caught.value}" == (
-            "workspace.datasets: there is no dataset 'mnist': datasets are a later part of "
-            "runyard; until then a DataReference or a path of the file system leads a script to "
-            "its data"
-        )
+def test_datasets_are_those_that_are_registered(tmp_path: Path) -> None:
+    ws = Workspace.create("my-ws")
+    store = ws.get_default_datastore()
+    (tmp_path / "a.txt").write_text("A")
+    store.upload_files([str(tmp_path / "a.txt")], target_path="photos", show_progress=False)
+    photos = Dataset.File.from_files((store, "photos")).register(ws, "photos")
+    assert {name: found.id for name, found in ws.datasets.items()} == {"photos": photos.id}
+    assert ws.datasets.get("mnist") is None
+    with pytest.raises(KeyError) as caught:
+        ws.datasets["mnist"]
+    assert f"{caught.value}" == (
+        "workspace.datasets: there is no dataset 'mnist'; it has 'photos'. Register it: "
+        "dataset.register(workspace, 'mnist')"
+    )
 
 
 AZURE = {"subscription_id": "sub-1", "resource_group": "group-1", "workspace_name": "from-azure"}

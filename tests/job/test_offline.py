@@ -93,12 +93,19 @@ def test_what_sdk_v1_lacked_works(run: OfflineRun) -> None:
     assert run.experiment.name == "offline"
     assert run.experiment.workspace.name == "offline"
     assert run.input_datasets == run.output_datasets == {}
-    with pytest.raises(
-        UserErrorException, match=r"^run\.input_datasets: there is no dataset 'x': d"
-    ):
+    with pytest.raises(KeyError) as caught:
         run.input_datasets["x"]
-    with pytest.raises(UserErrorException, match=r"^run\.output_datasets: there is no dataset 'x'"):
-        run.output_datasets.get("x")
+    assert f"{caught.value}" == (
+        "run.input_datasets: there is no dataset 'x'; it has none. Give it to the run: "
+        "dataset.as_named_input('x'), with .as_mount() for a path, as an argument or in inputs"
+    )
+    with pytest.raises(UserErrorException) as refused:
+        run.output_datasets["x"]
+    assert refused.value.message == (
+        "run.output_datasets: there is no dataset 'x'; it has none. Give it to the run: "
+        "OutputFileDatasetConfig('x'), as an argument"
+    )
+    assert run.output_datasets.get("x") is None
     assert run.parent is None
     assert run.get_details()["status"] == "Running"
     run.display_name = "mine"

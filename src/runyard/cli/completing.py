@@ -95,6 +95,13 @@ def _datastores(_: click.Context) -> list[str]:
     return registry.listed(opening.existing_directory())
 
 
+def _datasets(_: click.Context) -> list[str]:
+    from runyard.cli import opening
+    from runyard.record import datasets
+
+    return datasets.names(opening.existing_directory())
+
+
 def _metrics(ctx: click.Context) -> Iterable[str]:
     from runyard.record import metrics
 
@@ -137,6 +144,7 @@ def _pools(_: click.Context) -> list[str]:
 experiments = _of(_experiments)
 models = _of(_models)
 datastores = _of(_datastores)
+datasets = _of(_datasets)
 metrics = _of(_metrics)
 run_files = _of(_files)
 logs = _of(_logs)

@@ -27,6 +27,7 @@ COMMANDS = {
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
     "datastore": "List and register datastores, and copy files to and from them.",
+    "dataset": "List, register and read datasets.",
     "secret": "Set, list and delete secrets of the workspace.",
     "compute": "List, make, change and remove compute targets.",
     "env": "List, build, lock and remove environments.",

@@ -14,9 +14,9 @@ import msgspec
 
 from runyard import _names
 from runyard.data import consumption, names, registry
-from runyard.data.output_config import OUTPUT_NAME, RUN_ID
 from runyard.data.spec import DatasetSpec, OutputSpec, RegistrationSpec
 from runyard.errors import UserErrorException
+from runyard.job.output_datasets import OUTPUT_NAME, RUN_ID, definition_of, placed
 from runyard.record import jsonl
 from runyard.record.events import read_state
 from runyard.record.layout import WorkspaceDirectory
@@ -58,7 +58,8 @@ def found_outputs_again(
 ) -> tuple[OutputSpec, ...]:
     """Outputs of an earlier run, where their datastores are now."""
     return tuple(
-        msgspec.structs.replace(spec, root=_root(directory, spec.datastore)) for spec in specs
+        msgspec.structs.replace(spec, root=registry.url_of(directory, spec.datastore))
+        for spec in specs
     )
 
 
@@ -176,22 +177,7 @@ def _left_by(output: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
             "first, or give a registered dataset: Dataset.get_by_name(workspace, 'name')"
         )
     path = path.replace(OUTPUT_NAME, output.name)
-    return of_output(output._datastore, path, output._definition)
-
-
-def placed(path: str, run_id: str, output: str) -> str:
-    """The path of an output with its placeholders replaced."""
-    return path.replace(RUN_ID, run_id).replace(OUTPUT_NAME, output)
-
-
-def of_output(datastore: str, path: str, definition: dict[str, Any] | None) -> dict[str, Any]:
-    """The definition of the dataset that an output is; ``definition``: how it is read."""
-    if definition is None:
-        made: dict[str, Any] = _definition("of_files", [(datastore, f"{path}/**")])
-        return made
-    sources = [(datastore, f"{path}/{source['path']}") for source in definition["sources"]]
-    kept: dict[str, Any] = _definition("with_sources", definition, sources)
-    return kept
+    return definition_of(output._datastore, path, output._definition)
 
 
 def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpec:
@@ -222,7 +208,7 @@ def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpe
         name=name,
         datastore=datastore,
         path=names.inside(location.relative_path),
-        root=_root(directory, datastore),
+        root=registry.url_of(directory, datastore),
         mode=mode,
         overwrite=bool(getattr(upload, "overwrite", False)),
         globs=tuple(globs) if globs else None,
@@ -251,10 +237,6 @@ def _reading(options: Any) -> dict[str, Any] | None:
             f"additional_transformation is {text!r}, which is not JSON: {error}; leave it out"
         ) from error
     return found
-
-
-def _root(directory: WorkspaceDirectory, datastore: str) -> str:
-    return registry.root(directory, datastore)
 
 
 def _lower(mode: object) -> Any:

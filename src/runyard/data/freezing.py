@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from runyard.data import artifacts, local, names, registry
+from runyard.data import artifacts, conflicts, local, names, registry
 from runyard.data.spec import DataSpec
 from runyard.errors import UserErrorException
 from runyard.record.layout import WorkspaceDirectory
@@ -33,22 +33,8 @@ def frozen(
     that leads outside, or nothing at the path of one that is to be mounted or downloaded.
     """
     found = tuple(_frozen(name, written, directory) for name, written in references.items())
-    _check_places(found)
+    conflicts.check(found)
     return found
-
-
-def _check_places(specs: Iterable[DataSpec]) -> None:
-    """One absolute path cannot be two mounts."""
-    taken: dict[str, str] = {}
-    for spec in specs:
-        place = (spec.path_on_compute or "").rstrip(os.sep)
-        if place in taken and (spec.mode == "mount" or os.path.isabs(place)):
-            raise UserErrorException(
-                f"data references {taken[place]!r} and {spec.name!r} are both to be at "
-                f"{place!r}; give one of them another path_on_compute"
-            )
-        if place:
-            taken[place] = spec.name
 
 
 def _frozen(name: str, written: Written, directory: WorkspaceDirectory) -> DataSpec:
@@ -83,7 +69,15 @@ def found_again(specs: Iterable[DataSpec], directory: WorkspaceDirectory) -> tup
 
 
 def _source(directory: WorkspaceDirectory, datastore: str, path: str) -> str:
-    return local.place(directory, datastore, registry.root(directory, datastore), path)
+    url = registry.url_of(directory, datastore)
+    if not is_remote(url):
+        return local.place(directory, datastore, url, path)
+    return f"{url.rstrip('/')}/{path}" if path else url
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is a URL, and no path of this machine."""
+    return "://" in source
 
 
 def _check_workspace(written: Written, directory: WorkspaceDirectory) -> None:
@@ -97,7 +91,13 @@ def _check_workspace(written: Written, directory: WorkspaceDirectory) -> None:
 
 
 def check_source(spec: DataSpec, directory: WorkspaceDirectory) -> None:
-    """Raise UserErrorException when there is nothing to mount or to download."""
+    """Raise UserErrorException when there is nothing to mount or to download.
+
+    One request to storage elsewhere, which is an error as well when it does not answer.
+    """
+    if is_remote(spec.source):
+        _check_remote(spec, directory)
+        return
     if spec.mode == "upload":
         _check_upload(spec)
         return
@@ -112,6 +112,27 @@ def check_source(spec: DataSpec, directory: WorkspaceDirectory) -> None:
         f"there is nothing at {spec.path or '.'!r} on datastore {spec.datastore!r} "
         f"({spec.source!r}); upload it first, make the folder if the script is to write there, or "
         "give another path"
+    )
+
+
+def _check_remote(spec: DataSpec, directory: WorkspaceDirectory) -> None:
+    store = registry.store_of(directory, spec.datastore)
+    if spec.mode == "upload":
+        if spec.path and store.entry(spec.path) is not None:
+            raise _upload_to_a_file(spec)
+        return
+    if next(iter(store.entries(spec.path)), None) is None and spec.path:
+        raise UserErrorException(
+            f"there is nothing at {spec.path!r} on datastore {spec.datastore!r} "
+            f"({spec.source!r}); upload it first, give as_upload() if the script is to write "
+            "there, or give another path"
+        )
+
+
+def _upload_to_a_file(spec: DataSpec) -> UserErrorException:
+    return UserErrorException(
+        f"{spec.path!r} on datastore {spec.datastore!r} is a file ({spec.source!r}), and an "
+        "upload goes to a folder; give the folder it lies in"
     )
 
 
@@ -135,7 +156,4 @@ def _check_upload(spec: DataSpec) -> None:
             "to; give another datastore, such as workspaceblobstore"
         )
     if os.path.exists(spec.source) and not os.path.isdir(spec.source):
-        raise UserErrorException(
-            f"{spec.path!r} on datastore {spec.datastore!r} is a file ({spec.source!r}), and an "
-            "upload goes to a folder; give the folder it lies in"
-        )
+        raise _upload_to_a_file(spec)

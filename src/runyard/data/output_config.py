@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
 
 DEFAULT_PATH = "dataset/{run-id}/{output-name}"
-RUN_ID, OUTPUT_NAME = "{run-id}", "{output-name}"
 
 
 class Left:

@@ -21,26 +21,13 @@ _REFRESHES = 1000
 
 
 def cache_dir() -> str:
-    """Absolute path of runyard's cache folder; it may not exist yet.
-
-    ``$RUNYARD_CACHE_DIR``, else ``cache_dir`` of the settings file, else
-    ``$XDG_CACHE_HOME/runyard``, else ``~/.cache/runyard``.
-    """
+    """Absolute path of runyard's cache folder; it may not exist yet. Raises as ``settings.get``."""
     own = os.environ.get("RUNYARD_CACHE_DIR")
-    if own:
+    if own:  # as in settings, which is not imported for it
         return os.path.abspath(os.path.expanduser(own))
     from runyard import settings
 
-    configured = settings.get("cache_dir")
-    if configured:
-        return configured.value
-    return os.path.join(xdg_cache_home(), "runyard")
-
-
-def xdg_cache_home() -> str:
-    """``$XDG_CACHE_HOME``, or ``~/.cache`` where that is unset or relative (as XDG rules)."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return home if os.path.isabs(home) else os.path.expanduser("~/.cache")
+    return settings.cache_dir()
 
 
 def prefix(key: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from runyard import settings
 from runyard.environments import cache
 from runyard.environments.build_failure import BuildFailure
 
@@ -240,7 +241,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _on_one_file_system(variables: Mapping[str, str]) -> bool:
-    default = os.path.join(cache.xdg_cache_home(), "uv")
+    default = os.path.join(settings.xdg_cache_home(), "uv")
     ours = _nearest(cache.cache_dir())
     return (
         os.stat(_nearest(variables.get("UV_CACHE_DIR") or default)).st_dev == os.stat(ours).st_dev

@@ -16,6 +16,18 @@ class WorkspaceData:
         found: dict[str, Any] = _names.load("runyard.data.datastore:all_of")(self)
         return found
 
+    @property
+    def datasets(self) -> dict[str, Any]:
+        """The latest version of every registered dataset, by name.
+
+        ``[name]`` of one that is not there raises an error that is a KeyError as well.
+        """
+        from runyard.job.dataset_methods import DatasetsByName
+        from runyard.job.datasets.dataset import AbstractDataset
+
+        advice = "Register it: dataset.register(workspace, {name!r})"
+        return DatasetsByName("workspace.datasets", advice, AbstractDataset.get_all(self))
+
     def get_default_datastore(self) -> Any:
         """The default datastore: ``workspaceblobstore`` until another is chosen."""
         return _names.load("runyard.data.datastore:Datastore").get_default(self)

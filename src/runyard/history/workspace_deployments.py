@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from runyard.errors import UserErrorException
-from runyard.job.no_datasets import NoDatasets
 
 
 class WorkspaceDeployments:
@@ -30,11 +29,6 @@ class WorkspaceDeployments:
     def private_endpoints(self) -> dict[str, Any]:
         """Empty: a workspace here is a folder."""
         return {}
-
-    @property
-    def datasets(self) -> dict[str, Any]:
-        """Empty: datasets come later; asking for one by name raises UserErrorException."""
-        return NoDatasets("workspace.datasets")
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> NoReturn:
         """Raises UserErrorException, as SDK v1 does without its MLflow plug-in."""

@@ -147,20 +147,6 @@ class Run(ChildMethods, MetricMethods, SnapshotMethods, ModelMethods, StatusMeth
 
         return JobExperiment(self.directory.workspace, self.directory.experiment)
 
-    @property
-    def input_datasets(self) -> "Dict[str, Any]":
-        """Empty: datasets come later; asking for one by name raises UserErrorException."""
-        from runyard.job.no_datasets import NoDatasets
-
-        return NoDatasets("run.input_datasets")
-
-    @property
-    def output_datasets(self) -> "Dict[str, Any]":
-        """Empty, as `input_datasets`."""
-        from runyard.job.no_datasets import NoDatasets
-
-        return NoDatasets("run.output_datasets")
-
     def get_environment(self) -> "Any":
         """The Environment of the run. Raises RunEnvironmentException without runyard itself."""
         return self._client("Run.get_environment").get_environment()

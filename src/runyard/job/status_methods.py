@@ -10,6 +10,7 @@ from runyard.errors import (
     UserErrorException,
 )
 from runyard.job import context, details, interactive
+from runyard.job.dataset_methods import DatasetMethods
 from runyard.job.file_methods import FileMethods, log_names
 from runyard.job.values import of_type
 from runyard.record import events
@@ -25,7 +26,7 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 
 
-class StatusMethods(FileMethods):
+class StatusMethods(DatasetMethods, FileMethods):
     """Only the runner ends a run: where this process is not that, ending is a request."""
 
     @property
@@ -49,7 +50,10 @@ class StatusMethods(FileMethods):
         maps names to paths.
         """
         paths = {name: self._file_path(name) for name in log_names(self)}
-        return details.details(self.id, self._run_json(), self._state(), self._notes(), paths)
+        found = details.details(self.id, self._run_json(), self._state(), self._notes(), paths)
+        found["inputDatasets"] = self._input_details()
+        found["outputDatasets"] = self._output_details()
+        return found
 
     def get_details_with_logs(self) -> "Dict[str, Any]":
         """`get_details` with the contents of the logs in the place of their paths."""

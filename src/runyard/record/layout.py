@@ -154,6 +154,11 @@ class RunDirectory:
         return self.join("datasets")
 
     @property
+    def output_datasets_json(self) -> str:
+        """The datasets a completed run has left: written once, by its runner."""
+        return self.join("output_datasets.json")
+
+    @property
     def data_log(self) -> str:
         """Where the run's data lies, what was copied, and what could not be."""
         return self.join("system_logs", "data.txt")

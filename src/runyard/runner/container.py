@@ -81,7 +81,7 @@ def start(
         mounts=[
             Mount(run.workspace.path, run.workspace.path),
             Mount(_PACKAGE, _JOB, read_only=True),
-            *(Mount(here, there) for here, there in launch.data_mounts(data)),
+            *(Mount(*shown) for shown in launch.data_mounts(data)),
             *_secrets(run),
         ],
         variables={context.RUN_DIRECTORY: run.path},

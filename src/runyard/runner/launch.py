@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from runyard.data.places import Place
+    from runyard.data.places import Place, Shown
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Watched
 
@@ -82,8 +82,8 @@ def data_variables(data: Sequence[Place]) -> dict[str, str]:
     return places.variables(data)
 
 
-def data_mounts(data: Sequence[Place]) -> list[tuple[str, str]]:
-    """What of the data a container must be shown: (path here, path there)."""
+def data_mounts(data: Sequence[Place]) -> list[Shown]:
+    """What of the data a container must be shown."""
     if not data:
         return []
     from runyard.data import places

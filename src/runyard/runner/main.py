@@ -57,10 +57,11 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     if asked is not None:
         return ending.ended_by_runner(asked)
     workfolder.prepare(run, record)
-    data = _stage(run, spec, supervisor, ownership, log) if spec.get("data") else []
+    has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
+    data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if isinstance(data, ending.End):
         return data
-    return _launch(run, record, prefix, supervisor, log, data=data)
+    return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
 
 
 def _stage(
@@ -72,7 +73,7 @@ def _stage(
 ) -> list[Place] | End:
     from runyard.runner import data
 
-    said.status(log, Status.PREPARING, data=[item["name"] for item in spec["data"]])
+    said.status(log, Status.PREPARING, data=data.used(spec))
     return data.stage(run, spec, supervisor, ownership)
 
 
@@ -83,6 +84,7 @@ def _launch(
     supervisor: Supervisor,
     log: EventLog,
     *,
+    ownership: Ownership,
     data: list[Place],
 ) -> End:
     spec = record["spec"]
@@ -99,16 +101,31 @@ def _launch(
     end = ending.classify(run, outcome)
     said.status(log, Status.FINALIZING)
     if data:
-        end = _collect(run, data, end)
+        patience_s = _patience_s(spec, end, outcome.seconds)
+        end = _collect(run, data, end, supervisor, ownership, patience_s=patience_s)
     _tidy(run, record)
     said.say(f"ended: {end.reason.value} {outcome}")
     return end
 
 
-def _collect(run: RunDirectory, found: list[Place], end: End) -> End:
+def _patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:
     from runyard.runner import data
 
-    end = data.collect(run, found, end)
+    return data.patience_s(spec, end, seconds)
+
+
+def _collect(
+    run: RunDirectory,
+    found: list[Place],
+    end: End,
+    supervisor: Supervisor,
+    ownership: Ownership,
+    *,
+    patience_s: float | None,
+) -> End:
+    from runyard.runner import data
+
+    end = data.collect(run, found, end, supervisor, ownership, patience_s=patience_s)
     data.tidy(run, found)
     return end
 

@@ -20,6 +20,16 @@ class Requests:
 
     def __init__(self, run: RunDirectory) -> None:
         self._folder = run.requests
+        self._kinds: tuple[str, ...] = KINDS
+        self._ignored: frozenset[str] = frozenset()
+
+    def only_new(self, *kinds: str) -> None:
+        """From now on heed requests of these kinds alone, and none that lies there already."""
+        self._kinds = kinds
+        try:
+            self._ignored = frozenset(os.listdir(self._folder))
+        except OSError:
+            self._ignored = frozenset()
 
     def poll(self) -> dict[str, Any] | None:
         """The oldest request to end the run, or None.
@@ -31,7 +41,11 @@ class Requests:
             names = os.listdir(self._folder)
         except OSError:  # the script has removed it
             return None
-        found = [self._read(name) for name in names if _kind(name)]
+        found = [
+            self._read(name)
+            for name in names
+            if _kind(name) in self._kinds and name not in self._ignored
+        ]
         return min(found, key=_time, default=None)
 
     def _read(self, name: str) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class Supervisor:
         outcome.cause = self._cause(None, outcome)
         return None if outcome.cause is None else outcome
 
+    def heed_only_new_cancels(self) -> None:
+        """The script has ended: what ended it does not end what is done after it."""
+        self._requests.only_new("cancel")
+        self._terminated = False
+
     def watch(self, watched: Watched, limit_s: float | None = None) -> Outcome:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
         outcome = Outcome()

@@ -177,9 +177,7 @@ def test_filters_that_cannot_be(numbers: Any) -> None:
         DatasetExecutionError, match="filter names 'x', and there is only 'n', 'squ"
     ):
         numbers.filter(numbers["x"] > 1).to_pandas_dataframe()
-    with pytest.raises(
-        UserErrorException, match=r"the filter gt\(\['even'\], 3\) cannot be use"
-    ):
+    with pytest.raises(UserErrorException, match=r"the filter gt\(\['even'\], 3\) cannot be use"):
         numbers.filter(numbers["even"] > 3).to_pandas_dataframe()
     with pytest.raises(UserErrorException, match="a filter compares with text, numbers, True, Fal"):
         numbers.filter(numbers["n"] == [1])

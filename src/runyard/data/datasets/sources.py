@@ -82,8 +82,15 @@ def _source_file(item: _Found, relative: str, parsed: PartitionFormat | None) ->
 def check(definition: Definition, directory: WorkspaceDirectory | None) -> list[SourceFile]:
     """The first file of each source, by its path in the store; that of a query is none.
 
-    Raises UserErrorException where `resolve` would, as far as these files go.
+    A folder of this machine is not listed, however many files it has: of one that is all of a file
+    dataset there is none either. Raises UserErrorException where `resolve` would, as far as these
+    files go.
     """
+    whole = folder(definition, directory)
+    if whole is not None:
+        with os.scandir(whole) as inside:
+            if next(inside, None) is not None:
+                return []
     partition = definition.get("partition_format")
     parsed = PartitionFormat(partition) if partition else None
     files = []

@@ -1,0 +1,210 @@
+"""Whole runs with datasets: read as paths and as themselves, left as outputs, read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data.consumption import DatasetConsumptionConfig
+from runyard.data.datastore import Datastore
+from runyard.data.output_config import OutputFileDatasetConfig
+from runyard.environments.environment import Environment
+from runyard.errors import UserErrorException
+from runyard.history.experiment import Experiment
+from runyard.job.datasets.api import Dataset
+from runyard.record.states import Reason
+from runyard.testing import runs
+from tests.data.conftest import files_of
+from tests.s3_server import S3
+
+REPORT = """
+import json, os, sys
+from runyard import Run
+run = Run.get_context()
+def tree(top):
+    return {os.path.relpath(os.path.join(p, f), top): open(os.path.join(p, f)).read()
+            for p, _, names in os.walk(top) for f in names}
+def shown(given):
+    if isinstance(given, str):
+        return open(given).read() if os.path.isfile(given) else tree(given)
+    return [given.id, given.name, given.version, given.to_path()]
+names = os.environ["AZUREML_DATASET_ENVIRONMENT_VARS"]
+print(json.dumps({"argv": sys.argv[1:], "inputs": {k: shown(v) for k, v in
+    run.input_datasets.items()}, "names": names}))
+"""
+
+
+def finished(run: Any, reason: Reason = Reason.COMPLETED) -> Any:
+    state = runs.finish(run.directory)
+    assert state.reason is reason, (state.detail, runs.log_of(run.directory))
+    return state
+
+
+def report(run: Any) -> dict[str, Any]:
+    """What the script has printed last."""
+    finished(run)
+    found: dict[str, Any] = json.loads(runs.log_of(run.directory).splitlines()[-1])
+    return found
+
+
+@pytest.fixture
+def submit(experiment: Experiment, here: Environment, tmp_path: Path) -> Callable[..., Any]:
+    """Submit a script with arguments."""
+
+    def submitted(script: str, *arguments: object, **more: Any) -> Any:
+        (tmp_path / "source").mkdir(exist_ok=True)
+        (tmp_path / "source/train.py").write_text(script)
+        config = ScriptRunConfig(
+            tmp_path / "source", "train.py", list(arguments), environment=here, **more
+        )
+        return experiment.submit(config)
+
+    return submitted
+
+
+class Place:
+    """A datastore, and its files as anybody else sees them."""
+
+    def __init__(self, datastore: Any, files: Callable[[], dict[str, str]]) -> None:
+        self.datastore, self.files = datastore, files
+
+    def below(self, path: str) -> dict[str, str]:
+        top = f"{path}/"
+        return {k.removeprefix(top): v for k, v in self.files().items() if k.startswith(top)}
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, workspace: Any) -> Place:
+    """The same files on a folder of this machine, and on object storage."""
+    if request.param == "folder":
+        store = request.getfixturevalue("store")
+        return Place(store, lambda: files_of(Path(store.container_name)))
+    s3: S3 = request.getfixturevalue("s3")
+    bucket = s3.bucket(train__a="A", train__deep__b="B", labels="L")
+    store = Datastore.register(workspace, "far", bucket, **s3.options)
+    return Place(store, lambda: {k: v.decode() for k, v in s3.files(bucket).items()})
+
+
+TRAIN = {"a.txt": "A", "deep/b.txt": "B"}
+
+
+def test_files_in_every_mode(workspace: Any, place: Place, submit: Any) -> None:
+    photos = Dataset.File.from_files((place.datastore, "train")).register(workspace, "all photos")
+    run = submit(
+        REPORT,
+        *("--mount", photos.as_named_input("mounted").as_mount()),
+        *("--copy", photos.as_named_input("copied").as_download("data/here")),
+        *("--direct", photos.as_named_input("direct")),
+        *("--latest", DatasetConsumptionConfig("latest", (workspace, "all photos"), "mount")),
+    )
+    found = report(run)
+    work = run.directory.work
+    assert found["argv"][0::2] == ["--mount", "--copy", "--direct", "--latest"]
+    assert found["argv"][3:6:2] == [f"{work}/data/here", photos.id]
+    assert found["inputs"] == {
+        "mounted": TRAIN,
+        "copied": TRAIN,
+        "direct": [photos.id, "all photos", 1, ["/a.txt", "/deep/b.txt"]],
+        "latest": TRAIN,
+    }
+    assert found["names"] == "mounted:mount,copied:download,direct:direct,latest:mount"
+    details = run.get_details()
+    assert details["inputDatasets"][1] == {
+        "dataset": {"id": photos.id, "name": "all photos", "version": 1},
+        "consumptionDetails": {
+            "type": "RunInput",
+            "inputName": "copied",
+            "mechanism": "Download",
+            "pathOnCompute": "data/here",
+        },
+    }
+    assert details["inputDatasets"][0]["dataset"].to_path() == ["/a.txt", "/deep/b.txt"]
+    section = details["runDefinition"]["data"]["latest"]
+    assert section["dataLocation"]["dataset"] == {
+        "id": photos.id,
+        "name": "all photos",
+        "version": 1,
+    }
+    assert json.loads(json.dumps(details))["inputDatasets"][0]["dataset"]["id"] == photos.id
+    assert {name: item.id for name, item in run.input_datasets.items()} == dict.fromkeys(
+        ("mounted", "copied", "direct", "latest"), photos.id
+    )
+
+
+WRITE = """
+import os, sys
+from runyard import Run
+run = Run.get_context()
+folder = run.output_datasets["left"]
+assert folder == os.environ["left"] == os.environ["AZUREML_DATAREFERENCE_left"] == sys.argv[1]
+assert os.environ["AZUREML_DATASET_FILE_OUTPUTS"] == "left"
+os.makedirs(os.path.join(folder, "deep"), exist_ok=True)
+for name in ("a.txt", "deep/b.txt"):
+    with open(os.path.join(folder, name), "w") as stream:
+        stream.write(name)
+sys.exit(int(sys.argv[2]))
+"""
+LEFT = {"a.txt": "a.txt", "deep/b.txt": "deep/b.txt"}
+
+
+def output(place: Place, mode: str) -> Any:
+    made = OutputFileDatasetConfig("left", (place.datastore, "left/{run-id}/{output-name}"))
+    made = made.as_upload() if mode == "upload" else made
+    return made.register_on_complete("what is left", "of a run", {"of": "run"})
+
+
+@pytest.mark.parametrize("mode", ["mount", "upload"])
+def test_an_output_is_registered_and_read_again(
+    workspace: Any, place: Place, submit: Any, mode: str
+) -> None:
+    left = output(place, mode)
+    run = submit(WRITE, left, 0)
+    finished(run)
+    assert place.below(f"left/{run.id}/left") == LEFT
+    registered = Dataset.get_by_name(workspace, "what is left")
+    assert (registered.version, registered.description, registered.tags) == (
+        *(1, "of a run"),
+        {"of": "run"},
+    )
+    assert registered.to_path() == ["/a.txt", "/deep/b.txt"]
+    assert run.output_datasets["left"].id == registered.id
+    detail = run.get_details()["outputDatasets"]
+    assert detail == [
+        {
+            "dataset": {"id": registered.id, "name": "what is left", "version": 1},
+            "outputType": "RunOutput",
+            "outputDetails": {"outputName": "left"},
+        }
+    ]
+    assert detail[0]["dataset"].to_path() == registered.to_path()
+    # The same output is the input of the next run.
+    found = report(submit(REPORT, left.as_input("again"), left.as_input("copy").as_download()))
+    assert found["inputs"] == {"again": LEFT, "copy": LEFT}
+    finished(submit(WRITE, left, 0))
+    assert Dataset.get_by_name(workspace, "what is left").version == 2
+
+
+@pytest.mark.parametrize("mode", ["mount", "upload"])
+def test_the_output_of_a_failed_run_is_kept_and_not_registered(
+    workspace: Any, place: Place, submit: Any, mode: str
+) -> None:
+    left = output(place, mode)
+    run = submit(WRITE, left, 3)
+    finished(run, Reason.SCRIPT_EXIT_CODE)
+    assert place.below(f"left/{run.id}/left") == LEFT
+    assert Dataset.get_all(workspace) == {}
+    assert run.get_details()["outputDatasets"] == []
+    assert run.output_datasets["left"].to_path() == ["/a.txt", "/deep/b.txt"]
+    with pytest.raises(UserErrorException) as caught:
+        submit(REPORT, left.as_input("again"))
+    path = f"left/{run.id}/left"
+    assert caught.value.message == (
+        f"input 'again': the output 'left' is of run {run.id}, which is Failed; wait for it with "
+        f"run.wait_for_completion(), or use what there is with "
+        f"Dataset.File.from_files((datastore, '{path}'))"
+    )
