@@ -208,3 +208,11 @@ def test_the_output_of_a_failed_run_is_kept_and_not_registered(
         f"run.wait_for_completion(), or use what there is with "
         f"Dataset.File.from_files((datastore, '{path}'))"
     )
+
+
+def test_no_dataset_takes_the_place_of_what_programs_need(place: Place, submit: Any) -> None:
+    photos = Dataset.File.from_files((place.datastore, "train"))
+    with pytest.warns(UserWarning, match="'PATH' is that of a variable which every program needs"):
+        given = photos.as_named_input("PATH").as_mount()
+    found = report(submit(REPORT, given))
+    assert found["inputs"] == {"PATH": TRAIN}

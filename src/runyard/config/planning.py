@@ -22,6 +22,7 @@ from runyard.config import (
     unsupported,
 )
 from runyard.config.jobspec import JobSpec
+from runyard.data import conflicts
 from runyard.data.dataset_freezing import frozen_inputs, frozen_outputs
 from runyard.data.freezing import frozen
 from runyard.environments import cache, conda_planning, image_planning, plain
@@ -121,6 +122,7 @@ def plan(
         datasets=frozen_inputs(data.inputs, workspace.directory),
         outputs=frozen_outputs(data.outputs, workspace.directory),
     )
+    conflicts.check(spec.data, spec.datasets, spec.outputs)
     entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)

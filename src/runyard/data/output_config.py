@@ -58,6 +58,7 @@ class OutputDatasetConfig:
     @name.setter
     def name(self, name: str) -> None:
         self._name = names.checked_input("name of an output", name)
+        names.warn_of_variable("name of an output", name)
 
     def register_on_complete(
         self,
