@@ -20,6 +20,12 @@ from runyard.job.values import texts
 if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
 
+_PLACES = {
+    "of_files": "runyard.job.datasets.definition:of_files",
+    "of_delimited": "runyard.job.datasets.tabular_factory:of_delimited",
+    "of_parquet": "runyard.job.datasets.tabular_factory:of_parquet",
+}
+
 DEFAULT_PATH = "dataset/{run-id}/{output-name}"
 
 
@@ -214,7 +220,7 @@ class OutputTabularDatasetConfig(OutputDatasetConfig):
 
 def _definition(kind: str, glob: str | None = None, **options: Any) -> dict[str, Any]:
     """The definition of a dataset of an output: its one source is relative to the output."""
-    make = _names.load(f"runyard.job.datasets.definition:{kind}")
+    make = _names.load(_PLACES[kind])
     source = names.inside(glob) or "**"
     made: dict[str, Any] = make([("", source)], **options)
     return made
