@@ -83,8 +83,8 @@ def _submit(folder: Path, name: str) -> str:
 def test_show_and_diff_say_what_data_was_used(history: History, invoke: Invoke) -> None:
     one, other = _submit(history.folder, "train"), _submit(history.folder, "test")
     shown = invoke("show", other).out
-    assert "mount of photos:test\n" in shown
-    assert "photos: download of photos at all\n" in shown
+    assert "mount of photos:test, no files\n" in shown
+    assert "photos: download of photos at all, no files\n" in shown
     found = invoke("diff", one, other, "--json").json
     assert found["arguments"] == {
         "--data": {"first": "photos:train", "second": "photos:test"},
@@ -93,3 +93,22 @@ def test_show_and_diff_say_what_data_was_used(history: History, invoke: Invoke) 
             "second": "download of photos at all, mount of photos:test",
         },
     }
+
+
+def test_diff_names_the_files_of_an_input_that_differ(history: History, invoke: Invoke) -> None:
+    one = _submit(history.folder, "train")
+    (history.folder / "photos/new.txt").write_text("N")
+    (history.folder / "photos/train/x\ny.txt").write_text("N")
+    said = invoke("rerun", "--follow", one)
+    assert f"input 'photos' (photos) is not what run {one} read: 2 new files" in said.words
+    text = invoke("diff", one, "last").out
+    assert "\ninputs\n  photos:train  photos:train, no files  photos:train, 1 file, 1 bytes" in text
+    assert "\n    + train/x\\ny.txt\n" in text
+    found = invoke("diff", one, "last", "--json").json
+    assert found["same"] is False
+    assert found["inputs"]["photos"]["added"] == ["new.txt", "train/x\ny.txt"]
+    assert found["inputs"]["photos"]["second"]["files"] == 2
+    assert "entries" not in found["inputs"]["photos"]["second"]
+    shown = invoke("show", "last").out
+    assert "photos: download of photos at all, 2 files, 2 bytes, sha256:" in shown
+    assert invoke("show", "last", "--json").json["inputs"][0]["datastore"] == "photos"

@@ -39,7 +39,9 @@ def test_diff_as_json(history: History, invoke: Invoke) -> None:
 
 def test_a_run_does_not_differ_from_itself(history: History, invoke: Invoke) -> None:
     said = invoke("diff", "@3", history.good.id)
-    assert "no difference in source, environment, arguments, variables and metrics" in said.out
+    assert (
+        "no difference in source, environment, arguments, variables, inputs and metrics" in said.out
+    )
     assert invoke("diff", "@3", "@3", "--json").json["same"] is True
     assert invoke("diff", "@3", "@3", "--text").err == "the sources are the same\n"
 

@@ -14,6 +14,7 @@ from runyard.cli.facts import Facts, artifact, command_words
 from runyard.record import files, metrics
 
 if TYPE_CHECKING:
+    from runyard.data.input_changes import InputChange
     from runyard.history.snapshots import SnapshotDiff, SnapshotStore
     from runyard.record.layout import RunDirectory
 
@@ -32,6 +33,7 @@ class Comparison:
     packages: dict[str, Change]
     arguments: dict[str, Change]
     variables: dict[str, Change]
+    inputs: list[InputChange]
     metrics: dict[str, Change]
 
     @property
@@ -39,8 +41,8 @@ class Comparison:
         """Whether nothing differs."""
         source = self.source
         moved = source is not None and (source.added or source.removed or source.changed)
-        rest = (self.environment, self.packages, self.arguments, self.variables, self.metrics)
-        return not moved and not any(rest)
+        job = (self.environment, self.packages, self.arguments, self.variables)
+        return not (moved or any(job) or self.inputs or self.metrics)
 
 
 def compare(first: Facts, second: Facts) -> Comparison:
@@ -51,6 +53,7 @@ def compare(first: Facts, second: Facts) -> Comparison:
         packages=changes(_packages(first), _packages(second)),
         arguments=changes(_job(first), _job(second)),
         variables=changes(first.variables, second.variables),
+        inputs=_inputs(first, second),
         metrics=changes(_metrics(first), _metrics(second)),
     )
 
@@ -138,6 +141,16 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _inputs(first: Facts, second: Facts) -> list[InputChange]:
+    before, after = first.inputs, second.inputs
+    # Without its script having begun, a run has read nothing yet.
+    if not (before and after) and not (first.state.started and second.state.started):
+        return []
+    from runyard.data import input_changes
+
+    return input_changes.changes(before, after)
 
 
 def _metrics(found: Facts) -> dict[str, Any]:

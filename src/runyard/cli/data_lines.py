@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from runyard.cli import formats
 
 _ARGUMENT = "$AZUREML_DATAREFERENCE_"
 
 
-def lines(spec: Mapping[str, Any]) -> list[str]:
-    """A line for each data reference, dataset and output of a JobSpec in plain form."""
-    return [f"{item['name']}: {_what(item)}" for item in _items(spec)]
+def lines(spec: Mapping[str, Any], inputs: Iterable[Mapping[str, Any]] = ()) -> list[str]:
+    """A line for each data reference, dataset and output of a JobSpec in plain form.
+
+    ``inputs``: the fingerprints of what the run has really read.
+    """
+    known = {item["name"]: f", {amount(item)}" for item in inputs}
+    return [f"{item['name']}: {_what(item)}{known.get(item['name'], '')}" for item in _items(spec)]
+
+
+def amount(found: Mapping[str, Any]) -> str:
+    """How much an input is, by its fingerprint, and the digest that tells it from others."""
+    if found["digest"] is None:
+        return "no files"
+    digest = str(found["digest"])[:19]
+    if found["shallow"]:
+        return f"a folder not looked into, {digest}"
+    files = formats.count(found["files"], "file")
+    return f"{files}, {formats.size(found['size_bytes'])}, {digest}"
 
 
 def together(spec: Mapping[str, Any]) -> str:

@@ -64,6 +64,13 @@ class Facts:
         return f"{named}  {base}" if base else str(named)
 
     @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """The fingerprints of what the run has read; [] before its data was staged."""
+        from runyard.data import fingerprints
+
+        return fingerprints.read(self.run)
+
+    @property
     def place(self) -> QueuePlace | None:
         """Where it stands in the queue of its target; None when it does not wait in one."""
         if self.status is not Status.QUEUED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from runyard.cli.facts import Facts
@@ -31,6 +32,7 @@ def of_run(found: Facts) -> dict[str, Any]:
         "secret_variables": spec.get("secret_variables"),
         "max_run_duration_s": spec.get("max_run_duration_s"),
         "environment": found.environment or None,
+        "inputs": [_without(item, "entries") for item in found.inputs],
         "snapshot": record.get("snapshot"),
         "git": record.get("git"),
         "notices": record.get("notices"),
@@ -63,3 +65,7 @@ def in_short(found: Facts) -> dict[str, Any]:
 def time_text(seconds: float | None) -> str | None:
     """Seconds since 1970 as ISO 8601 in UTC."""
     return None if seconds is None else iso_time(float(seconds))
+
+
+def _without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != key}

@@ -7,6 +7,7 @@ have changed, and the resolved environment is what the old run had.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
 from runyard.data.dataset_freezing import found_inputs_again, found_outputs_again
 from runyard.data.freezing import found_again
+from runyard.data.inputs_now import since
 from runyard.environments import planning as resolution
 from runyard.environments import vanished
 from runyard.environments.spec import EnvironmentSpec
@@ -37,7 +39,8 @@ def resubmit(
 
     ``variables`` are set for the script beside those the run had. Values of secret variables are
     not kept with a run: they come from ``variables``, else from this process's environment.
-    ``refresh``: resolve unpinned packages again, in a new build of the environment.
+    ``refresh``: resolve unpinned packages again, in a new build of the environment. An input that
+    is no longer what the old run read is a warning, and a notice of the new run.
     Raises UserErrorException when the run cannot be started again, ComputeTargetException and
     ExperimentExecutionException as ``submission.submit`` does.
     """
@@ -49,6 +52,9 @@ def resubmit(
     described = computes.read(old.workspace, spec.target) or {}
     target = planning.find_target(spec.target, old.workspace)
     spec, notices = resources.fitted(target, spec, described)
+    for text in since(old, (*spec.data, *spec.datasets), old.workspace):
+        warnings.warn(text, UserWarning, stacklevel=3)
+        notices = [*notices, text]
     return start(old.workspace, old.experiment, _record(old, record, spec, notices), hidden)
 
 

@@ -6,10 +6,12 @@ runner imports it: standard library only.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import importlib
 import itertools
 import os
-from typing import NamedTuple
+import sys
+from collections import namedtuple
 
 from runyard.data.stores.store import Entry
 from runyard.record import jsonl
@@ -17,9 +19,28 @@ from runyard.record import jsonl
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, NamedTuple
 
     from runyard.record.layout import RunDirectory
+
+    class _Fields(NamedTuple):
+        name: str
+        kind: str
+        mode: str
+        source: str
+        datastore: str | None = None
+        path: str = ""
+        entries: Sequence[Entry] | None = None
+        dataset: str | None = None
+        version: int | None = None
+        id: str | None = None
+
+else:  # importing typing takes 4 ms before the first line of a script
+    _Fields = namedtuple(
+        "_Fields",
+        "name kind mode source datastore path entries dataset version id",
+        defaults=(None, "", None, None, None, None),
+    )
 
 FORMAT = 1
 """Version of inputs.json."""
@@ -38,7 +59,10 @@ HASHED_BYTES = 16 << 20
 """A single file of this machine is known by its content up to this size: 9 ms with sha256."""
 
 
-class Input(NamedTuple):
+_LITTLE_BYTES = 1 << 20
+
+
+class Input(_Fields):
     """One input of a run, as it was brought to its place.
 
     ``kind``: 'reference' or 'dataset'. ``mode``: as in its spec. ``source``: an absolute path of
@@ -48,16 +72,7 @@ class Input(NamedTuple):
     ``id``: of a dataset.
     """
 
-    name: str
-    kind: str
-    mode: str
-    source: str
-    datastore: str | None = None
-    path: str = ""
-    entries: Sequence[Entry] | None = None
-    dataset: str | None = None
-    version: int | None = None
-    id: str | None = None
+    __slots__ = ()
 
 
 def record(run: RunDirectory, inputs: Iterable[Input]) -> None:
@@ -106,7 +121,7 @@ def _shallow(folder: str) -> dict[str, Any]:
     return {
         "files": None,
         "size_bytes": None,
-        "digest": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
+        "digest": f"sha256:{_sha256(text.encode()).hexdigest()}",
         "shallow": True,
         "entries": None,
     }
@@ -114,7 +129,7 @@ def _shallow(folder: str) -> dict[str, Any]:
 
 def _digest(entries: Iterable[Entry]) -> str:
     lines = (f"{path}\0{size_bytes}\0{etag}\n" for path, size_bytes, etag in entries)
-    digest = hashlib.sha256()
+    digest = _sha256()
     for line in lines:
         digest.update(line.encode("utf-8", "surrogateescape"))
     return f"sha256:{digest.hexdigest()}"
@@ -133,7 +148,7 @@ def _of_file(path: str) -> Entry:
     if entry.size_bytes > HASHED_BYTES or not os.path.isfile(path):
         return entry
     with open(path, "rb") as stream:
-        digest = hashlib.sha256(stream.read(HASHED_BYTES + 1)).hexdigest()
+        digest = _sha256(stream.read(HASHED_BYTES + 1)).hexdigest()
     return entry._replace(etag=f"sha256:{digest}")
 
 
@@ -168,3 +183,14 @@ def _entry(path: str, name: str) -> Entry:
     except OSError:  # a link to nothing, or gone in this moment
         return Entry(name, 0, "gone")
     return Entry(name, about.st_size, f"{about.st_size}-{about.st_mtime_ns}")
+
+
+def _sha256(content: bytes = b"") -> Any:
+    """``hashlib.sha256`` without OpenSSL where there is little to do: that takes 5 ms to load."""
+    if len(content) < _LITTLE_BYTES:
+        with contextlib.suppress(ImportError):
+            own = importlib.import_module("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+            return own.sha256(content)
+    import hashlib
+
+    return hashlib.sha256(content)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 
-from runyard.data import fingerprints, room, transfers
 from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
+    from runyard.data.fingerprints import Input
     from runyard.data.places import Place
     from runyard.record.layout import RunDirectory
 
@@ -44,6 +44,8 @@ def stage(run: RunDirectory, found: list[Place], log: TextIO) -> None:
     for place in found:
         named(place, _action(place), run, say)
         say(str(place))
+    from runyard.data import fingerprints
+
     try:
         fingerprints.record(run, [_identity(place) for place in found if place.is_input])
     except OSError as error:  # the run can do without
@@ -66,8 +68,10 @@ def _action(place: Place) -> Action:
     return {"mount": mount, "download": _download}[place.mode]
 
 
-def _identity(place: Place) -> fingerprints.Input:
-    return fingerprints.Input(
+def _identity(place: Place) -> Input:
+    from runyard.data.fingerprints import Input
+
+    return Input(
         place.name,
         place.kind,
         place.mode,
@@ -142,6 +146,8 @@ def _download(run: RunDirectory, place: Place, say: Say) -> None:
     if os.path.isdir(place.source):
         os.makedirs(place.here, exist_ok=True)
     found = pairs(place.source, place.here, say)
+    from runyard.data import room
+
     size_bytes = sum(os.stat(source).st_size for source, _ in found)
     room.check(place.here, size_bytes, place.called)
     copied(found, place.overwrite, "copied", say)
@@ -160,6 +166,8 @@ def _prepare_upload(run: RunDirectory, place: Place, say: Say) -> None:
 
 def pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
     """Each file of ``source`` with where it goes; the log names what is neither file nor folder."""
+    from runyard.data import transfers
+
     strange: list[str] = []
     found = transfers.pairs(source, target, strange)
     if strange:
@@ -169,6 +177,8 @@ def pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
 
 def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> None:
     """Copy files; one that fails does not keep back the others, and is raised when all is done."""
+    from runyard.data import transfers
+
     begun, size = time.monotonic(), 0
     skipped: list[str] = []
     failed: list[OSError] = []

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from runyard.data import collecting, staging
+from runyard.data import staging
 from runyard.data.places import places
 from runyard.record import jsonl
 from runyard.record.states import Reason
@@ -53,17 +53,37 @@ def stage(
     Each place stands in system_logs/data.txt, and in the run's log before the script's own lines.
     """
     found = places(run, spec)
-    outcome = supervisor.watch(_child(run, lambda: _stage(run, found, ownership)))
-    told = _told(run)
-    for place, facts in zip(found, told.get("places") or (), strict=False):
-        _apply(place, facts)
-    end = _failed(outcome, told, "staged")
+    if all(place.kind == "reference" and place.is_itself for place in found):
+        end = _mounted(run, found)
+    else:
+        end = _brought(run, found, supervisor, ownership)
     if end is not None:
         tidy(run, found)
         return end
     with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
         log.writelines(f"data: {place}\n" for place in found)
     return found
+
+
+def _mounted(run: RunDirectory, found: list[Place]) -> End | None:
+    """What lies on this machine is where it is: nothing that somebody might want to cancel."""
+    with open(run.data_log, "a", encoding="utf-8", errors="surrogateescape") as log:
+        try:
+            staging.stage(run, found, log)
+        except Exception as error:
+            log.write(f"failed: {error}\n")
+            return ending.End(Reason.DATA_FAILED, ending.error_detail(error))
+    return None
+
+
+def _brought(
+    run: RunDirectory, found: list[Place], supervisor: Supervisor, ownership: Ownership
+) -> End | None:
+    outcome = supervisor.watch(_child(run, lambda: _stage(run, found, ownership)))
+    told = _told(run)
+    for place, facts in zip(found, told.get("places") or (), strict=False):
+        _apply(place, facts)
+    return _failed(outcome, told, "staged")
 
 
 def _child(run: RunDirectory, action: Callable[[], None]) -> ProcessTree:
@@ -146,6 +166,8 @@ def collect(
     Ended by a cancel that comes now, and after ``patience_s``. What was not stored then stays in
     the run directory.
     """
+    from runyard.data import collecting
+
     completed = end.reason is Reason.COMPLETED
     if not collecting.has_work(found, completed=completed):
         return end
@@ -167,6 +189,8 @@ def collect(
 
 def _collect(run: RunDirectory, found: list[Place], completed: bool, ownership: Ownership) -> None:
     ownership.release()
+    from runyard.data import collecting
+
     with _reporting(run, found) as log:
         collecting.collect(run, found, log, completed=completed)
 
@@ -190,6 +214,8 @@ def patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:
 
 def tidy(run: RunDirectory, found: list[Place]) -> None:
     """Remove copies nobody has changed; how the run ended stands, whatever happens here."""
+    from runyard.data import collecting
+
     try:
         collecting.tidy(run, found)
     except Exception as error:

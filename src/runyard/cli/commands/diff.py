@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli import comparison, facts, output, table
+from runyard.cli import comparison, data_lines, facts, output, table
 from runyard.cli.formats import number
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
@@ -16,9 +16,12 @@ from runyard.cli.table import Column
 if TYPE_CHECKING:
     from runyard.cli.comparison import Change, Comparison
     from runyard.cli.facts import Facts
+    from runyard.data.input_changes import InputChange
     from runyard.history.snapshots import SnapshotDiff
 
 _LISTED_VALUES = 4
+_LISTED_FILES = 20
+_TABLES = ("environment", "packages", "arguments", "variables", "metrics")
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -28,7 +31,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--text", is_flag=True, help="The source as a unified diff, nothing else.")
 @json_option
 def command(first: str, second: str, text: bool, as_json: bool) -> None:
-    """Compare two runs: source, environment, arguments, metrics.
+    """Compare two runs: source, environment, arguments, what they have read, metrics.
 
     Only what differs is shown: on the left the first run, on the right the second.
 
@@ -51,14 +54,18 @@ def _show(first: Facts, second: Facts, found: Comparison) -> None:
     """Print a section for each part that differs."""
     output.text(f"{first.run.id} → {second.run.id}")
     if found.same:
-        output.text("no difference in source, environment, arguments, variables and metrics")
+        output.text(
+            "no difference in source, environment, arguments, variables, inputs and metrics"
+        )
         return
     if found.source is not None:
         _show_source(found.source)
     else:
         output.notice("the sources are not compared: one of the runs has no snapshot")
-    for title in ("environment", "packages", "arguments", "variables", "metrics"):
+    for title in _TABLES[:-1]:
         _show_changes(title, getattr(found, title))
+    _show_inputs(found.inputs)
+    _show_changes("metrics", found.metrics)
 
 
 def _show_source(source: SnapshotDiff) -> None:
@@ -69,6 +76,36 @@ def _show_source(source: SnapshotDiff) -> None:
     for mark, paths, colour in marks:
         for path in paths:
             output.text(click.style(f"  {mark} {output.one_line(path)}", fg=colour or None))
+
+
+def _show_inputs(inputs: Sequence[InputChange]) -> None:
+    if not inputs:
+        return
+    _head("inputs")
+    columns = (Column("what"), Column("first", shrink=True), Column("second", shrink=True))
+    rows = [[item.name, _input(item.first), _input(item.second)] for item in inputs]
+    for line, item in zip(table.lines(columns, rows)[1:], inputs, strict=True):
+        output.text(f"  {line}")
+        _show_files(item)
+
+
+def _input(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    from runyard.data import input_changes
+
+    return f"{input_changes.place(found)}, {data_lines.amount(found)}"
+
+
+def _show_files(item: InputChange) -> None:
+    marks = (("+", item.added, "green"), ("-", item.removed, "red"), ("~", item.changed, ""))
+    found = [(mark, path, colour) for mark, paths, colour in marks for path in paths]
+    for mark, path, colour in found[:_LISTED_FILES]:
+        output.text(click.style(f"    {mark} {output.one_line(path)}", fg=colour or None))
+    if len(found) > _LISTED_FILES:
+        output.text(f"    … and {len(found) - _LISTED_FILES} more, see --json")
+    if item.note:
+        output.text(f"    {item.note}")
 
 
 def _show_changes(title: str, changes: Mapping[str, Change]) -> None:
@@ -120,9 +157,19 @@ def _print_json(
         if source is None
         else {"added": source.added, "removed": source.removed, "changed": source.changed},
     }
-    for title in ("environment", "packages", "arguments", "variables", "metrics"):
+    for title in _TABLES:
         changes: Mapping[str, Change] = getattr(found, title)
         result[title] = {k: {"first": a, "second": b} for k, (a, b) in changes.items()}
+    result["inputs"] = {item.name: _plain(item) for item in found.inputs}
     if lines is not None:
         result["text"] = list(lines)
     output.to_json(result)
+
+
+def _plain(item: InputChange) -> dict[str, Any]:
+    first, second = (
+        None if found is None else {key: found[key] for key in found if key != "entries"}
+        for found in (item.first, item.second)
+    )
+    paths = {"added": item.added, "removed": item.removed, "changed": item.changed}
+    return {"first": first, "second": second, **paths, "note": item.note}

@@ -103,7 +103,7 @@ def _job(found: Facts) -> Rows:
     return [
         ("command", output.one_line(command_line(spec)) if spec else ""),
         ("variables", _lines(found.variables)),
-        ("data", "\n".join(map(output.one_line, data_lines.lines(spec)))),
+        ("data", "\n".join(map(output.one_line, data_lines.lines(spec, found.inputs)))),
         ("target", spec.get("target")),
         ("time limit", "" if limit is None else formats.duration(limit)),
     ]

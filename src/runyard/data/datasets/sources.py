@@ -80,7 +80,15 @@ def _source_file(item: _Found, relative: str, parsed: PartitionFormat | None) ->
 
 
 def check(definition: Definition, directory: WorkspaceDirectory | None) -> None:
-    """Raise UserErrorException where `resolve` would, as far as the first file of each source."""
+    """Raise UserErrorException where `resolve` would, as far as the first file of each source.
+
+    A folder of this machine is not listed, however many files it has.
+    """
+    whole = folder(definition, directory)
+    if whole is not None:
+        with os.scandir(whole) as inside:
+            if next(inside, None) is not None:
+                return
     for source in definition["sources"]:
         if "query" in source:
             registry.root(_needed(directory, source["datastore"]), source["datastore"])
