@@ -122,6 +122,9 @@ def test_an_output_says_where_it_goes(store: Any) -> None:
     assert given != upload
 
 
+made: Any = OutputFileDatasetConfig
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
@@ -129,14 +132,14 @@ def test_an_output_says_where_it_goes(store: Any) -> None:
         (lambda s: OutputFileDatasetConfig("a", ("s", "x")), "destination is ('s', 'x') of type"),
         (lambda s: OutputFileDatasetConfig("a", (s, "../x")), "path '../x' leads outside the data"),
         (lambda s: OutputFileDatasetConfig("a", source="../x"), "path_on_compute='../x' leads out"),
-        (lambda s: OutputFileDatasetConfig("a").as_upload(source_globs=7), "source_globs is 7; gi"),
-        (lambda s: OutputFileDatasetConfig("a").as_upload(source_globs=[]), "source_globs is []; "),
+        (lambda s: made("a").as_upload(source_globs=7), "source_globs is 7; gi"),
+        (lambda s: made("a").as_upload(source_globs=[]), "source_globs is []; "),
         (
-            lambda s: OutputFileDatasetConfig("a").register_on_complete(""),
+            lambda s: made("a").register_on_complete(""),
             "name is ''; give the na",
         ),
         (
-            lambda s: OutputFileDatasetConfig("a").register_on_complete("b", tags=["x"]),
+            lambda s: made("a").register_on_complete("b", tags=["x"]),
             "tags is ['x'] of type list; give a dict such as {'stage': 'trial'}",
         ),
     ],

@@ -15,6 +15,7 @@ from runyard.data.reference import VARIABLE
 from runyard.data.registry import DEFAULT
 from runyard.data.storage import StorageDatastore
 from runyard.errors import UserErrorException
+from runyard.job.datasets import arguments
 from runyard.job.values import texts
 
 if TYPE_CHECKING:
@@ -89,6 +90,22 @@ class OutputDatasetConfig:
         registration = {"name": name, "description": description, "tags": texts(tags or {})}
         return self._copy(_registration=registration)
 
+    def as_mount(self, disable_metadata_cache: bool = False) -> Any:
+        """A copy in the mode mount. ``disable_metadata_cache`` has no effect: there is none."""
+        return self._copy(_mode="mount", _overwrite=False, _globs=None)
+
+    def as_upload(
+        self, overwrite: bool = False, source_globs: str | Sequence[str] | None = None
+    ) -> Any:
+        """A copy in the mode upload: the files are stored when the script has ended.
+
+        ``overwrite``: replace files that are there already. ``source_globs``: of the files that
+        are stored, such as ``'*.csv'`` or ``['a/**', 'b.txt']``; None: all.
+        """
+        return self._copy(
+            _mode="upload", _overwrite=bool(overwrite), _globs=_checked_globs(source_globs)
+        )
+
     def as_input(self, name: str | None = None) -> DatasetConsumptionConfig:
         """What the last run submitted with it has left, as an input of another run.
 
@@ -151,22 +168,6 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         if partition_format is not None:
             self._definition = _definition("of_files", partition_format=partition_format)
 
-    def as_mount(self, disable_metadata_cache: bool = False) -> Any:
-        """A copy in the mode mount. ``disable_metadata_cache`` has no effect: there is none."""
-        return self._copy(_mode="mount", _overwrite=False, _globs=None)
-
-    def as_upload(
-        self, overwrite: bool = False, source_globs: str | Sequence[str] | None = None
-    ) -> Any:
-        """A copy in the mode upload: the files are stored when the script has ended.
-
-        ``overwrite``: replace files that are there already. ``source_globs``: of the files that
-        are stored, such as ``'*.csv'`` or ``['a/**', 'b.txt']``; None: all.
-        """
-        return self._copy(
-            _mode="upload", _overwrite=bool(overwrite), _globs=_checked_globs(source_globs)
-        )
-
     def read_delimited_files(  # noqa: PLR0917
         self,
         include_path: bool = False,
@@ -216,6 +217,22 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
 
 class OutputTabularDatasetConfig(OutputDatasetConfig):
     """An output whose files are read as a table; `OutputFileDatasetConfig` makes it."""
+
+    def keep_columns(self, columns: str | Sequence[str]) -> OutputTabularDatasetConfig:
+        """A copy with these columns alone."""
+        return self._with_columns("keep_columns", columns)
+
+    def drop_columns(self, columns: str | Sequence[str]) -> OutputTabularDatasetConfig:
+        """A copy without these columns."""
+        return self._with_columns("drop_columns", columns)
+
+    def _with_columns(self, step: str, columns: Any) -> OutputTabularDatasetConfig:
+        given = arguments.checked_columns(columns)
+        add = _names.load("runyard.job.datasets.definition:with_step")
+        made: OutputTabularDatasetConfig = self._copy(
+            _definition=add(self._definition, step, columns=given)
+        )
+        return made
 
 
 def _definition(kind: str, glob: str | None = None, **options: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 from runyard.errors import ModelPathNotFoundException, WebserviceException
 from runyard.job.file_methods import FileMethods
 from runyard.job.values import texts
-from runyard.record import layout
+from runyard.record import layout, models
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ModelMethods(FileMethods):
             "experiment_name": self.directory.experiment,
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
-            "datasets": [[purpose, str(dataset)] for purpose, dataset in datasets or ()],
+            "datasets": models.dataset_pairs(datasets),
             "created_by": self._run_json().get("user"),
         }
         from runyard.record import models
