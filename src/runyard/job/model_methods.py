@@ -5,7 +5,7 @@ import os
 from runyard.errors import ModelPathNotFoundException, WebserviceException
 from runyard.job.file_methods import FileMethods
 from runyard.job.values import texts
-from runyard.record import layout, models
+from runyard.record import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class ModelMethods(FileMethods):
                     model_framework_version
                 )
             )
+        from runyard.record import models
+
         source = self._model_source(model_path or model_name)
         record = {
             "tags": texts(tags),
@@ -56,8 +58,6 @@ class ModelMethods(FileMethods):
             "datasets": models.dataset_pairs(datasets),
             "created_by": self._run_json().get("user"),
         }
-        from runyard.record import models
-
         workspace = self.directory.workspace
         return self._model(workspace, models.register(workspace, model_name, source, record))
 
