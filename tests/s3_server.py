@@ -5,10 +5,12 @@ Fixtures: ``s3_server`` is its address; ``s3`` makes buckets and puts objects in
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +83,9 @@ class S3:
         return {key: client.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
 
 
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = Path(tmp_path_factory.mktemp("s3"), "log.txt")
+@contextmanager
+def serving(log: Path, **environment: str) -> Iterator[str]:
+    """A server of its own while in the block, with variables; its address. ``log``: of requests."""
     with (
         log.open("wb") as stream,
         subprocess.Popen(
@@ -92,6 +94,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stdout=subprocess.PIPE,
             stderr=stream,
             text=True,
+            env={**os.environ, **environment},
         ) as process,
     ):
         assert process.stdin is not None
@@ -103,6 +106,12 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             process.stdin.close()
             process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(Path(tmp_path_factory.mktemp("s3"), "log.txt")) as address:
+        yield address
 
 
 @pytest.fixture

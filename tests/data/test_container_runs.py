@@ -9,14 +9,18 @@ from typing import Any
 
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.containers.engine import Engine
+from runyard.data.datastore import Datastore
+from runyard.data.output_config import OutputFileDatasetConfig
 from runyard.data.reference import DataReference
 from runyard.environments.environment import Environment
 from runyard.history.experiment import Experiment
+from runyard.job.datasets.api import Dataset
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.container_engines import BASE
 from tests.data.conftest import files_of
 from tests.data.test_runs import PHOTOS, REPORT, TRAIN, TRAIN_ON
+from tests.s3_server import S3
 
 
 def _submit(experiment: Experiment, tmp_path: Path, script: str, *given: Any, **more: Any) -> Any:
@@ -92,3 +96,52 @@ def test_an_upload_does_not_take_files_of_this_machine_for_those_of_the_containe
     text = Path(run.directory.data_log).read_text()
     assert "links out of the workspace, not copied from a container: " in text
     assert text.count("/outside") == 1
+
+
+def test_a_container_sees_datasets_and_what_lies_elsewhere(
+    engine: Engine, experiment: Experiment, store: Any, s3: S3, tmp_path: Path
+) -> None:
+    files = {"train__a": "A", "train__deep__b": "B", "labels": "L"}
+    far = Datastore.register(experiment.workspace, "far", s3.bucket(**files), **s3.options)
+    output = OutputFileDatasetConfig
+    script = f"""{REPORT}
+for name in ("wr", "om", "ou", "of", "op"):
+    open(seen[name] + "/new.txt", "w").write("N")
+refused = []
+for name in ("dw", "dg", "df", "dp", "dr"):
+    try:
+        open(seen[name] + "/a.txt", "w").write("X")
+    except OSError as error:
+        refused.append(name)
+print(json.dumps(refused))
+"""
+    of = Dataset.File.from_files
+    run = _submit(
+        *(experiment, tmp_path, script),
+        far.path("train", "wr"),
+        far.path("train", "wp").as_download("/data/there"),
+        far.path("labels.txt", "wf"),
+        of((store, "train")).as_named_input("dw").as_mount(),
+        of((store, "train/**/*.txt")).as_named_input("dg").as_mount(),
+        of((store, "train")).as_named_input("dp").as_mount("/data/p"),
+        of((far, "train")).as_named_input("df").as_mount(),
+        of((far, "train")).as_named_input("dr").as_mount("rel"),
+        of((far, "train")).as_named_input("dd").as_download(),
+        of((far, "labels.txt")).as_named_input("d1").as_mount(),
+        output("om", (store, "om")).as_mount(),
+        output("ou", (store, "ou")).as_upload(),
+        output("of", (far, "of")).as_mount(),
+        output("op", (far, "op")).as_upload(),
+    )
+    lines = runs.log_of(run.directory).splitlines()
+    found = json.loads(lines[-2])
+    trains = ("wr", "wp", "dw", "dg", "dp", "df", "dr", "dd")
+    assert {name: found["trees"][name] for name in trains} == dict.fromkeys(trains, TRAIN)
+    assert (found["trees"]["wf"], found["trees"]["d1"]) == ("L", "L")
+    assert json.loads(lines[-1]) == ["dw", "dg", "df", "dp", "dr"]  # mounts of datasets: read-only
+    here = files_of(Path(store.container_name))
+    assert here == {**PHOTOS, "om/new.txt": "N", "ou/new.txt": "N"}
+    there = s3.files(far.container_name)
+    made = {name for name in there if name.endswith("new.txt")}
+    assert made == {"train/new.txt", "of/new.txt", "op/new.txt"}
+    assert not os.path.exists(run.directory.join("data"))

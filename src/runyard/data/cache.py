@@ -62,7 +62,7 @@ class ContentCache:
         """Those that would have to be fetched."""
         return [item for item in wanted if not self.has(self.path(*item))]
 
-    def ensure(self, wanted: Sequence[Wanted], what: str) -> None:
+    def ensure(self, wanted: Sequence[Wanted], what: str = "") -> None:
         """Fetch what is not there. Raises UserErrorException when the disk has no room for it.
 
         ``what``: the input they are of, for messages.

@@ -54,7 +54,7 @@ def bring(run: RunDirectory, place: Place, wanted: Sequence[Wanted], say: Say) -
     remote = [item for item in wanted if not isinstance(item[0], LocalStore)]
     fetched = _fetched(cache, remote, place, say)
     if _is_writable(place):
-        room.check(place.here, sum(entry.size_bytes for _, entry, _ in wanted), place.called)
+        room.check(place.here, sum(entry.size_bytes for _, entry, _ in wanted))
     view = _view(run, place, wanted, cache)
     text = f"{place.name}: {fetched} of {len(remote)} files fetched, the others were in the cache"
     if remote:
@@ -80,7 +80,7 @@ def _fetched(cache: ContentCache, wanted: Sequence[Wanted], place: Place, say: S
 
     with cache.turn(f"{place.datastore} {place.source} {place.id}", waits):
         missing = cache.missing(items)
-        cache.ensure(missing, place.called)
+        cache.ensure(missing)
     return len(missing)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runyard.data import credentials, registry
+from runyard.data import credentials, databases, registry
 from runyard.data.storage import StorageDatastore
 from runyard.data.stores.opening import local_folder, open_store, scheme_of
 from runyard.errors import UserErrorException
@@ -29,11 +29,15 @@ def register(
     *,
     overwrite: bool,
     create_if_not_exists: bool = False,
+    check: bool = False,
     mount: str | None = None,
     options: Mapping[str, Any] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Register a folder or a URL; ``more`` is what the record has beside. Raises as `Datastore`."""
+    """Register a folder or a URL. Raises as `Datastore.register`.
+
+    ``check``: the storage must answer. ``more``: what the record has beside.
+    """
     if not isinstance(url, (str, os.PathLike)) or not os.fspath(url):
         raise UserErrorException(
             f"datastore {name!r}: url is {url!r} of type {type(url).__name__}; give the path of a "
@@ -50,8 +54,18 @@ def register(
             given: dict[str, Any] = {"type": registry.LOCAL, "path": folder}
             _write(directory, name, given, {}, overwrite)
             return
-        plain_url, plain, secrets = credentials.split(str(os.fspath(url)), options or {})
-        open_store(plain_url, plain, secrets)  # which checks the options
+        text = str(os.fspath(url))
+        if databases.is_database(text):
+            plain_url, secrets = databases.split(text, options or {})
+            given = {"type": databases.DATABASE, "url": plain_url, "secrets": sorted(secrets)}
+            _write(directory, name, {**given, **(more or {})}, secrets, overwrite)
+            return
+        plain_url, plain, secrets = credentials.split(text, options or {})
+        store = open_store(plain_url, plain, secrets)  # which checks the options
+        if create_if_not_exists:
+            _make_container(plain_url, plain, secrets)
+        if check:
+            next(iter(store.entries()), None)
     except UserErrorException as error:
         if error.message.startswith("datastore "):
             raise
@@ -59,6 +73,17 @@ def register(
     given = {"type": "url", "url": plain_url.rstrip("/"), "options": plain, "mount": mount}
     given |= {"secrets": sorted(secrets), **(more or {})}
     _write(directory, name, given, secrets, overwrite)
+
+
+def _make_container(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    from runyard.data.stores import azure_container, connecting
+
+    if connecting.kind_of(url) != "azure":
+        raise UserErrorException(
+            "create_if_not_exists makes folders and Azure containers; make the bucket with the "
+            "tools of its provider, and leave it out"
+        )
+    azure_container.make(url, {**options, **secrets})
 
 
 def _check_folder(name: str, folder: str, make: bool, options: Mapping[str, Any]) -> None:
@@ -124,12 +149,14 @@ def remote(workspace: Workspace, name: str, record: Mapping[str, Any]) -> Storag
     url = str(record["url"])
     parts = urlsplit(url)
     azure = record.get("azure") or {}
+    kind = "Database" if record["type"] == databases.DATABASE else "Filesystem"
     return StorageDatastore(
         workspace,
         name,
-        azure.get("type") or _TYPES.get(scheme_of(url), "Filesystem"),
+        azure.get("type") or _TYPES.get(scheme_of(url), kind),
         azure.get("container_name") or url,
         azure.get("account_name") or record.get("options", {}).get("account_name"),
         protocol=azure.get("protocol") or parts.scheme,
         endpoint=azure.get("endpoint") or record.get("options", {}).get("endpoint"),
+        sas_token="kept" if "sas_token" in record["secrets"] else None,
     )

@@ -98,6 +98,11 @@ def store_of(directory: WorkspaceDirectory, name: str) -> Store:
         return ArtifactStore(directory, str(found["path"]))
     if found["type"] == LOCAL:
         return open_store(str(found["path"]))
+    if found["type"] == "database":
+        raise UserErrorException(
+            f"datastore {name!r} is a database ({found['url']}) and has no files; read it with "
+            "Dataset.Tabular.from_sql_query((datastore, 'select …'))"
+        )
     secrets = credentials.read(directory, name) if found.get("secrets") else {}
     return open_store(found["url"], found.get("options"), secrets)
 

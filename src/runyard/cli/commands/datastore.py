@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli import completing, opening, output, table
+from runyard.cli import completing, data_cache, opening, output, table
 from runyard.cli.settings import Command, common_options, json_option
 from runyard.cli.table import Column
 
@@ -32,6 +32,7 @@ def command() -> None:
 
 
 command.params.extend(common_options())
+command.add_command(data_cache.command)
 
 _name = click.argument("name", shell_complete=completing.datastores)
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace files that are there.")

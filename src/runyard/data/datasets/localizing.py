@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 
+from runyard.data.cache import ContentCache
 from runyard.data.stores.local import LocalStore
 from runyard.data.stores.store import Entry, Store
 
@@ -17,16 +15,8 @@ def in_place(store: Store, entry: Entry) -> str | None:
 
 
 def localized(store: Store, entries: Sequence[Entry]) -> list[str]:
-    """Paths of this machine that have the content of the entries, fetched where need be."""
-    if isinstance(store, LocalStore):
-        return [store.local_path(entry.path) for entry in entries]
-    targets = [_kept(store, entry) for entry in entries]
-    missing = [pair for pair in zip(entries, targets, strict=True) if not os.path.exists(pair[1])]
-    store.fetch(missing)
-    return targets
+    """Paths of this machine that have the content of the entries, fetched where need be.
 
-
-def _kept(store: Store, entry: Entry) -> str:
-    text = "\0".join([store.url, entry.path, entry.etag, str(entry.size_bytes)])
-    key = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
-    return os.path.join(tempfile.gettempdir(), f"runyard-datasets-{os.getuid()}", key)
+    Raises UserErrorException: what a store raises, or that the disk has no room.
+    """
+    return ContentCache().localized(store, entries, "the dataset")

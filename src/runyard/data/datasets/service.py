@@ -58,8 +58,9 @@ def _fetch(directory: Directory, files: list[dict[str, Any]]) -> list[str]:
     return places
 
 
-def _check(directory: Directory, definition: dict[str, Any]) -> None:
-    sources.check(definition, directory)
+def _check(directory: Directory, definition: dict[str, Any]) -> list[dict[str, Any]]:
+    """The first file of every source. Raises UserErrorException when there is none."""
+    return [_described(file) for file in sources.check(definition, directory)]
 
 
 def _put(
@@ -81,9 +82,16 @@ def _changed(directory: Directory, definition: dict[str, Any]) -> float | None:
     return max(known) if known and len(known) == len(places) else None
 
 
+def _default(directory: Directory) -> str:
+    """The name of the default datastore."""
+    assert directory is not None
+    return registry.default_name(directory)
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "changed": _changed,
     "check": _check,
+    "default": _default,
     "fetch": _fetch,
     "files": _files,
     "put": _put,

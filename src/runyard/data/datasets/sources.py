@@ -79,21 +79,28 @@ def _source_file(item: _Found, relative: str, parsed: PartitionFormat | None) ->
     return SourceFile(item.place.store, item.entry, relative, values, item.place.source)
 
 
-def check(definition: Definition, directory: WorkspaceDirectory | None) -> None:
-    """Raise UserErrorException where `resolve` would, as far as the first file of each source.
+def check(definition: Definition, directory: WorkspaceDirectory | None) -> list[SourceFile]:
+    """The first file of each source, by its path in the store; that of a query is none.
 
-    A folder of this machine is not listed, however many files it has.
+    A folder of this machine is not listed, however many files it has: of one that is all of a file
+    dataset there is none either. Raises UserErrorException where `resolve` would, as far as these
+    files go.
     """
     whole = folder(definition, directory)
     if whole is not None:
         with os.scandir(whole) as inside:
             if next(inside, None) is not None:
-                return
+                return []
+    partition = definition.get("partition_format")
+    parsed = PartitionFormat(partition) if partition else None
+    files = []
     for source in definition["sources"]:
         if "query" in source:
-            registry.root(_needed(directory, source["datastore"]), source["datastore"])
+            registry.record(_needed(directory, source["datastore"]), source["datastore"])
         else:
-            next(_found(source, directory))
+            first = next(_found(source, directory))
+            files.append(_source_file(first, first.entry.path, parsed))
+    return files
 
 
 def folder(definition: Definition, directory: WorkspaceDirectory | None) -> str | None:

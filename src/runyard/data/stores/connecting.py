@@ -36,6 +36,9 @@ _CLIENT = {
 RETRIES, TIMEOUT_S = 6, 30.0
 """Of one request: how often it is tried again, and how long nothing may come in."""
 
+_user: list[int] = []
+"""The process that has used obstore: a fork of it would wait forever for threads it has not."""
+
 _AZURE_HOSTS = (".blob.core.windows.net", ".dfs.core.windows.net")
 
 
@@ -48,9 +51,17 @@ def kind_of(url: str) -> str:
     return {"s3a": "s3", "s3": "s3", "gs": "gs", "gcs": "gs"}.get(scheme, "azure")
 
 
+def is_forked() -> bool:
+    """Whether this process was forked from one that had used obstore."""
+    return bool(_user) and _user[0] != os.getpid()
+
+
 def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
     """The store of obstore. Raises UserErrorException for what it does not know."""
     from obstore import exceptions, store
+
+    if not _user:
+        _user.append(os.getpid())
 
     given = {**options, **secrets}
     retries, timeout_s = _number(given, "retries", RETRIES), _number(given, "timeout", TIMEOUT_S)
@@ -110,27 +121,30 @@ def _gcs(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
 def _azure(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     from obstore import store
 
+    container, prefix, config = azure_parts(url, given)
+    _plain_http(str(config.get("endpoint", "")), common)
+    return store.AzureStore(container, prefix=prefix, config=config, **common)
+
+
+def azure_parts(url: str, given: Mapping[str, Any]) -> tuple[str, str | None, Any]:
+    """Container, path in it, and what obstore takes. Raises ValueError without a container."""
     config = _renamed(given, _AZURE)
     if isinstance(config.get("sas_key"), str):
         config["sas_key"] = config["sas_key"].lstrip("?")
-    _plain_http(str(config.get("endpoint", "")), common)
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    account = (parts.hostname or "").partition(".")[0]
+    path = unquote(parts.path).strip("/")
     if parts.scheme in ("http", "https"):  # https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH
-        container, _, prefix = unquote(parts.path).strip("/").partition("/")
-        config.setdefault("account_name", host.partition(".")[0])
-    else:  # abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, az://CONTAINER/PATH
-        container, prefix = unquote(parts.username or parts.netloc), unquote(parts.path).strip("/")
-        if parts.username:
-            config.setdefault("account_name", host.partition(".")[0])
+        container, _, path = path.partition("/")
+        config.setdefault("account_name", account)
+    elif parts.username:  # abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH
+        container = unquote(parts.username)
+        config.setdefault("account_name", account)
+    else:  # az://CONTAINER/PATH
+        container = parts.netloc
     if not container:
         raise ValueError("there is no container in it")
-    return store.AzureStore(
-        container,
-        prefix=prefix or None,
-        config=config,  # type: ignore[arg-type]
-        **common,
-    )
+    return container, path or None, config
 
 
 def _bucket(url: str) -> tuple[str, str | None]:

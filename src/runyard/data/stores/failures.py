@@ -14,7 +14,8 @@ from runyard.errors import UserErrorException
 _CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _ADDRESS = re.compile(r"https?://[^\s?]*")
-_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "FilesystemNotFound", "InvalidBucketName")
+NO_BUCKET = "there is no such bucket or container"
+_NO_BUCKET_CODES = ("NoSuchBucket", "ContainerNotFound", "FilesystemNotFound", "InvalidBucketName")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -72,12 +73,10 @@ class Failures:
         code = "".join(_CODE.findall(text)[:1])
         status = "".join(_STATUS.findall(text)[:1])
         said = " ".join(filter(None, [status, code]))
-        if code in _NO_BUCKET:
-            return (
-                f"there is no such bucket or container ({code}); make it, or correct the URL",
-                True,
-            )
-        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)):
+        if code in _NO_BUCKET_CODES:
+            return f"{NO_BUCKET} ({code}); make it, or correct the URL", True
+        refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
+        if isinstance(error, refused) or status in ("401", "403"):
             return (
                 f"the storage refuses ({said or 'no permission'}); check the credentials and what "
                 "they allow, and register the datastore again with overwrite=True",
@@ -107,7 +106,7 @@ class Failures:
                 "there are no credentials; give them to Datastore.register, or set the variables "
                 "of the provider such as AWS_ACCESS_KEY_ID"
             )
-        why = "in time" if "imeout" in text or "imed" in text else "at all"
+        why = "in time" if "kind: Timeout" in text or "timed out" in text else "at all"
         return (
             f"{place} does not answer {why}; check the network, and the endpoint the datastore is "
             "registered with"

@@ -14,6 +14,7 @@ from runyard.data.stores import connecting, failures
 from runyard.data.stores.parallel import carry_out
 from runyard.data.stores.parts import Part, part_of
 from runyard.data.stores.store import Entry, Store
+from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
     from runyard.data.stores.store import Done
@@ -34,8 +35,20 @@ class ObjectStore(Store):
     def __init__(self, url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.url = url.rstrip("/")
         self._kind = connecting.kind_of(url)
-        self._store = connecting.connected(url, options, secrets)
+        self._connected = connecting.connected(url, options, secrets)
+        self._bucket_is_there = False
         self._failures = failures.Failures(self.url, secrets)
+
+    @property
+    def _store(self) -> Any:
+        """The store of obstore; its threads are not there in a process forked since."""
+        if connecting.is_forked():
+            raise UserErrorException(
+                f"{self.url!r} cannot be reached from a process that was forked from one that had "
+                "used object storage; start it with 'spawn' (multiprocessing), or use the "
+                "datastore for the first time in the new process"
+            )
+        return self._connected
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """The object at ``prefix``, or all below it."""
@@ -68,9 +81,24 @@ class ObjectStore(Store):
         try:
             return _entry(obstore.head(self._store, path))
         except FileNotFoundError:
+            self._check_bucket()
             return None
         except Exception as error:
             raise self._failures.explained(error, "looking for", path) from error
+
+    def _check_bucket(self) -> None:
+        """Once: the answer to a HEAD does not say whether it is the bucket that is missing."""
+        import obstore
+
+        if self._bucket_is_there or self._kind == "http":
+            return
+        try:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        except Exception as error:
+            found = self._failures.explained(error, "looking for", "")
+            if failures.NO_BUCKET in found.message:
+                raise found from error
+        self._bucket_is_there = True
 
     def fetch(
         self,

@@ -2,6 +2,7 @@
 
 from runyard.job.datasets.dataset import AbstractDataset
 from runyard.job.datasets.factories import FileDatasetFactory
+from runyard.job.datasets.tabular_factory import TabularDatasetFactory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ class Dataset:
     """``Dataset.File`` and ``Dataset.Tabular`` make datasets; the methods find registered ones."""
 
     File = FileDatasetFactory
+    Tabular = TabularDatasetFactory
 
     @staticmethod
     def get_by_name(

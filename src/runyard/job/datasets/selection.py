@@ -1,6 +1,6 @@
 """Which files of a file dataset its steps leave (`definition`)."""
 
-from runyard.job.datasets import chance, expressions
+from runyard.job.datasets import chance, definition, expressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,14 +23,22 @@ def chosen(
     left = list(items)
     for number, step in enumerate(steps):
         if number >= done:
-            left = _after(left, step, number, values_of)
+            left = _after(left, step, salt_of(steps, number), values_of)
     return left
+
+
+def salt_of(steps: "Sequence[Mapping[str, Any]]", number: int) -> int:
+    """What makes a step's draws its own: how many before it leave something out.
+
+    Steps of columns do not count: the rows of a split are the same without them.
+    """
+    return sum(step["step"] in definition.ROW_STEPS for step in steps[:number])
 
 
 def _after(
     left: "List[Item]",
     step: "Mapping[str, Any]",
-    number: int,
+    salt: int,
     values_of: "Callable[[Item], Mapping[str, Any]]",
 ) -> "List[Item]":
     kind = step["step"]
@@ -41,15 +49,15 @@ def _after(
     if kind == "filter":
         rule = step["expression"]
         return [item for item in left if expressions.of_values(rule, values_of(item))]
-    drawn = [position for position in range(len(left)) if is_drawn(step, number, position)]
+    drawn = [position for position in range(len(left)) if is_drawn(step, salt, position)]
     return [left[position] for position in drawn]
 
 
-def is_drawn(step: "Mapping[str, Any]", number: int, position: int) -> bool:
-    """Whether a step of chance keeps what is at a position; ``number``: the step's own."""
+def is_drawn(step: "Mapping[str, Any]", salt: int, position: int) -> bool:
+    """Whether a step of chance keeps what is at a position."""
     if step["step"] == "sample":
-        return chance.below(step["probability"], step["seed"], number, position)
-    first = chance.below(step["percentage"], step["seed"], number, position)
+        return chance.below(step["probability"], step["seed"], salt, position)
+    first = chance.below(step["percentage"], step["seed"], salt, position)
     return first is (step["part"] == 0)
 
 

@@ -1,0 +1,154 @@
+"""Delimited text: what a value is, whoever reads it.
+
+An empty field is missing (or '' in a column of text, with ``empty_as_string``). With inference a
+column is whole numbers, numbers (``nan`` and ``inf`` among them), booleans (true, True, TRUE and
+their opposites), datetimes (ISO 8601; with zones they become UTC), or text, by all values of it
+that are read; without inference it is text. A line with fewer fields than the header has missing
+values at its end, one with more is an error. Blank lines do not count.
+"""
+
+import csv
+import gzip
+import io
+
+from runyard.job.datasets.reading import packages
+from runyard.job.datasets.types import DatasetExecutionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, FrozenSet, List, Mapping, Optional
+
+    from runyard.job.datasets.reading.columns import Faults
+    from runyard.job.datasets.reading.wanted import Wanted
+
+TRUE, FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+SAMPLE_ROWS = 200
+"""So many rows say of which types the columns are where fewer are asked for."""
+
+NONE = "\x1f"
+"""A separator that is in no text."""
+
+_UTF8 = ("utf8", "utf-8", "ascii", "us-ascii")
+
+
+class Layout:
+    """How a file is laid out: ``names`` of columns, and ``skip``, the lines before its first row.
+
+    ``compression``: 'gzip', 'bz2' or None, by the name of the file.
+    """
+
+    def __init__(self, names: "List[str]", skip: int, compression: "Optional[str]") -> None:
+        self.names = names
+        self.skip = skip
+        self.compression = compression
+
+
+def read(  # noqa: PLR0917
+    path: str,
+    name: str,
+    options: "Mapping[str, Any]",
+    wanted: "Wanted",
+    names: "Optional[List[str]]",
+    faults: "Faults",
+) -> "Any":
+    """A frame of what is wanted of a file. ``names``: of its columns, where it does not say.
+
+    ``name``: for messages. Raises DatasetExecutionError for a file that cannot be read so.
+    """
+    try:
+        layout = layout_of(path, name, options, names)
+        if _fits_pyarrow(options, wanted):
+            from runyard.job.datasets.reading import delimited_pyarrow
+
+            frame = delimited_pyarrow.read(path, layout, options, wanted, faults)
+            if frame is not None:
+                return frame
+        from runyard.job.datasets.reading import delimited_pandas
+
+        return delimited_pandas.read(path, name, layout, options, wanted, faults)
+    except UnicodeDecodeError as error:
+        raise DatasetExecutionError(
+            "{} is not text in {}: {}; give its encoding, such as encoding='latin1'".format(
+                name, options.get("encoding", "utf8"), error
+            ),
+            error,
+        )
+
+
+def _fits_pyarrow(options: "Mapping[str, Any]", wanted: "Wanted") -> bool:
+    separator = options.get("separator", ",")
+    return (
+        wanted.limit is None
+        and is_utf8(options)
+        and len(separator) == 1
+        and separator.isprintable() | (separator == "\t")
+        and separator != '"'
+        and packages.pyarrow() is not None
+    )
+
+
+def is_utf8(options: "Mapping[str, Any]") -> bool:
+    """Whether the files are UTF-8."""
+    return str(options.get("encoding", "utf8")).lower() in _UTF8
+
+
+def typed(options: "Mapping[str, Any]") -> "FrozenSet[str]":
+    """Columns whose type was given: they are read as text, and brought to it afterwards."""
+    return frozenset(options.get("types") or ())
+
+
+def layout_of(
+    path: str, name: str, options: "Mapping[str, Any]", names: "Optional[List[str]]"
+) -> Layout:
+    """The layout of a file, by its first line. ``names``: of its columns when they are known.
+
+    Raises DatasetExecutionError for a file that is to have a header and is empty.
+    """
+    compression = {"gz": "gzip", "bz2": "bz2"}.get(name.rpartition(".")[2])
+    encoding = "utf-8-sig" if is_utf8(options) else options["encoding"]
+    with _opened(path, compression, encoding) as stream:
+        rows = csv.reader(stream, delimiter=_delimiter(options))
+        first = next((row for row in rows if row), None)
+    separator = options.get("separator", ",")
+    if first is not None and is_long(separator):
+        first = first[0].split(separator)
+    if names is not None:
+        return Layout(names, 0, compression)
+    if options.get("header", "same") == "none":
+        return Layout(["Column{}".format(n + 1) for n in range(len(first or ()))], 0, compression)
+    if first is None:
+        raise DatasetExecutionError(
+            "{} is empty, and its first line should have the names of its columns; leave the "
+            "file out, or give header=False".format(name)
+        )
+    return Layout(_distinct(first), rows.line_num, compression)
+
+
+def _delimiter(options: "Mapping[str, Any]") -> str:
+    separator: str = options.get("separator", ",")
+    return separator if len(separator) == 1 and separator not in "\r\n" else NONE
+
+
+def is_long(separator: str) -> bool:
+    """Whether a separator is several letters."""
+    return len(separator) > 1 and separator != "\r\n"
+
+
+def _opened(path: str, compression: "Optional[str]", encoding: str) -> "Any":
+    if compression is None:
+        return open(path, encoding=encoding, newline="")  # noqa: SIM115
+    import bz2
+
+    raw: "Any" = (gzip if compression == "gzip" else bz2).open(path)
+    return io.TextIOWrapper(raw, encoding=encoding, newline="")
+
+
+def _distinct(names: "List[str]") -> "List[str]":
+    """Names of columns: none is empty, and none is there twice."""
+    found: "Dict[str, int]" = {}
+    made = []
+    for number, name in enumerate(names):
+        plain = name.strip() or "Column{}".format(number + 1)
+        found[plain] = found.get(plain, -1) + 1
+        made.append("{}_{}".format(plain, found[plain]) if found[plain] else plain)
+    return made

@@ -1,0 +1,107 @@
+"""Delimited text by way of pyarrow: several times as fast as pandas, and the same to the user."""
+
+from runyard.job.datasets.reading import columns, delimited
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Mapping, Set, Tuple
+
+    from runyard.job.datasets.reading.columns import Faults
+    from runyard.job.datasets.reading.delimited import Layout
+    from runyard.job.datasets.reading.wanted import Wanted
+
+_BLOCK_BYTES = 8 << 20
+
+
+def read(
+    path: str,
+    layout: "Layout",
+    options: "Mapping[str, Any]",
+    wanted: "Wanted",
+    faults: "Faults",
+) -> "Any":
+    """A frame of the wanted columns; None where pyarrow does not take the file."""
+    import pyarrow as pa
+
+    names = wanted.of(layout.names)
+    text = {n for n in names if not options.get("infer", True) or n in wanted.as_text}
+    text |= delimited.typed(options)
+    # An empty list means all columns to it, and the rows are to be counted.
+    asked = names or layout.names[:1]
+    try:
+        table = _table(path, layout, options, asked, text)
+        table, beyond = _with_datetimes(table)
+        times = {f.name for f in table.schema if pa.types.is_time(f.type)}  # text to everybody else
+        if times or beyond:
+            again = _table(path, layout, options, asked, text | times | beyond)
+            table, _ = _with_datetimes(again)
+    except pa.ArrowInvalid:
+        # Lines of other lengths, or line breaks in quotes, which it does not expect by default.
+        return None
+    if any(pa.types.is_binary(field.type) for field in table.schema):
+        return None  # no UTF-8, pandas says where
+    frame = _frame(table)[names] if not names else _frame(table)
+    for name in beyond:
+        frame[name] = columns.datetimes(frame[name].astype(object), faults)
+    return frame
+
+
+def _table(
+    path: str,
+    layout: "Layout",
+    options: "Mapping[str, Any]",
+    names: "List[str]",
+    text: "Set[str]",
+) -> "Any":
+    import pyarrow as pa
+    from pyarrow import csv
+
+    convert = csv.ConvertOptions(
+        column_types={name: pa.string() for name in names if name in text},
+        include_columns=names,
+        null_values=[""],
+        strings_can_be_null=not options.get("empty_as_string"),
+        true_values=list(delimited.TRUE),
+        false_values=list(delimited.FALSE),
+    )
+    reading = csv.ReadOptions(
+        column_names=layout.names, skip_rows=layout.skip, block_size=_BLOCK_BYTES
+    )
+    parsing = csv.ParseOptions(
+        delimiter=options.get("separator", ","),
+        newlines_in_values=bool(options.get("multi_line")),
+    )
+    with pa.input_stream(path, compression=layout.compression) as stream:
+        try:
+            return csv.read_csv(stream, reading, parsing, convert)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" not in str(error):
+                raise
+            return pa.table({name: pa.array([], pa.string()) for name in names})
+
+
+def _with_datetimes(table: "Any") -> "Tuple[Any, Set[str]]":
+    """Dates and times as nanoseconds, and the columns of which those cannot hold all."""
+    import pyarrow as pa
+
+    beyond = set()
+    for number, field in enumerate(table.schema):
+        found = table.column(number)
+        if pa.types.is_date(field.type):
+            found = found.cast(pa.timestamp("s"))
+        elif not pa.types.is_timestamp(field.type):
+            continue
+        try:
+            made = found.cast(pa.timestamp("ns", tz=found.type.tz))
+            table = table.set_column(number, field.name, made)
+        except pa.ArrowInvalid:
+            beyond.add(field.name)
+    return table, beyond
+
+
+def _frame(table: "Any") -> "Any":
+    frame = table.to_pandas(split_blocks=True, self_destruct=True)
+    for name in frame.columns:
+        if frame[name].dtype.kind == "M":
+            frame[name] = columns.plain(frame[name])
+    return frame

@@ -1,0 +1,216 @@
+"""What goes wrong on the way to a run's data and back: each end is clear, and comes in time."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.computes import processes
+from runyard.data import views
+from runyard.data.datastore import Datastore
+from runyard.data.output_config import OutputFileDatasetConfig
+from runyard.errors import UserErrorException
+from runyard.record import owner
+from runyard.record.states import Reason
+from runyard.testing import runs
+from tests import faulty_proxy
+from tests.data.conftest import files_of
+from tests.data.test_remote_runs import cache, submit
+from tests.data.test_runs import REPORT, finished, report
+from tests.faulty_proxy import Proxy
+from tests.requirements import small_disk
+from tests.s3_server import S3
+
+__all__ = ["cache", "submit"]
+
+BIG = b"x" * (3 << 20)
+WRITE = "import sys; open(sys.argv[1] + '/new.txt', 'w').write('N')"
+
+
+@pytest.fixture
+def proxy(s3_server: str) -> Iterator[Proxy]:
+    with faulty_proxy.before(s3_server) as made:
+        yield made
+
+
+@pytest.fixture
+def faulty(workspace: Any, s3: S3, proxy: Proxy) -> Any:
+    """A datastore behind the proxy, that gives up after half a second and one retry."""
+    bucket = s3.bucket(a="A", b="B", big=BIG)
+    options = {**s3.options, "endpoint": proxy.address, "retries": 1, "timeout": 60}
+    return Datastore.register(workspace, "faulty", bucket, **options)
+
+
+def until(proxy: Proxy, pattern: str) -> None:
+    """Wait for a request."""
+    runs.wait_for(lambda: any(re.search(pattern, text) for text in list(proxy.requests)))
+
+
+def test_a_cancel_ends_a_download(faulty: Any, submit: Any, proxy: Proxy, cache: Path) -> None:
+    proxy.fault("GET /.*big.txt", delay_s=300)
+    run = submit("print('never')", faulty)
+    until(proxy, "GET /.*big.txt")
+    begun = time.monotonic()
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert time.monotonic() - begun < 5
+    assert not os.path.exists(run.directory.join("data"))
+    # What has come is there for the next run.
+    proxy.faults.clear()
+    text = report(submit(REPORT, faulty))["trees"]["faulty"]["big.txt"]
+    assert len(text) == len(BIG)
+
+
+def test_a_download_whose_process_is_killed_is_gone_on_with(
+    faulty: Any, submit: Any, proxy: Proxy, cache: Path
+) -> None:
+    proxy.fault("GET /.*big.txt", delay_s=300)
+    run = submit("print('never')", faulty)
+    until(proxy, "GET /.*big.txt")
+    runs.wait_for(lambda: len(files_of(cache / "objects")) == 2)
+    runner = owner.signature(run.directory.lock)["pid"]
+    (child,) = processes.children_of_run(runner, run.directory.path)
+    os.kill(child, signal.SIGKILL)
+    state = finished(run, Reason.DATA_FAILED)
+    assert state.detail["error"]["message"] == (
+        "the data of the run could not be staged: its process was killed"
+    )
+    assert not os.path.exists(run.directory.join("data"))
+    proxy.faults.clear()
+    again = submit(REPORT, faulty)
+    assert len(report(again)["trees"]["faulty"]["big.txt"]) == len(BIG)
+    log = Path(again.directory.data_log).read_text()
+    assert log.startswith("faulty: 1 of 3 files fetched, the others were in the cache")
+
+
+def test_a_cancel_ends_an_upload_and_what_was_left_stays(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    proxy.fault("PUT /", delay_s=300)
+    run = submit(WRITE, faulty.path("up", "u").as_upload())
+    until(proxy, "PUT /.*new.txt")
+    begun = time.monotonic()
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert time.monotonic() - begun < 5
+    assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
+
+
+def test_what_a_cancelled_script_left_is_stored(
+    faulty: Any, submit: Any, s3: S3, proxy: Proxy
+) -> None:
+    script = f"{WRITE}\nprint('written', flush=True)\nimport time; time.sleep(300)"
+    output = OutputFileDatasetConfig("o", (faulty, "o/{run-id}"))
+    run = submit(script, output)
+    runs.wait_for(lambda: "written" in runs.log_of(run.directory))
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert s3.files(faulty.container_name)[f"o/{run.id}/new.txt"] == b"N"
+
+
+def test_a_second_cancel_ends_the_upload_of_what_a_cancelled_script_left(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    proxy.fault("PUT /", delay_s=300)
+    script = f"{WRITE}\nprint('written', flush=True)\nimport time; time.sleep(300)"
+    run = submit(script, faulty.path("up", "u").as_upload())
+    runs.wait_for(lambda: "written" in runs.log_of(run.directory))
+    run.cancel()
+    until(proxy, "PUT /.*new.txt")
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
+
+
+def test_an_upload_that_takes_longer_than_the_limit_is_ended(
+    faulty: Any, submit: Any, proxy: Proxy, here: Any
+) -> None:
+    proxy.fault("PUT /", delay_s=300)
+    here.environment_variables = {"AZUREML_RUN_KILL_SIGNAL_TIMEOUT_SEC": "0.5"}
+    up = faulty.path("up", "u").as_upload()
+    run = submit(WRITE, up, max_run_duration_seconds=1)
+    state = finished(run, Reason.TIME_LIMIT)
+    message = state.detail["error"]["message"]
+    assert re.fullmatch("storing what the script left took over [01] s", message)
+    assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
+
+
+def test_a_store_that_refuses_an_upload_fails_a_run_that_had_completed(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    proxy.fault("PUT /", status=403)
+    run = submit(WRITE, faulty.as_mount())
+    state = finished(run, Reason.DATA_FAILED)
+    message = state.detail["error"]["message"]
+    assert message.startswith("data reference 'faulty' (mount of faulty): ")
+    assert faulty.container_name in message
+    assert message in Path(run.directory.data_log).read_text()
+    assert files_of(Path(run.directory.join("data"))) == {"faulty/new.txt": "N"}
+
+
+def test_a_store_that_does_not_answer_is_an_error_before_the_queue(
+    workspace: Any, submit: Any, s3: S3, s3_server: str
+) -> None:
+    bucket = s3.bucket(a="A")
+    with faulty_proxy.before(s3_server) as proxy:
+        options = {**s3.options, "endpoint": proxy.address, "retries": 1, "timeout": 1}
+        gone = Datastore.register(workspace, "gone", bucket, **options)
+    begun = time.monotonic()
+    with pytest.raises(UserErrorException, match="data reference 'gone': ") as caught:
+        submit(WRITE, gone)
+    assert time.monotonic() - begun < 15
+    assert bucket in str(caught.value)
+    with pytest.raises(UserErrorException, match=r"output 'o': .* does not answer at all"):
+        submit(WRITE, OutputFileDatasetConfig("o", (gone, "o/{run-id}")))
+
+
+def test_a_cache_without_room_ends_the_run_before_anything_is_fetched(
+    faulty: Any, submit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy
+) -> None:
+    with small_disk(tmp_path / "small", "1m") as small:
+        monkeypatch.setenv("RUNYARD_CACHE_DIR", str(small))
+        run = submit("print('never')", faulty)
+        state = finished(run, Reason.DATA_FAILED)
+    message = state.detail["error"]["message"]
+    assert message.startswith(
+        "data reference 'faulty' (mount of faulty): there is no room for it at "
+        f"'{small}/data': it takes 3.1 MB, "
+    )
+    assert " are missing; remove what no run needs now (runyard datastore cache --prune)" in message
+    assert not any("GET" in text and "big.txt" in text for text in proxy.requests)
+
+
+def test_a_place_without_room_ends_the_run_before_anything_is_copied(
+    store: Any, submit: Any, tmp_path: Path
+) -> None:
+    Path(store.container_name, "big").write_bytes(BIG)
+    with small_disk(tmp_path / "small", "1m") as small:
+        run = submit("print('never')", store.as_download(f"{small}/data"))
+        message = finished(run, Reason.DATA_FAILED).detail["error"]["message"]
+        assert f"there is no room for it at '{small}': it takes 3.1 MB, " in message
+        assert "give a path_on_compute on a larger disk" in message
+        assert os.listdir(small) in ([], ["data"])
+
+
+def test_a_name_that_leads_out_is_refused_by_storage(
+    workspace: Any, submit: Any, s3: S3, tmp_path: Path
+) -> None:
+    bucket = s3.bucket(a="A")
+    s3.put(bucket, "x/../../../../escaped", "E")
+    odd = Datastore.register(workspace, "odd", bucket, **s3.options)
+    with pytest.raises(UserErrorException, match=r"data reference 'odd': listing .* invalid path"):
+        submit("print('never')", odd)
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "a//b", "/a", "a/", ".", "a/./b", "a\0b"])
+def test_names_that_no_folder_can_have_are_refused(name: str) -> None:
+    assert list(views.checked(["", "a", "a/b..c/.d"])) == ["", "a", "a/b..c/.d"]
+    with pytest.raises(ValueError, match=re.escape(name)):
+        list(views.checked(["a", name]))
