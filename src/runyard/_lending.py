@@ -19,7 +19,9 @@ VARIABLE = "RUNYARD_LENT_PACKAGES"
 PACKAGES = (
     "blake3",
     "click",
+    "fsspec",
     "msgspec",
+    "obstore",
     "packaging",
     "pathspec",
     "psutil",

@@ -66,6 +66,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "data": (),
         "datasets": (),
         "outputs": (),
+        "relay": None,
     }
     assert planned.experiment == "exp"
     assert planned.snapshot.files == 2

@@ -115,6 +115,20 @@ def test_what_a_cancelled_script_left_is_stored(
     assert s3.files(faulty.container_name)[f"o/{run.id}/new.txt"] == b"N"
 
 
+def test_a_second_cancel_ends_the_upload_of_what_a_cancelled_script_left(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    proxy.fault("PUT /", delay_s=300)
+    script = f"{WRITE}\nprint('written', flush=True)\nimport time; time.sleep(300)"
+    run = submit(script, faulty.path("up", "u").as_upload())
+    runs.wait_for(lambda: "written" in runs.log_of(run.directory))
+    run.cancel()
+    until(proxy, "PUT /.*new.txt")
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
+
+
 def test_an_upload_that_takes_longer_than_the_limit_is_ended(
     faulty: Any, submit: Any, proxy: Proxy, here: Any
 ) -> None:
@@ -153,6 +167,8 @@ def test_a_store_that_does_not_answer_is_an_error_before_the_queue(
         submit(WRITE, gone)
     assert time.monotonic() - begun < 15
     assert bucket in str(caught.value)
+    with pytest.raises(UserErrorException, match=r"output 'o': .* does not answer at all"):
+        submit(WRITE, OutputFileDatasetConfig("o", (gone, "o/{run-id}")))
 
 
 def test_a_cache_without_room_ends_the_run_before_anything_is_fetched(

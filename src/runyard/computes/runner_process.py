@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import subprocess
+import sys
 
 from runyard import _lending, settings
 
@@ -56,6 +57,15 @@ def start(
 def own_program() -> tuple[str, str]:
     """Interpreter and file of the runner that belongs to this runyard."""
     return _lending.client_python(), RUNNER
+
+
+def far_command(run: RunDirectory, python: str = sys.executable) -> list[str]:
+    """The command that starts a runner which does not see the run directory.
+
+    ``python``: an interpreter there that has runyard. It is given the ``secrets`` of ``submit``
+    among its variables, and nothing else of this machine.
+    """
+    return [python, "-m", "runyard.runner", "far", run.id]
 
 
 def variables(secrets: Mapping[str, str]) -> dict[str, str]:

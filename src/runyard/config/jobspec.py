@@ -63,7 +63,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     in the order of their names' first use. ``datasets``, ``outputs``: the datasets it reads and
     leaves. ``vm_size``: the machine size, as Azure writes it.
     ``vm_priority``: 'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None
-    where nothing is. ``use_gpu``: the script needs a GPU.
+    where nothing is. ``use_gpu``: the script needs a GPU. ``relay``: the datastore by which the run
+    goes to a target that does not share this machine's disk, and comes back; None where it does.
     """
 
     source_directory: str
@@ -90,6 +91,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     data: tuple[DataSpec, ...] = ()
     datasets: tuple[DatasetSpec, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
+    relay: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

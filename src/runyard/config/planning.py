@@ -16,6 +16,7 @@ from runyard.config import (
     entry,
     notebooks,
     references,
+    relay,
     resources,
     run_based,
     secrets,
@@ -118,11 +119,12 @@ def plan(
         spec,
         script=script,
         entry=kind,
-        data=frozen(data.references, workspace.directory),
+        data=frozen(relay.wanted(data, workspace.directory), workspace.directory),
         datasets=frozen_inputs(data.inputs, workspace.directory),
         outputs=frozen_outputs(data.outputs, workspace.directory),
     )
     conflicts.check(spec.data, spec.datasets, spec.outputs)
+    spec = relay.relayed(spec, target, data.store, workspace.directory)
     entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
@@ -146,7 +148,8 @@ def plan(
             *environment.notices,
             *snapshot.warnings,
             *containers.without_effect(run_config, environment),
-            *_without_effect(run_config, data),
+            *relay.notices(data, spec),
+            *_without_effect(run_config),
             *run_based.without_effect(run_config),
             *asked.notices,
             *fell_back,
@@ -272,15 +275,9 @@ def _with_id(section: Data, spec: DatasetSpec) -> dict[str, Any]:
     return {**plain.section(section), "dataLocation": location, "mechanism": spec.mode}
 
 
-def _without_effect(run_config: RunConfiguration, data: Used) -> list[str]:
+def _without_effect(run_config: RunConfiguration) -> list[str]:
     """Settings that change nothing here, one sentence each."""
     notices = []
-    if data.store is not None:
-        notices.append(
-            f"source_directory_data_store={data.store!r} places nothing elsewhere: the source "
-            "stays in the workspace, and the script finds the datastore at "
-            f"$AZUREML_DATAREFERENCE_{data.store}"
-        )
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:

@@ -39,7 +39,8 @@ class Used:
 
     ``arguments``, ``command``: as they were given, with references as text. ``references``:
     by name. ``inputs``, ``outputs``: datasets by name, that the run reads and leaves. ``store``:
-    the name of source_directory_data_store, None without one.
+    the name of source_directory_data_store, None without one; ``implied``: the same, where the
+    reference to it is among the references only for that.
     """
 
     arguments: Any
@@ -48,6 +49,7 @@ class Used:
     inputs: dict[str, Data]
     outputs: dict[str, OutputData]
     store: str | None
+    implied: str | None
 
     @property
     def names(self) -> frozenset[str]:
@@ -73,17 +75,26 @@ def used(config: ScriptRunConfig) -> Used:
     given = [*_items(config.arguments), *_items(config.command)]
     store = store_name(run_config.source_directory_data_store)
     references = {
-        **({} if store is None else {store: DataReferenceConfiguration(store)}),
         **_checked(run_config.data_references),
         **configurations(collected(given)),
         **config._data_references,
     }
+    implied = None if store in references else store
+    if implied is not None:
+        references = {implied: DataReferenceConfiguration(implied), **references}
     inputs = datasets.checked_sections(run_config.data)
     inputs.update(datasets.sections(datasets.inputs_among(given)))
     outputs = datasets.checked_output_sections(run_config.output_data)
     outputs.update(datasets.output_sections(datasets.outputs_among(given)))
     texts = (as_text(config.arguments), as_text(config.command))
-    return Used(*texts, references=references, inputs=inputs, outputs=outputs, store=store)
+    return Used(
+        *texts,
+        references=references,
+        inputs=inputs,
+        outputs=outputs,
+        store=store,
+        implied=implied,
+    )
 
 
 def reference_of(item: object) -> DataReference | None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from runyard import _version
-from runyard.config import planning, resources, secrets
+from runyard.config import planning, relay, resources, secrets
 from runyard.config.jobspec import JobSpec
 from runyard.config.start import start
 from runyard.data.dataset_freezing import found_inputs_again, found_outputs_again
@@ -52,6 +52,7 @@ def resubmit(
     described = computes.read(old.workspace, spec.target) or {}
     target = planning.find_target(spec.target, old.workspace)
     spec, notices = resources.fitted(target, spec, described)
+    spec = relay.relayed(spec, target, spec.relay, old.workspace)
     for text in since(old, (*spec.data, *spec.datasets), old.workspace):
         warnings.warn(text, UserWarning, stacklevel=3)
         notices = [*notices, text]

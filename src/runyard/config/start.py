@@ -48,7 +48,7 @@ def start(
         run = creation.create_run(workspace, experiment, record, run_id)
         ownership = _own(run, parent)
     try:
-        _submit(run, ownership, record["spec"]["target"], secrets)
+        _submit(run, ownership, record["spec"], secrets)
     finally:
         ownership.release()
     with writing(workspace):
@@ -81,10 +81,15 @@ def _take(run: RunDirectory) -> Ownership:
 
 
 def _submit(
-    run: RunDirectory, ownership: Ownership, target_name: str, secrets: Mapping[str, str]
+    run: RunDirectory, ownership: Ownership, spec: Mapping[str, Any], secrets: Mapping[str, str]
 ) -> None:
+    target_name, relayed = spec["target"], bool(spec.get("relay"))
     target = planning.find_target(target_name, run.workspace)
     try:
+        if relayed:
+            from runyard.data.relay import placing
+
+            secrets = {**secrets, **placing.place(run)}
         handle = target.submit(run, ownership, secrets)
     except Exception as error:
         _end_unstarted(run, error)
@@ -97,6 +102,10 @@ def _submit(
         jsonl.write_once(run.join(HANDLE), handle, sync=False)
     except OSError as error:  # the run is on its way and must not be reported as not started
         _log.warning("run %s: %s could not be written: %s", run.id, HANDLE, error)
+    if relayed:
+        from runyard.data.relay import keeping
+
+        keeping.start(run, ownership)
 
 
 def _end_unstarted(run: RunDirectory, error: Exception) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from runyard import _names
 from runyard.data import consumption, names, registry
+from runyard.data.freezing import check_output
 from runyard.data.spec import DatasetSpec, OutputSpec, RegistrationSpec
 from runyard.errors import UserErrorException
 from runyard.job.output_datasets import OUTPUT_NAME, RUN_ID, definition_of, placed
@@ -57,10 +58,13 @@ def found_outputs_again(
     specs: Iterable[OutputSpec], directory: WorkspaceDirectory
 ) -> tuple[OutputSpec, ...]:
     """Outputs of an earlier run, where their datastores are now."""
-    return tuple(
+    found = tuple(
         msgspec.structs.replace(spec, root=registry.url_of(directory, spec.datastore))
         for spec in specs
     )
+    for spec in found:
+        check_output(spec, directory)
+    return found
 
 
 def _named(what: str, name: str, freeze: Any, item: Any, directory: WorkspaceDirectory) -> Any:
@@ -173,8 +177,8 @@ def _left_by(output: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
         path = placed(left, run.id, output.name)
     elif RUN_ID in path:
         raise UserErrorException(
-            f"no run has left the output {output.name!r} yet; submit the run that writes it "
-            "first, or give a registered dataset: Dataset.get_by_name(workspace, 'name')"
+            f"no run has left the output {output.name!r} yet; submit the run that writes it first. "
+            f"Of a run of before: run.output_datasets[{output.name!r}].as_named_input('name')"
         )
     path = path.replace(OUTPUT_NAME, output.name)
     return definition_of(output._datastore, path, output._definition)
@@ -204,7 +208,7 @@ def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpe
     upload = getattr(options, "upload_options", None)
     globs = getattr(getattr(upload, "source_globs", None), "glob_patterns", None)
     registration = getattr(options, "registration_options", None)
-    return OutputSpec(
+    spec = OutputSpec(
         name=name,
         datastore=datastore,
         path=names.inside(location.relative_path),
@@ -216,6 +220,8 @@ def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpe
         register=_registration(registration),
         definition=_reading(registration),
     )
+    check_output(spec, directory)
+    return spec
 
 
 def _registration(options: Any) -> RegistrationSpec | None:

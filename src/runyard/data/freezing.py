@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from runyard.data import artifacts, conflicts, local, names, registry
-from runyard.data.spec import DataSpec
+from runyard.data.spec import DataSpec, OutputSpec
 from runyard.errors import UserErrorException
 from runyard.record.layout import WorkspaceDirectory
 
@@ -116,17 +116,30 @@ def check_source(spec: DataSpec, directory: WorkspaceDirectory) -> None:
 
 
 def _check_remote(spec: DataSpec, directory: WorkspaceDirectory) -> None:
-    store = registry.store_of(directory, spec.datastore)
-    if spec.mode == "upload":
-        if spec.path and store.entry(spec.path) is not None:
-            raise _upload_to_a_file(spec)
-        return
-    if next(iter(store.entries(spec.path)), None) is None and spec.path:
+    first = _first(directory, spec.datastore, spec.path)
+    if spec.mode == "upload" and first == spec.path != "":
+        raise _upload_to_a_file(spec)
+    if spec.mode != "upload" and first is None and spec.path:
         raise UserErrorException(
             f"there is nothing at {spec.path!r} on datastore {spec.datastore!r} "
             f"({spec.source!r}); upload it first, give as_upload() if the script is to write "
             "there, or give another path"
         )
+
+
+def check_output(spec: OutputSpec, directory: WorkspaceDirectory) -> None:
+    """Raise UserErrorException when the storage an output goes to does not answer.
+
+    Else a run would learn that when its script has ended.
+    """
+    if is_remote(spec.root):
+        _first(directory, spec.datastore, spec.path.partition("{")[0].rstrip("/"))
+
+
+def _first(directory: WorkspaceDirectory, datastore: str, path: str) -> str | None:
+    """The path of the first file at or below a path; one request."""
+    found = next(iter(registry.store_of(directory, datastore).entries(path)), None)
+    return None if found is None else found.path
 
 
 def _upload_to_a_file(spec: DataSpec) -> UserErrorException:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runyard import _names
 from runyard.errors import RunyardError
 from runyard.history.targets import ComputeTarget, TargetState, load_target
 from runyard.record import jsonl, owner
@@ -44,7 +45,9 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
             if _is_alive(run, record, now()) or _settle_copy(run):
                 continue
             target = target_name(record)
-            if target is not None:
+            if (record.get("spec") or {}).get("relay"):
+                _names.load("runyard.data.relay.keeping:resume")(run)
+            elif target is not None:
                 at_targets.setdefault((run.workspace.path, target), []).append(run)
             elif not _settle_own_runner(run, record):
                 silent.add(run.path)
@@ -220,13 +223,14 @@ def end_lost(
             return False
         if target is not None:
             target.reap(run)
-        _write_end(run, reason, message)
+        write_end(run, reason, message)
         return True
     finally:
         ownership.release()
 
 
-def _write_end(run: RunDirectory, reason: Reason, message: str) -> None:
+def write_end(run: RunDirectory, reason: Reason, message: str) -> None:
+    """Write the end of a run whose lock this process holds. Raises OSError."""
     log = EventLog(run)
     try:
         error = {} if reason is Reason.CANCELLED else {"error": {"message": message}}

@@ -167,13 +167,18 @@ class Run(job_run.Run):
         return found
 
     def cancel(self) -> None:
-        """Ask for the end of the run; nothing for one that has ended, or was asked already."""
+        """Ask for the end of the run; nothing for one that has ended, or was asked already.
+
+        One whose script has ended stores what that has left; asked then, it ends without.
+        """
         if not self._is_submitted():
             super().cancel()
             return
-        if self._state().status.ended:
+        state = self._state()
+        if state.status.ended:
             return
-        if not events.cancel_requested(self.directory):
+        is_storing = State(state.events).status is Status.FINALIZING
+        if is_storing or not events.cancel_requested(self.directory):
             events.request(self.directory, "cancel")
         name, handle = target_name(self._run_json()), reconcile.handle_of(self.directory)
         targets.load_target(name or "", self.directory.workspace, handle).cancel(handle)

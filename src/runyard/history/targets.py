@@ -52,7 +52,8 @@ class ComputeTarget(Protocol):
 
     A handle is what ``submit`` returned: JSON, kept as ``handle.json``. A target with a queue
     that can be looked at has ``places(runs)`` as well: the ``QueuePlace`` of each, None for one
-    that does not wait.
+    that does not wait. One with ``shares_disk = False`` starts runners that do not see the run
+    directory: ``python -m runyard.runner far RUN_ID``, with ``secrets`` among their variables.
     """
 
     def check(self, spec: Any) -> Sequence[Any]:
@@ -77,6 +78,8 @@ _FACTORIES: dict[str, str | Callable[[], ComputeTarget]] = {
     "amlcompute": "runyard.computes.run_based:RunBasedTarget",
     "local": "runyard.computes.local:LocalTarget",
 }
+
+_BUILT_IN = dict(_FACTORIES)
 
 _KINDS: dict[str, str] = {
     "AmlCompute": "runyard.computes.pool:Pool",
@@ -109,6 +112,24 @@ def load_target(
         raise ComputeTargetException(
             f"compute target {name!r} cannot be loaded from {place!r}: {error}", error
         ) from error
+
+
+def place_of(name: str) -> str | None:
+    """Where a target that was made known in this process is found by others: module:attribute.
+
+    None for those that every process knows.
+    """
+    factory = _FACTORIES.get(name)
+    if factory is None or factory == _BUILT_IN.get(name):
+        return None
+    if isinstance(factory, str):
+        return factory
+    return f"{factory.__module__}:{factory.__qualname__}"
+
+
+def shares_disk(target: object) -> bool:
+    """Whether the runners of a target see the workspaces of this machine; most do."""
+    return bool(getattr(target, "shares_disk", True))
 
 
 def unknown(name: object, workspace: WorkspaceDirectory | None) -> str:

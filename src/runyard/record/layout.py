@@ -165,7 +165,7 @@ class RunDirectory:
 
     @property
     def data_json(self) -> str:
-        """Why the run's data could not be staged; only then."""
+        """Where the run's data was staged, or why that, or taking it back, failed."""
         return self.join("data.json")
 
     @property

@@ -8,4 +8,6 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 from runyard.runner.main import main
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["far"]:
+        from runyard.runner.far import main
     sys.exit(main(sys.argv[1:]))

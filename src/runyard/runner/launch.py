@@ -29,8 +29,10 @@ _NOT_INHERITED = (
     "PYTHONPATH",
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
+    "RUNYARD_DATASTORE_SECRETS",
 )
-"""Of the submitter's own Python; they would lead the script to the wrong packages."""
+"""Of the submitter's own Python, which would lead the script to the wrong packages; and what only
+the runner is to know."""
 
 
 def start(

@@ -9,7 +9,7 @@ from runyard.record import jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
-from runyard.runner import ending, environment, launch, next_in_line, said, workfolder
+from runyard.runner import ending, environment, launch, next_in_line, said, subreaper, workfolder
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the run of ``RUN_DIRECTORY``, whose lock this process has inherited as ``LOCK_FD``."""
+    """Run the run of ``RUN_DIRECTORY``, whose lock this process has inherited as ``LOCK_FD``.
+
+    With ``--with-parent`` behind them, a run whose starter has died is ended.
+    """
     run = RunDirectory(arguments[0])
+    if arguments[2:] == ["--with-parent"]:
+        subreaper.end_with_parent()
     ownership = owner.Ownership(int(arguments[1]))
     # The lock must not leak into the script: it would look alive for as long as any child lives.
     os.set_inheritable(ownership.fd, False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+import signal
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def become() -> None:
@@ -12,6 +15,12 @@ def become() -> None:
     """
     if _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")
+
+
+def end_with_parent() -> None:
+    """This process gets SIGTERM when the one that started it has ended, however it did."""
+    if _prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        raise OSError("prctl(PR_SET_PDEATHSIG) failed")
 
 
 def _prctl(*arguments: int) -> int:

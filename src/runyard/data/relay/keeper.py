@@ -1,0 +1,165 @@
+"""The keeper of a run that runs far away: it holds the run's lock here, and keeps it true.
+
+A process of its own. It writes what comes back into the run directory, sends on what is asked of
+the run, and ends the run when its target says that it is gone. One that dies is started again by
+whoever opens the workspace next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runyard.data import registry
+from runyard.data.relay import applying, batches
+from runyard.errors import RunyardError
+from runyard.history import reconcile, targets
+from runyard.history.targets import TargetState
+from runyard.record import events, jsonl, owner
+from runyard.record.layout import RunDirectory
+from runyard.record.owner import Ownership
+from runyard.record.states import Reason
+
+if TYPE_CHECKING:
+    from runyard.data.stores.store import Store
+
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.25, 2.0
+_POLL_EVERY_S = 2.0
+_SETTLE_S = 3.0
+"""So long after its target said that it is gone, what the run had sent must have been read."""
+PATIENCE_S = 300.0
+"""How long a datastore that cannot be reached may keep the end of a run that is gone."""
+
+Place = dict[str, Any]
+
+
+def main(arguments: list[str]) -> int:
+    """Keep the run of ``RUN_DIRECTORY``, whose lock was inherited as ``LOCK_FD``.
+
+    ``TARGET``, if given: where its target is found, as module:attribute.
+    """
+    run = RunDirectory(arguments[0])
+    ownership = Ownership(int(arguments[1]))
+    os.set_inheritable(ownership.fd, False)
+    owner.sign(ownership, owner.identity())
+    spec = jsonl.read_json(run.run_json)["spec"]
+    if arguments[2:]:
+        targets.register_target(spec["target"], arguments[2])
+    Keeper(run, registry.store_of(run.workspace, spec["relay"]), spec["target"]).keep()
+    ownership.release()
+    return 0
+
+
+class Keeper:
+    """One run. ``next``: the numbers of the next change and the next request, kept on the disk."""
+
+    def __init__(self, run: RunDirectory, store: Store, target: str) -> None:
+        self._run = run
+        self._store = store
+        self._target = target
+        os.makedirs(run.join("relay"), exist_ok=True)
+        self._polled_at = 0.0
+        self._gone_at: float | None = None
+        self._sent: set[str] = set()
+        try:
+            self._next: Place = jsonl.read_json(run.join("relay", "next.json"))
+        except (FileNotFoundError, ValueError):
+            self._next = {"back": 1, "request": 1, "asked": []}
+
+    def keep(self) -> None:
+        """Until the run has ended."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            trouble = ""
+            try:
+                self._ask()
+                came, is_last = applying.apply(self._run, self._store, self._next["back"])
+            except (RunyardError, OSError, ValueError) as error:
+                came, is_last, trouble = False, False, f"{error}"
+                _say(trouble)
+            if came:
+                self._count("back")
+                events.touch(self._run)
+                pause_s = _FIRST_PAUSE_S
+            if is_last or (not came and self._is_lost(trouble)):
+                self._finish()
+                return
+            if not came:
+                time.sleep(pause_s)
+                pause_s = min(1.5 * pause_s, _LAST_PAUSE_S)
+
+    def _count(self, what: str) -> None:
+        self._next[what] += 1
+        jsonl.write_once(self._run.join("relay", "next.json"), self._next, sync=False)
+
+    def _ask(self) -> None:
+        """Send on the requests that have come since, in their order."""
+        for name in sorted(os.listdir(self._run.requests)):
+            if name.endswith(".json") and name not in self._next["asked"]:
+                body = Path(self._run.requests, name).read_bytes()
+                asked = json.loads(body) if body else {}
+                place = self._run.join("relay", "request")
+                Path(place).write_text(json.dumps({**asked, "name": name}))
+                number = self._next["request"]
+                self._store.put([(place, batches.request(self._run.id, number))], overwrite=True)
+                self._next["asked"].append(name)
+                self._count("request")
+
+    def _is_lost(self, trouble: str) -> bool:
+        """Whether the run is gone and has nothing more to tell; then that is written."""
+        now = time.monotonic()
+        if now - self._polled_at < _POLL_EVERY_S:
+            return False
+        self._polled_at = now
+        if self._state() is not TargetState.GONE:
+            self._gone_at = None
+            return False
+        self._gone_at = self._gone_at or now
+        if now - self._gone_at < (PATIENCE_S if trouble else _SETTLE_S):
+            return False
+        self._write_lost(trouble)
+        return True
+
+    def _state(self) -> TargetState:
+        try:
+            handle = reconcile.handle_of(self._run)
+            if set(handle) == {"run"}:
+                return TargetState.GONE  # whoever submitted it ended before it was started
+            state: TargetState = self._loaded().poll([handle])[0]
+            return state
+        except Exception as error:  # a plug-in's
+            _say(f"target {self._target!r} does not say how the run is: {error}")
+            return TargetState.UNKNOWN
+
+    def _loaded(self) -> Any:
+        handle = reconcile.handle_of(self._run)
+        return targets.load_target(self._target, self._run.workspace, handle)
+
+    def _write_lost(self, trouble: str) -> None:
+        if events.read_state(self._run).status.ended:
+            return
+        try:
+            self._loaded().reap(self._run)
+        except Exception as error:  # a plug-in's
+            _say(f"target {self._target!r} did not end what the run may have left: {error}")
+        if events.cancel_requested(self._run):
+            text = "Cancelled; the runner was gone before it could carry it out."
+            reconcile.write_end(self._run, Reason.CANCELLED, text)
+            return
+        text = f"The runner on {self._target!r} is gone and has not said how the run ended."
+        if trouble:
+            text += f" What it may have sent cannot be read: {trouble}"
+        reconcile.write_end(self._run, Reason.RUNNER_LOST, text)
+
+    def _finish(self) -> None:
+        """The end of the run survives a loss of power, as that of a run here does."""
+        jsonl.sync_file(self._run.events)
+        events.touch(self._run)
+
+
+def _say(text: str) -> None:
+    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, file=sys.stderr, flush=True)

@@ -1,0 +1,210 @@
+"""Sending what changes in a run directory to a datastore. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+
+from runyard.data.relay import batches
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from runyard.data.relay.batches import Change
+    from runyard.data.stores.store import Store
+    from runyard.record.layout import RunDirectory
+
+    Known = tuple[int, int] | str | None
+
+_INLINE_BYTES = 64 << 10
+_AT_ONCE_BYTES = 4 << 20
+"""What is sent of one log at a time."""
+_SETTLED_S = 1.0
+"""A result that was changed later than that may still be in the making."""
+_RESULTS_EVERY_S = 5.0
+"""How often results are looked through while the script runs."""
+_RESULTS = (os.path.join("work", "outputs"), os.path.join("work", "logs"), "files", "datasets")
+_TOP = ("environment.json", "inputs.json", "data.json", "outputs", "logs")
+
+
+class Pusher:
+    """Sends one run directory, piece by piece; what could not be sent is sent with the next."""
+
+    def __init__(self, run: RunDirectory, store: Store) -> None:
+        self._run = run
+        self._store = store
+        self._number = 1
+        self._offsets: dict[str, int] = {}
+        self._known: dict[str, Known] = {}
+        self._results_at = 0.0
+        self._ended = False
+
+    def push(self) -> bool:
+        """Send what is new; whether there was something. Raises what stores raise, and OSError."""
+        is_due = time.monotonic() - self._results_at >= _RESULTS_EVERY_S
+        changes = [*self._whole(_TOP), *(self._whole(_RESULTS) if is_due else ())]
+        changes += self._appended()
+        if is_due:
+            self._results_at = time.monotonic()
+        return self._send(changes)
+
+    def finish(self) -> None:
+        """Send all there is, and that this is all; to be called when nothing runs any more."""
+        if self._ended:
+            return
+        changes = list(self._whole(sorted(os.listdir(self._run.path)), finished=True))
+        changes += self._gone()
+        self._send(changes)
+        while self._send(list(self._appended(finished=True))):
+            continue
+        self._send([{"end": True}])
+        self._ended = True
+
+    def _send(self, changes: list[Change]) -> bool:
+        if not changes:
+            return False
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(self._run.path)) as folder:
+            place = batches.back(self._run.id, self._number)
+            large = []
+            for number, change in enumerate(changes):
+                if "from" in change:
+                    change["object"] = f"{number:06}"
+                    large.append((change.pop("from"), f"{place}.files/{number:06}"))
+            self._put(large)
+            batch = os.path.join(folder, "batch")
+            with open(batch, "wb") as stream:
+                keys = ("offset", "stamp")
+                stream.write(batches.encode(_without(change, keys) for change in changes))
+            self._put([(batch, place)])
+        self._number += 1
+        self._remember(changes)
+        return True
+
+    def _put(self, given: list[tuple[str, str]]) -> None:
+        if given:
+            self._store.put(given, overwrite=True)
+
+    def _remember(self, changes: list[Change]) -> None:
+        for change in changes:
+            if "offset" in change:
+                self._offsets[change["path"]] = change["offset"]
+            elif "stamp" in change:
+                self._known[change["path"]] = change["stamp"]
+            elif "removed" in change:
+                del self._known[change["path"]]
+
+    def _appended(self, *, finished: bool = False) -> Iterator[Change]:
+        """New bytes; the run's end only when it is finished, after all else."""
+        for folder in batches.APPENDED:
+            for path in self._files(folder):
+                yield from self._tail(path)
+        yield from self._tail("events.jsonl", with_end=finished)
+
+    def _tail(self, path: str, *, with_end: bool = True) -> Iterator[Change]:
+        begin = self._offsets.get(path, 0)
+        try:
+            with open(self._run.join(path), "rb") as stream:
+                cut = begin > os.fstat(stream.fileno()).st_size
+                if cut:
+                    begin = 0
+                stream.seek(begin)
+                data = stream.read(_AT_ONCE_BYTES)
+        except FileNotFoundError:
+            return
+        if path.endswith(".jsonl"):
+            data = data[: data.rfind(b"\n") + 1]
+        if not with_end:
+            data = _before_end(data)
+        if data or cut:
+            change: Change = {"path": path, "at": begin, "data": batches.packed(data)}
+            yield {**change, "offset": begin + len(data), **({"cut": True} if cut else {})}
+
+    def _whole(self, names: Any, *, finished: bool = False) -> Iterator[Change]:
+        for name in names:
+            for path in self._below(name):
+                if batches.is_sent(path) and not _is_appended(path):
+                    yield from self._changed(path, finished)
+
+    def _below(self, path: str) -> Iterator[str]:
+        """A path and all below it, folders first; nothing behind links."""
+        yield path
+        place = self._run.join(path)
+        if not os.path.isdir(place) or os.path.islink(place):
+            return
+        with contextlib.suppress(FileNotFoundError):  # the script has removed it
+            for name in sorted(os.listdir(place)):
+                yield from self._below(f"{path}/{name}")
+
+    def _files(self, folder: str) -> Iterator[str]:
+        for path in self._below(folder):
+            if os.path.isfile(self._run.join(path)):
+                yield path
+
+    def _changed(self, path: str, finished: bool) -> Iterator[Change]:
+        place = self._run.join(path)
+        try:
+            found = self._look(path, place, finished)
+        except FileNotFoundError:  # the script has removed it
+            return
+        if found is not None:
+            yield found
+
+    def _look(self, path: str, place: str, finished: bool) -> Change | None:
+        about = os.lstat(place)
+        stamp: Known
+        if os.path.islink(place):
+            stamp = os.readlink(place)
+            change: Change = {"path": path, "link": stamp}
+        elif os.path.isdir(place):
+            stamp, change = "/", {"path": path, "folder": True}
+        elif os.path.isfile(place):
+            stamp = (about.st_size, about.st_mtime_ns)
+            change = {"path": path, "mode": about.st_mode & 0o777}
+        else:  # a socket, a device
+            return None
+        if self._known.get(path) == stamp:
+            return None
+        if "mode" in change:
+            if not finished and time.time() - about.st_mtime < _SETTLED_S:
+                return None
+            change.update(_content(place, about.st_size))
+        return {**change, "stamp": stamp}
+
+    def _gone(self) -> Iterator[Change]:
+        for path in list(self._known):
+            if not os.path.lexists(self._run.join(path)):
+                yield {"path": path, "removed": True}
+
+
+def _content(place: str, size_bytes: int) -> Change:
+    if size_bytes > _INLINE_BYTES:
+        return {"from": place}
+    with open(place, "rb") as stream:
+        return {"data": batches.packed(stream.read())}
+
+
+def _without(change: Change, keys: tuple[str, ...]) -> Change:
+    return {key: value for key, value in change.items() if key not in keys}
+
+
+def _is_appended(path: str) -> bool:
+    return path == "events.jsonl" or path.partition("/")[0] in batches.APPENDED
+
+
+def _before_end(events: bytes) -> bytes:
+    """The lines before the one that ends the run."""
+    lines = events.splitlines(keepends=True)
+    ends = (number for number, line in enumerate(lines) if _is_end(line))
+    return b"".join(lines[: next(ends, len(lines))])
+
+
+def _is_end(line: bytes) -> bool:
+    try:
+        return bool(json.loads(line).get("reason"))
+    except (ValueError, AttributeError):
+        return False
