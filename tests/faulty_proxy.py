@@ -45,13 +45,17 @@ class Fault:
 
 
 class Proxy:
-    """``address``: to use in place of the server's. ``faults``: at work now. ``requests``: all."""
+    """``address``: to use in place of the server's. ``faults``: at work now. ``requests``: all.
+
+    ``signed``: the access key and the region that requests to S3 are signed with.
+    """
 
     def __init__(self, server: str) -> None:
         self.upstream = urlsplit(server).netloc
         self.address = ""
         self.faults: list[Fault] = []
         self.requests: list[str] = []
+        self.signed: list[str] = []
         self.lock = threading.Lock()
         self.ended = threading.Event()
 
@@ -101,6 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        key = re.search(r"Credential=([^/]+)/[^/]+/([^/]+)/", self.headers.get("Authorization", ""))
+        self.server.proxy.signed.append("/".join(key.groups()) if key else "")
         fault = self.server.proxy.of(f"{self.command} {self.path}") or Fault()
         if fault.cut_after is None and fault.delay_s:
             self.server.proxy.ended.wait(fault.delay_s)

@@ -214,7 +214,7 @@ def test_importing_what_is_out_of_scope_says_so_in_one_sentence(
 
 USED = [
     ("azureml.core", "Webservice", "deployment"),
-    ("azureml.core", "Dataset", "datasets"),
+    ("azureml.data", "HDFSOutputDatasetConfig", "it belongs to the first datasets"),
     ("azureml.core.model", "InferenceConfig", "deployment"),
     ("azureml.train.hyperdrive", "HyperDriveConfig", "parameter sweeps"),
     ("azureml.train.hyperdrive", "uniform", "parameter sweeps"),
@@ -235,9 +235,9 @@ def test_other_names_say_so_when_they_are_used(module: str, name: str, reason: s
 
 def test_a_star_import_has_them_too() -> None:
     given: dict[str, Any] = {}
-    exec("from azureml.core import *", given)
-    with pytest.raises(_stand_ins.NotInRunyardError, match="datasets are a later part of runyard"):
-        given["Dataset"].get_by_name(None, "x")
+    exec("from azureml.data import *", given)
+    with pytest.raises(_stand_ins.NotInRunyardError, match="first datasets of SDK v1, to Spark or"):
+        given["LinkFileOutputDatasetConfig"]("x")
 
 
 def test_a_name_that_is_not_in_the_sdk_is_an_ordinary_error() -> None:
@@ -352,4 +352,7 @@ def test_every_name_of_the_table_is_of_some_use() -> None:
     offered = set[str]()
     for module in compatibility._importable():
         offered |= set(dir(importlib.import_module(module)))
-    assert set(_names.SDK_NAMES) <= offered
+    runconfig = importlib.import_module("azureml.core.runconfig")
+    other = {"DataPathLocation": runconfig.DataPath, "DatasetSection": runconfig.Dataset}
+    assert all(_names.get(name) is offered_as for name, offered_as in other.items())
+    assert set(_names.SDK_NAMES) - set(other) <= offered

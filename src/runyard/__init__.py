@@ -39,8 +39,10 @@ if TYPE_CHECKING:
         PyTorchConfiguration,
         TensorflowConfiguration,
     )
+    from runyard.data.consumption import DatasetConsumptionConfig
     from runyard.data.datapath import DataPath, DataPathComputeBinding
     from runyard.data.datastore import Datastore
+    from runyard.data.output_config import OutputFileDatasetConfig
     from runyard.data.reference import DataReference
     from runyard.data.storage import StorageDatastore
     from runyard.environments.conda_dependencies import CondaDependencies
@@ -75,6 +77,9 @@ if TYPE_CHECKING:
     from runyard.history.model import Model
     from runyard.history.run import Run
     from runyard.history.workspace import Workspace
+    from runyard.job.datasets.api import Dataset
+    from runyard.job.datasets.file import FileDataset
+    from runyard.job.datasets.tabular import TabularDataset
     from runyard.job.keyvault import Keyvault
     from runyard.widgets.run_details import RunDetails
 
@@ -100,6 +105,8 @@ __all__ = [
     "DataReference",
     "DataReferenceConfiguration",
     "DatabricksCompute",
+    "Dataset",
+    "DatasetConsumptionConfig",
     "Datastore",
     "DockerBuildContext",
     "DockerConfiguration",
@@ -109,6 +116,7 @@ __all__ = [
     "Estimator",
     "Experiment",
     "ExperimentExecutionException",
+    "FileDataset",
     "FrameworkEstimator",
     "Gloo",
     "HDInsightCompute",
@@ -122,6 +130,7 @@ __all__ = [
     "Mpi",
     "MpiConfiguration",
     "Nccl",
+    "OutputFileDatasetConfig",
     "ParallelTaskConfiguration",
     "ParameterServer",
     "ProjectSystemException",
@@ -140,6 +149,7 @@ __all__ = [
     "SnapshotException",
     "StorageDatastore",
     "SynapseCompute",
+    "TabularDataset",
     "TensorFlow",
     "TensorflowConfiguration",
     "TrainingException",

@@ -14,8 +14,8 @@ SUBJECTS = {
     "azure": "it belongs to the cloud service of Azure, which runyard does without",
     "databricks": "Databricks is not part of runyard; it runs on machines of your own",
     "dataprep": "the data preparation engine is not part of runyard; pandas or pyarrow read files",
-    "datasets": "datasets are a later part of runyard; until then a DataReference or a path of "
-    "the file system leads a script to its data",
+    "datasets": "it belongs to the first datasets of SDK v1, to Spark or to pipelines; runyard has "
+    "Dataset.File, Dataset.Tabular and OutputFileDatasetConfig",
     "deployment": "deployment is not part of runyard; Model.download and runyard models give the "
     "files of a model to whatever serves it",
     "explanation": "model explanation is not part of runyard; the packages interpret-community "

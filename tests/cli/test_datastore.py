@@ -3,6 +3,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.data.datastore import Datastore
 from runyard.environments.environment import Environment
@@ -11,6 +13,7 @@ from runyard.history.workspace import Workspace
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.cli.fixtures import History, Invoke
+from tests.s3_server import KEY, S3, SECRET
 
 
 def test_the_way_of_a_file(history: History, invoke: Invoke, tmp_path: Path) -> None:
@@ -18,7 +21,7 @@ def test_the_way_of_a_file(history: History, invoke: Invoke, tmp_path: Path) -> 
     said = invoke("datastore", "register", "photos", str(photos), "--make", "--default")
     assert (said.code, said.err) == (0, f"datastore 'photos' is {photos}\n")
     rows = [line.split() for line in invoke("datastore", "list").out.splitlines()]
-    assert rows[0] == ["DATASTORE", "DEFAULT", "FOLDER"]
+    assert rows[0] == ["DATASTORE", "DEFAULT", "PLACE"]
     assert [row[0] for row in rows[1:]] == [
         *("workspaceblobstore", "workspacefilestore", "workspaceartifactstore"),
         *("workspaceworkingdirectory", "photos"),
@@ -36,6 +39,7 @@ def test_the_way_of_a_file(history: History, invoke: Invoke, tmp_path: Path) -> 
         "name": "photos",
         "type": "LocalFolder",
         "folder": str(photos),
+        "url": str(photos),
         "default": True,
         "files": ["new/deep/a.txt"],
     }
@@ -61,6 +65,51 @@ def test_what_goes_wrong_is_a_sentence(history: History, invoke: Invoke, tmp_pat
     assert said.err == "datastore 'workspaceblobstore' has no file at or below 'x'\n"
     said = invoke("datastore", "register", "cloud", "nope://bucket")
     assert (said.code, "nope:// is not known; give the path" in said.words) == (2, True)
+
+
+def test_a_bucket_and_its_secrets(
+    history: History, invoke: Invoke, tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = s3.bucket(a="A")
+    monkeypatch.setenv("MY_KEY", KEY)
+    monkeypatch.setenv("MY_SECRET", SECRET)
+    told = ["--secret", "access_key_id=MY_KEY", "--secret", "secret_access_key=MY_SECRET"]
+    told += [text for key in s3.plain for text in ("--option", f"{key}={s3.plain[key]}")]
+    said = invoke("datastore", "register", "cloud", bucket, *told)
+    assert (said.code, said.err) == (0, f"datastore 'cloud' is {bucket}\n")
+    found = invoke("datastore", "show", "cloud", "--json")
+    assert (found.json["url"], found.json["folder"]) == (bucket, None)
+    assert found.json["files"] == ["a.txt"]
+    assert SECRET not in found.out
+    assert bucket in invoke("datastore", "list").out
+    (tmp_path / "b.txt").write_text("B")
+    assert invoke("datastore", "upload", "cloud", str(tmp_path / "b.txt")).code == 0
+    said = invoke("datastore", "download", "cloud", "-o", str(tmp_path / "out"))
+    assert (tmp_path / "out/a.txt").read_text() == "A"
+    assert (tmp_path / "out/b.txt").read_text() == "B"
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (
+            ["--option", "secret_access_key=hidden"],
+            "--option secret_access_key would show a secret to others on this machine; give "
+            "--secret secret_access_key, which asks for it",
+        ),
+        (["--option", "region"], "--option 'region' has no value; give KEY=VALUE"),
+        (["--secret", "token=hid-den"], "--secret token=…: there is no environment variable"),
+        (["--secret", "token=NO_SUCH"], "--secret token=NO_SUCH: there is no environment"),
+        (["--secret", "token"], "--secret token asks for its value, and there is no terminal"),
+    ],
+)
+def test_secrets_that_cannot_be_had(
+    history: History, invoke: Invoke, told: list[str], text: str
+) -> None:
+    said = invoke("datastore", "register", "cloud", "s3://bucket", *told)
+    assert said.code == 2
+    assert text in said.words
+    assert "hid" not in said.err.replace("which asks", "")
 
 
 def _submit(folder: Path, name: str) -> str:

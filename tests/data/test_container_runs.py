@@ -98,6 +98,55 @@ def test_an_upload_does_not_take_files_of_this_machine_for_those_of_the_containe
     assert text.count("/outside") == 1
 
 
+IN_CONTAINER = """
+import json, os
+from azureml.core import Dataset, Run
+run = Run.get_context()
+given, left = run.input_datasets, run.output_datasets
+def tree(top):
+    return {os.path.relpath(os.path.join(p, f), top): open(os.path.join(p, f)).read()
+            for p, _, names in os.walk(top) for f in names}
+read = {name: tree(path) for name, path in given.items() if isinstance(path, str)}
+local = {f["path"]: open(f["local"]).read() for f in given["direct"]._files()}
+same = Dataset.get_by_id(run.experiment.workspace, given["direct"].id)
+for name, folder in left.items():
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "new.txt"), "w") as stream:
+        stream.write(name)
+try:
+    open(os.path.join(given["mounted"], "mine.txt"), "w")
+    writable = True
+except OSError:
+    writable = False
+print(json.dumps({"read": read, "local": local, "same": same.to_path(), "placed": given["placed"],
+                  "writable": writable}))
+"""
+
+
+def test_datasets_in_a_container(
+    engine: Engine, experiment: Experiment, store: Any, tmp_path: Path
+) -> None:
+    photos = Dataset.File.from_files((store, "train"))
+    run = _submit(
+        *(experiment, tmp_path, IN_CONTAINER),
+        photos.as_named_input("direct"),
+        photos.as_named_input("mounted").as_mount(),
+        photos.as_named_input("copied").as_download(),
+        photos.as_named_input("placed").as_download("/data/placed"),
+        OutputFileDatasetConfig("a", (store, "left/a")).register_on_complete("left"),
+        OutputFileDatasetConfig("b", (store, "left/b"), "/data/left").as_upload(),
+    )
+    assert json.loads(runs.log_of(run.directory).splitlines()[-1]) == {
+        "read": dict.fromkeys(("mounted", "copied", "placed"), TRAIN),
+        "local": TRAIN,
+        "same": ["/a.txt", "/deep/b.txt"],
+        "placed": "/data/placed",
+        "writable": False,
+    }
+    assert files_of(Path(store.container_name, "left")) == {"a/new.txt": "a", "b/new.txt": "b"}
+    assert Dataset.get_by_name(experiment.workspace, "left").to_path() == ["/new.txt"]
+
+
 def test_a_container_sees_datasets_and_what_lies_elsewhere(
     engine: Engine, experiment: Experiment, store: Any, s3: S3, tmp_path: Path
 ) -> None:

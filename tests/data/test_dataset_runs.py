@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runyard.config import resubmission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.data.consumption import DatasetConsumptionConfig
 from runyard.data.datastore import Datastore
@@ -17,6 +19,7 @@ from runyard.environments.environment import Environment
 from runyard.errors import UserErrorException
 from runyard.history.experiment import Experiment
 from runyard.job.datasets.api import Dataset
+from runyard.record import jsonl
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.data.conftest import files_of
@@ -208,3 +211,98 @@ def test_the_output_of_a_failed_run_is_kept_and_not_registered(
         f"run.wait_for_completion(), or use what there is with "
         f"Dataset.File.from_files((datastore, '{path}'))"
     )
+
+
+def test_no_dataset_takes_the_place_of_what_programs_need(place: Place, submit: Any) -> None:
+    photos = Dataset.File.from_files((place.datastore, "train"))
+    with pytest.warns(UserWarning, match="'PATH' is that of a variable which every program needs"):
+        given = photos.as_named_input("PATH").as_mount()
+    found = report(submit(REPORT, given))
+    assert found["inputs"] == {"PATH": TRAIN}
+
+
+OLD = """
+import sys
+from azureml.core import Dataset, Run
+run = Run.get_context()
+print(sys.version_info[:2])
+direct, workspace = run.input_datasets["direct"], run.experiment.workspace
+assert Dataset.get_by_id(workspace, sys.argv[1]).to_path() == direct.to_path()
+assert Dataset.get_by_name(workspace, "photos", version=1).id == sys.argv[1]
+assert workspace.datasets["photos"].version == 1
+copies = direct.download("copies")
+print(sorted(open(path).read() for path in copies))
+with direct.mount() as view:
+    print(open(view.mount_point + "/deep/b.txt").read())
+print(open(run.input_datasets["mounted"] + "/a.txt").read())
+with open(run.output_datasets["left"] + "/c.txt", "w") as stream:
+    stream.write("C")
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("python", ["python3.6", "python3.8"])
+def test_old_pythons_have_datasets(  # noqa: PLR0917
+    workspace: Any, place: Place, experiment: Experiment, tool: Any, tmp_path: Path, python: str
+) -> None:
+    photos = Dataset.File.from_files((place.datastore, "train")).register(workspace, "photos")
+    code = "import sys; print(sys.executable)"
+    done = subprocess.run([tool(python), "-c", code], capture_output=True, text=True, check=True)
+    environment = Environment("old")
+    environment.python.user_managed_dependencies = True
+    environment.python.interpreter_path = done.stdout.strip()
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/train.py").write_text(OLD)
+    left = OutputFileDatasetConfig("left", (place.datastore, "left"))
+    arguments = [photos.as_named_input("direct"), photos.as_named_input("mounted").as_mount(), left]
+    run = experiment.submit(
+        ScriptRunConfig(tmp_path / "source", "train.py", arguments, environment=environment)
+    )
+    finished(run)
+    said = runs.log_of(run.directory).splitlines()[-4:]
+    assert said == [f"(3, {python[-1]})", "['A', 'B']", "B", "A"]
+    assert place.below("left") == {"c.txt": "C"}
+
+
+def test_the_output_of_a_cancelled_run_is_kept_and_not_registered(
+    workspace: Any, place: Place, submit: Any
+) -> None:
+    script = WRITE.replace("sys.exit(", "import time; print('ready'); time.sleep(").replace(
+        "int(sys.argv[2])", "60"
+    )
+    run = submit(script, output(place, "mount"))
+    runs.wait_for(lambda: "ready" in runs.log_of(run.directory))
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert place.below(f"left/{run.id}/left") == LEFT
+    assert Dataset.get_all(workspace) == {}
+
+
+def test_a_rerun_reads_the_same_version_and_leaves_its_own_output(
+    workspace: Any, place: Place, submit: Any
+) -> None:
+    photos = Dataset.File.from_files((place.datastore, "train")).register(workspace, "photos")
+    latest = DatasetConsumptionConfig("in_", (workspace, "photos"), "mount")
+    left = OutputFileDatasetConfig("left", (place.datastore, "left/{run-id}"))
+    first = submit(REPORT, latest, left.register_on_complete("left"))
+    assert report(first)["inputs"] == {"in_": TRAIN}
+    newer = Dataset.File.from_files((place.datastore, "labels.txt"))
+    newer.register(workspace, "photos", create_new_version=True)
+    again = resubmission.resubmit(first.directory, {})
+    runs.finish(again)
+    assert json.loads(runs.log_of(again).splitlines()[-1])["inputs"] == {"in_": TRAIN}
+    assert [found["id"] for found in jsonl.read_json(again.run_json)["spec"]["datasets"]] == [
+        photos.id
+    ]
+    registered = Dataset.get_by_name(workspace, "left")
+    assert registered.version == 2
+    assert registered._definition["sources"][0]["path"] == f"left/{again.id}/**"
+
+
+def test_a_rerun_without_its_files_is_an_error(workspace: Any, store: Any, submit: Any) -> None:
+    photos = Dataset.File.from_files((store, "train"))
+    first = submit(REPORT, photos.as_named_input("in_").as_mount())
+    finished(first)
+    Path(store.container_name, "train").rename(Path(store.container_name, "other"))
+    with pytest.raises(UserErrorException, match=r"input 'in_': there is no file at 'train'"):
+        resubmission.resubmit(first.directory, {})

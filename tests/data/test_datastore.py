@@ -331,28 +331,3 @@ def test_the_import_paths_of_sdk_v1() -> None:
         found = _names.load(f"runyard.azureml.{module}:{name}")
         assert isinstance(found, type)
     assert _names.load("runyard.azureml.core:Datastore") is Datastore
-
-
-def test_datasets_can_be_imported_and_say_when_used_what_to_do() -> None:
-    text = (
-        "datasets are a later part of runyard; until then a DataReference or a path of the file "
-        "system leads a script to its data"
-    )
-    for module, name in (
-        ("core", "Dataset"),
-        ("core.dataset", "Dataset"),
-        ("data", "OutputFileDatasetConfig"),
-        ("data", "FileDataset"),
-        ("data.abstract_dataset", "AbstractDataset"),
-        ("data.file_dataset", "FileDataset"),
-        ("data.tabular_dataset", "TabularDataset"),
-        ("data.dataset_factory", "FileDatasetFactory"),
-        ("data.dataset_consumption_config", "DatasetConsumptionConfig"),
-        ("data.output_dataset_config", "OutputFileDatasetConfig"),
-    ):
-        found = _names.load(f"runyard.azureml.{module}:{name}")
-        assert not isinstance(3, found)
-        with pytest.raises(ImportError, match=f"azureml.{module}.{name} is not here: {text}"):
-            found("x")
-        with pytest.raises(ImportError, match="is not here"):
-            _ = found.get_by_name

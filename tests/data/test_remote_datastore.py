@@ -74,6 +74,11 @@ _REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("s3://b", {"retries": "x"}, "option retries is 'x'; give a number such as 6"),
     ("s3://b", {"secret": 3}, "option secret is of type int; give text"),
     ("s3://b", {"mount": "nfs"}, "datastore 'new': mount='nfs' is not known; give 'fuse'"),
+    (
+        "s3://b",
+        {"create_if_not_exists": True},
+        "datastore 'new': create_if_not_exists makes folders and Azure containers; make the bucket",
+    ),
     ("/tmp", {"region": "x"}, "datastore 'new': a folder has no option region"),
 ]
 

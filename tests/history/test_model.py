@@ -9,6 +9,7 @@ import pytest
 from runyard.errors import UserErrorException, WebserviceException
 from runyard.history.model import Model
 from runyard.history.workspace import Workspace
+from runyard.job.datasets.api import Dataset
 from tests.history.helpers import make_run
 
 
@@ -108,6 +109,9 @@ def test_list_filters(workspace: Workspace, weights: Path) -> None:
     assert ids(properties=[["p", "1"]]) == ["b:1"]
     assert ids(model_framework="Onnx") == ["a:2"]
     assert ids(dataset_id="mnist") == ["b:1"]
+    photos = Dataset.File.from_files("https://example.org/photos.zip", validate=False)
+    Model.register(workspace, weights, "c", datasets=[("training", photos)])
+    assert ids(dataset_id=photos.id) == ["c:1"]
     assert ids(run_id="none") == []
     assert Model(workspace, "a", tags={"x": "1"}).version == 1
 

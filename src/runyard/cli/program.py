@@ -23,7 +23,7 @@ COMMANDS = {
     "metrics": "Show the metrics of a run.",
     "files": "List the files of a run.",
     "download": "Copy files of a run to a folder.",
-    "diff": "Compare two runs: source, environment, arguments, metrics.",
+    "diff": "Compare two runs: source, environment, arguments, what they have read, metrics.",
     "rerun": "Start a run again from its own snapshot.",
     "models": "List registered models.",
     "datastore": "List and register datastores, and copy files to and from them.",

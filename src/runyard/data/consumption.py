@@ -54,6 +54,7 @@ class DatasetConsumptionConfig:
     @name.setter
     def name(self, name: str) -> None:
         self._name = names.checked_input("name of an input", name)
+        names.warn_of_variable("name of an input", name)
 
     @property
     def dataset(self) -> Any:

@@ -177,8 +177,8 @@ def _left_by(output: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
         path = placed(left, run.id, output.name)
     elif RUN_ID in path:
         raise UserErrorException(
-            f"no run has left the output {output.name!r} yet; submit the run that writes it "
-            "first, or give a registered dataset: Dataset.get_by_name(workspace, 'name')"
+            f"no run has left the output {output.name!r} yet; submit the run that writes it first. "
+            f"Of a run of before: run.output_datasets[{output.name!r}].as_named_input('name')"
         )
     path = path.replace(OUTPUT_NAME, output.name)
     return definition_of(output._datastore, path, output._definition)

@@ -7,17 +7,10 @@ import re
 import warnings
 from pathlib import PurePosixPath
 
+from runyard.data import places
 from runyard.errors import UserErrorException
 
 MODES = ("mount", "download", "upload")
-
-KEPT_VARIABLES = frozenset(
-    (
-        *("HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PWD", "PYTHONHOME", "PYTHONPATH"),
-        *("SHELL", "TMPDIR", "USER"),
-    )
-)
-"""Variables that no dataset of that name replaces: the script's process needs them."""
 
 _WORD = re.compile(r"[A-Za-z0-9_]{1,255}\Z")
 _INPUT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}\Z")
@@ -36,21 +29,24 @@ def checked_reference(name: object) -> str:
 def checked_input(what: str, name: object) -> str:
     """A valid name of a dataset that a run reads or leaves, as it is (spec 15.3).
 
-    ``what``: of which it is the name, for the message. Warns of one that the script does not find
-    as a variable of its own. Raises UserErrorException for one that is not valid.
+    ``what``: of which it is the name, for the message. Raises UserErrorException otherwise.
     """
-    if not isinstance(name, str) or not _INPUT.match(name):
-        raise UserErrorException(
-            f"{what} {name!r} is not valid: give 1 to 255 English letters, digits and '_' that do "
-            "not begin with a digit, such as 'training_data'"
-        )
-    if name.upper() in KEPT_VARIABLES:
+    if isinstance(name, str) and _INPUT.match(name):
+        return name
+    raise UserErrorException(
+        f"{what} {name!r} is not valid: give 1 to 255 English letters, digits and '_' that do "
+        "not begin with a digit, such as 'training_data'"
+    )
+
+
+def warn_of_variable(what: str, name: str) -> None:
+    """Warn of a name that the script does not find as a variable of its own."""
+    if places.is_kept(name):
         warnings.warn(
             f"{what} {name!r} is that of a variable which every program needs, and it keeps its "
             f"value; the script finds the data at $AZUREML_DATAREFERENCE_{name}",
-            stacklevel=3,
+            stacklevel=4,
         )
-    return name
 
 
 def _word(what: str, name: object) -> str:

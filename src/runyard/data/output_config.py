@@ -15,10 +15,18 @@ from runyard.data.reference import VARIABLE
 from runyard.data.registry import DEFAULT
 from runyard.data.storage import StorageDatastore
 from runyard.errors import UserErrorException
+from runyard.job.datasets import arguments
 from runyard.job.values import texts
+from runyard.record import datasets
 
 if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
+
+_PLACES = {
+    "of_files": "runyard.job.datasets.definition:of_files",
+    "of_delimited": "runyard.job.datasets.tabular_factory:of_delimited",
+    "of_parquet": "runyard.job.datasets.tabular_factory:of_parquet",
+}
 
 DEFAULT_PATH = "dataset/{run-id}/{output-name}"
 
@@ -58,6 +66,7 @@ class OutputDatasetConfig:
     @name.setter
     def name(self, name: str) -> None:
         self._name = names.checked_input("name of an output", name)
+        names.warn_of_variable("name of an output", name)
 
     def register_on_complete(
         self,
@@ -67,13 +76,10 @@ class OutputDatasetConfig:
     ) -> Any:
         """A copy that becomes a version of the dataset ``name`` when its run has completed.
 
-        Each run makes a new version. ``tags``: of the dataset, text by name.
+        Each run makes a new version. ``tags``: of the dataset, text by name. Raises
+        UserErrorException for a name that no dataset can have.
         """
-        if not isinstance(name, str) or not name.strip():
-            raise UserErrorException(
-                f"name is {name!r}; give the name of the dataset that the output becomes, such as "
-                "register_on_complete('prepared')"
-            )
+        datasets.checked_name(name)
         if tags is not None and not isinstance(tags, Mapping):
             raise UserErrorException(
                 f"tags is {tags!r} of type {type(tags).__name__}; give a dict such as "
@@ -81,6 +87,22 @@ class OutputDatasetConfig:
             )
         registration = {"name": name, "description": description, "tags": texts(tags or {})}
         return self._copy(_registration=registration)
+
+    def as_mount(self, disable_metadata_cache: bool = False) -> Any:
+        """A copy in the mode mount. ``disable_metadata_cache`` has no effect: there is none."""
+        return self._copy(_mode="mount", _overwrite=False, _globs=None)
+
+    def as_upload(
+        self, overwrite: bool = False, source_globs: str | Sequence[str] | None = None
+    ) -> Any:
+        """A copy in the mode upload: the files are stored when the script has ended.
+
+        ``overwrite``: replace files that are there already. ``source_globs``: of the files that
+        are stored, such as ``'*.csv'`` or ``['a/**', 'b.txt']``; None: all.
+        """
+        return self._copy(
+            _mode="upload", _overwrite=bool(overwrite), _globs=_checked_globs(source_globs)
+        )
 
     def as_input(self, name: str | None = None) -> DatasetConsumptionConfig:
         """What the last run submitted with it has left, as an input of another run.
@@ -144,22 +166,6 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         if partition_format is not None:
             self._definition = _definition("of_files", partition_format=partition_format)
 
-    def as_mount(self, disable_metadata_cache: bool = False) -> Any:
-        """A copy in the mode mount. ``disable_metadata_cache`` has no effect: there is none."""
-        return self._copy(_mode="mount", _overwrite=False, _globs=None)
-
-    def as_upload(
-        self, overwrite: bool = False, source_globs: str | Sequence[str] | None = None
-    ) -> Any:
-        """A copy in the mode upload: the files are stored when the script has ended.
-
-        ``overwrite``: replace files that are there already. ``source_globs``: of the files that
-        are stored, such as ``'*.csv'`` or ``['a/**', 'b.txt']``; None: all.
-        """
-        return self._copy(
-            _mode="upload", _overwrite=bool(overwrite), _globs=_checked_globs(source_globs)
-        )
-
     def read_delimited_files(  # noqa: PLR0917
         self,
         include_path: bool = False,
@@ -210,10 +216,26 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
 class OutputTabularDatasetConfig(OutputDatasetConfig):
     """An output whose files are read as a table; `OutputFileDatasetConfig` makes it."""
 
+    def keep_columns(self, columns: str | Sequence[str]) -> OutputTabularDatasetConfig:
+        """A copy with these columns alone."""
+        return self._with_columns("keep_columns", columns)
+
+    def drop_columns(self, columns: str | Sequence[str]) -> OutputTabularDatasetConfig:
+        """A copy without these columns."""
+        return self._with_columns("drop_columns", columns)
+
+    def _with_columns(self, step: str, columns: Any) -> OutputTabularDatasetConfig:
+        given = arguments.checked_columns(columns)
+        add = _names.load("runyard.job.datasets.definition:with_step")
+        made: OutputTabularDatasetConfig = self._copy(
+            _definition=add(self._definition, step, columns=given)
+        )
+        return made
+
 
 def _definition(kind: str, glob: str | None = None, **options: Any) -> dict[str, Any]:
     """The definition of a dataset of an output: its one source is relative to the output."""
-    make = _names.load(f"runyard.job.datasets.definition:{kind}")
+    make = _names.load(_PLACES[kind])
     source = names.inside(glob) or "**"
     made: dict[str, Any] = make([("", source)], **options)
     return made

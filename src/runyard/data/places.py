@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 VARIABLE = "AZUREML_DATAREFERENCE_"
 _INPUTS = "AZUREML_DATASET_ENVIRONMENT_VARS"
 _OUTPUTS = "AZUREML_DATASET_FILE_OUTPUTS"
+_KEPT = frozenset(
+    (
+        *("HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "PWD", "PYTHONHOME", "PYTHONPATH"),
+        *("PYTHONUNBUFFERED", "SHELL", "TMPDIR", "USER"),
+    )
+)
 _WORDS = {
     "mount": "mount of",
     "download": "copy of",
@@ -245,12 +251,20 @@ def variables(found: Sequence[Place]) -> dict[str, str]:
     given = {VARIABLE + place.name: place.seen for place in found}
     datasets = [place for place in found if place.kind == "dataset"]
     outputs = [place for place in found if place.kind == "output"]
-    given.update((place.name, place.seen) for place in (*datasets, *outputs))
+    for place in (*datasets, *outputs):
+        if not is_kept(place.name):
+            given[place.name] = place.seen
     if datasets:
         given[_INPUTS] = ",".join(f"{place.name}:{place.mode}" for place in datasets)
     if outputs:
         given[_OUTPUTS] = ";".join(place.name for place in outputs)
     return given
+
+
+def is_kept(name: str) -> bool:
+    """Whether a variable is needed by the script's process, so that no dataset of that name
+    takes its place."""
+    return name in _KEPT or name.startswith(("AZUREML_", "RUNYARD_"))
 
 
 def mounts(found: Sequence[Place]) -> list[Shown]:

@@ -92,7 +92,7 @@ class Model(job_model.Model):
             "tags": texts(tags),
             "properties": texts(properties),
             "description": description,
-            "datasets": [[purpose, str(dataset)] for purpose, dataset in datasets or ()],
+            "datasets": models.dataset_pairs(datasets),
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
             "created_by": user_name(),
@@ -206,7 +206,7 @@ class Model(job_model.Model):
 
     def add_dataset_references(self, datasets: Sequence[tuple[str, Any]]) -> None:
         """Note datasets this model has to do with: pairs of a purpose and a dataset."""
-        new = [[purpose, str(dataset)] for purpose, dataset in datasets]
+        new = models.dataset_pairs(datasets)
         self._change(lambda record: {"datasets": [*(record.get("datasets") or ()), *new]})
 
     def delete(self) -> None:

@@ -22,11 +22,9 @@ class WorkspaceData:
 
         ``[name]`` of one that is not there raises an error that is a KeyError as well.
         """
-        from runyard.job.dataset_methods import DatasetsByName
-        from runyard.job.datasets.dataset import AbstractDataset
+        from runyard.job.dataset_methods import registered
 
-        advice = "Register it: dataset.register(workspace, {name!r})"
-        return DatasetsByName("workspace.datasets", advice, AbstractDataset.get_all(self))
+        return registered(self)
 
     def get_default_datastore(self) -> Any:
         """The default datastore: ``workspaceblobstore`` until another is chosen."""

@@ -156,6 +156,14 @@ class DatasetMethods(RunBase):
         ]
 
 
+def registered(workspace: "Any") -> "Dict[str, Any]":
+    """The latest version of every dataset of a workspace, by name; see `DatasetsByName`."""
+    from runyard.job.datasets.dataset import AbstractDataset
+
+    advice = "Register it: dataset.register(workspace, {name!r})"
+    return DatasetsByName("workspace.datasets", advice, AbstractDataset.get_all(workspace))
+
+
 class DatasetDetail(_Base):
     """``{'id': …}``, and ``name`` and ``version`` of a registered one; what else it is asked for
     is that of the dataset itself: ``details['inputDatasets'][0]['dataset'].to_path()``."""

@@ -32,6 +32,13 @@ class JobWorkspace:
             found = None
         return str(found or os.path.basename(self.path))
 
+    @property
+    def datasets(self) -> "Dict[str, Any]":
+        """The latest version of every registered dataset, by name."""
+        from runyard.job.dataset_methods import registered
+
+        return registered(self)
+
     def get_default_keyvault(self) -> "Any":
         """The secrets of the workspace."""
         from runyard.job.keyvault import Keyvault

@@ -69,8 +69,8 @@ class Keyvault:
         store.change(secrets_batch, old)
 
     def list_secrets(self) -> "List[str]":
-        """The names of all secrets, sorted; never a value."""
-        return sorted(self._store().read())
+        """The names of all secrets but those of datastores, sorted; never a value."""
+        return sorted(name for name in self._store().read() if _NAME.match(name))
 
     def delete_secret(self, name: str) -> None:
         """Remove a secret; nothing when there is none of that name."""

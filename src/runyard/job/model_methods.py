@@ -44,6 +44,8 @@ class ModelMethods(FileMethods):
                     model_framework_version
                 )
             )
+        from runyard.record import models
+
         source = self._model_source(model_path or model_name)
         record = {
             "tags": texts(tags),
@@ -53,11 +55,9 @@ class ModelMethods(FileMethods):
             "experiment_name": self.directory.experiment,
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
-            "datasets": [[purpose, str(dataset)] for purpose, dataset in datasets or ()],
+            "datasets": models.dataset_pairs(datasets),
             "created_by": self._run_json().get("user"),
         }
-        from runyard.record import models
-
         workspace = self.directory.workspace
         return self._model(workspace, models.register(workspace, model_name, source, record))
 

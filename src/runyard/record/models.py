@@ -16,10 +16,15 @@ from runyard.record.layout import WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 _REMOVED = ".removed.json"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}\Z")
+
+
+def dataset_pairs(datasets: "Optional[Iterable[Tuple[str, Any]]]") -> "List[List[str]]":
+    """Pairs of a purpose and a dataset as model.json has them: a dataset is known by its id."""
+    return [[purpose, str(getattr(item, "id", item))] for purpose, item in datasets or ()]
 
 
 def register(

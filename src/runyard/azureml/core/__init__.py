@@ -9,6 +9,7 @@ _names.offer(
     __name__,
     "ComputeTarget",
     "ContainerRegistry",
+    "Dataset",
     "Datastore",
     "Environment",
     "Experiment",
@@ -27,7 +28,6 @@ _names.offer(
             "PrivateEndPointConfig",
             "SynapseWorkspaceLinkedServiceConfiguration",
         ),
-        "datasets": ("Dataset",),
         "deployment": ("Image", "Webservice"),
     },
 )

@@ -1,5 +1,5 @@
-"""``azureml.core.dataset``."""
+"""``azureml.core.dataset`` (spec 15.3)."""
 
 from runyard import _names
 
-_names.offer(__name__, absent={"datasets": ("Dataset",)})
+_names.offer(__name__, "Dataset")

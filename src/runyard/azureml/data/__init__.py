@@ -1,18 +1,18 @@
-"""``azureml.data``: what runs read and write; datasets are a later part."""
+"""``azureml.data``: what runs read and write (spec 15)."""
 
 from runyard import _names
 
 _names.offer(
     __name__,
+    "DataType",
+    "FileDataset",
+    "OutputFileDatasetConfig",
+    "TabularDataset",
     absent={
         "datasets": (
-            "DataType",
-            "FileDataset",
             "HDFSOutputDatasetConfig",
             "LinkFileOutputDatasetConfig",
             "LinkTabularOutputDatasetConfig",
-            "OutputFileDatasetConfig",
-            "TabularDataset",
         )
     },
 )

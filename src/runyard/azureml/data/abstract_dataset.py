@@ -2,4 +2,4 @@
 
 from runyard import _names
 
-_names.offer(__name__, absent={"datasets": ("AbstractDataset",)})
+_names.offer(__name__, "AbstractDataset")

@@ -1,5 +1,5 @@
-"""``azureml.data.dataset_consumption_config``."""
+"""``azureml.data.dataset_consumption_config`` (spec 15.3)."""
 
 from runyard import _names
 
-_names.offer(__name__, absent={"datasets": ("DatasetConsumptionConfig",)})
+_names.offer(__name__, "DatasetConsumptionConfig")

@@ -2,12 +2,4 @@
 
 from runyard import _names
 
-_names.offer(
-    __name__,
-    absent={
-        "datasets": (
-            "DatasetExecutionError",
-            "DatasetValidationError",
-        )
-    },
-)
+_names.offer(__name__, "DatasetExecutionError", "DatasetValidationError")

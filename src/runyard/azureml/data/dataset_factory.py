@@ -1,7 +1,5 @@
-"""``azureml.data.dataset_factory``."""
+"""``azureml.data.dataset_factory`` (spec 15.3)."""
 
 from runyard import _names
 
-_names.offer(
-    __name__, absent={"datasets": ("DataType", "FileDatasetFactory", "TabularDatasetFactory")}
-)
+_names.offer(__name__, "DataType", "FileDatasetFactory", "TabularDatasetFactory")

@@ -4,13 +4,8 @@ from runyard import _names
 
 _names.offer(
     __name__,
-    absent={
-        "datasets": (
-            "FileEncoding",
-            "FileType",
-            "HistogramCompareMethod",
-            "PromoteHeadersBehavior",
-            "SkipLinesBehavior",
-        )
-    },
+    "FileEncoding",
+    "PromoteHeadersBehavior",
+    "SkipLinesBehavior",
+    absent={"datasets": ("FileType", "HistogramCompareMethod")},
 )

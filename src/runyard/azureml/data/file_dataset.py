@@ -1,5 +1,5 @@
-"""``azureml.data.file_dataset``."""
+"""``azureml.data.file_dataset`` (spec 15.3)."""
 
 from runyard import _names
 
-_names.offer(__name__, absent={"datasets": ("FileDataset",)})
+_names.offer(__name__, "FileDataset")

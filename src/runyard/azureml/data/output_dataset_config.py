@@ -1,17 +1,17 @@
-"""``azureml.data.output_dataset_config``."""
+"""``azureml.data.output_dataset_config`` (spec 15.3)."""
 
 from runyard import _names
 
 _names.offer(
     __name__,
+    "OutputDatasetConfig",
+    "OutputFileDatasetConfig",
+    "OutputTabularDatasetConfig",
     absent={
         "datasets": (
             "HDFSOutputDatasetConfig",
             "LinkFileOutputDatasetConfig",
             "LinkTabularOutputDatasetConfig",
-            "OutputDatasetConfig",
-            "OutputFileDatasetConfig",
-            "OutputTabularDatasetConfig",
         )
     },
 )

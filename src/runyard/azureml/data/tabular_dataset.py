@@ -1,5 +1,5 @@
-"""``azureml.data.tabular_dataset``."""
+"""``azureml.data.tabular_dataset`` (spec 15.3)."""
 
 from runyard import _names
 
-_names.offer(__name__, absent={"datasets": ("TabularDataset",)})
+_names.offer(__name__, "TabularDataset")

@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runyard.cli import completing, data_cache, opening, output, table
+from runyard.cli import completing, data_cache, datastore_options, opening, output, table
 from runyard.cli.settings import Command, common_options, json_option
 from runyard.cli.table import Column
 
 if TYPE_CHECKING:
     from runyard.data.storage import StorageDatastore
 
-_COLUMNS = (Column("datastore"), Column("default"), Column("folder", shrink=True))
+_COLUMNS = (Column("datastore"), Column("default"), Column("place", shrink=True))
 
 
 @click.group("datastore")
 def command() -> None:
     """List and register datastores, and copy files to and from them.
 
-    A datastore is a folder with a name. A run that is given DATASTORE:PATH as a data reference
-    sees it as a path.
+    A datastore is a folder, or storage at a URL, with a name. A run that is given DATASTORE:PATH
+    as a data reference sees it as a path.
 
     \b
     runyard datastore register photos /data/photos
+    runyard datastore register bucket s3://bucket/path --option region=eu-west-1
     runyard datastore upload workspaceblobstore ./digits --to data/digits
     runyard datastore show photos train
     """
@@ -48,23 +49,47 @@ def list_command(as_json: bool) -> None:
     if as_json:
         output.to_json(found)
         return
-    rows = [[s["name"], "yes" if s["default"] else "", s["folder"]] for s in found]
+    rows = [[s["name"], "yes" if s["default"] else "", s["url"]] for s in found]
     table.show(_COLUMNS, rows)
 
 
 @command.command("register", cls=Command)
 @click.argument("name")
-@click.argument("folder", shell_complete=completing.folders)
-@click.option("--overwrite", is_flag=True, help="The name may have another folder now.")
-@click.option("--make", is_flag=True, help="Make the folder if it is not there.")
+@click.argument("url", metavar="FOLDER|URL", shell_complete=completing.folders)
+@click.option(
+    "--option", "options", metavar="KEY=VALUE", multiple=True, help="Of the storage: region=…"
+)
+@click.option(
+    *("--secret", "secrets"),
+    metavar="KEY[=VARIABLE]",
+    multiple=True,
+    help="A key, token or password: asked for, or taken from an environment variable.",
+)
+@click.option("--mount", type=click.Choice(["fuse"]), help="Mounts of it read on demand.")
+@click.option("--overwrite", is_flag=True, help="The name may have another storage now.")
+@click.option("--make", is_flag=True, help="Make the folder, or Azure container, if need be.")
 @click.option("--default", "as_default", is_flag=True, help="Make it the default datastore.")
-def register_command(name: str, folder: str, overwrite: bool, make: bool, as_default: bool) -> None:
-    """Give a folder a name; nothing is copied."""
+def register_command(  # noqa: PLR0917
+    name: str,
+    url: str,
+    options: tuple[str, ...],
+    secrets: tuple[str, ...],
+    mount: str | None,
+    overwrite: bool,
+    make: bool,
+    as_default: bool,
+) -> None:
+    """Give a folder, or storage at a URL, a name; nothing is copied."""
     from runyard.data.datastore import Datastore
 
-    workspace = opening.existing()
     store = Datastore.register(
-        workspace, name, folder, overwrite=overwrite, create_if_not_exists=make
+        opening.existing(),
+        name,
+        url,
+        overwrite=overwrite,
+        create_if_not_exists=make,
+        mount=mount,
+        **datastore_options.given(options, secrets),
     )
     if as_default:
         store.set_as_default()
@@ -134,9 +159,13 @@ def _store(name: str) -> StorageDatastore:
 
 
 def _object(store: StorageDatastore, default: str) -> dict[str, Any]:
+    from runyard.data import registry
+
+    url = registry.url_of(store.workspace.directory, store.name)
     return {
         "name": store.name,
         "type": store.datastore_type,
-        "folder": store.container_name,
+        "folder": url if os.path.isabs(url) else None,
+        "url": url,
         "default": store.name == default,
     }

@@ -88,6 +88,14 @@ def _default(directory: Directory) -> str:
     return registry.default_name(directory)
 
 
+def _query(directory: Directory, source: dict[str, Any], limit: int | None, target: str) -> None:
+    """The rows of a query in the file ``target``."""
+    from runyard.data.datasets import query
+
+    assert directory is not None
+    query.rows(directory, source, limit, target)
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "changed": _changed,
     "check": _check,
@@ -95,6 +103,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "fetch": _fetch,
     "files": _files,
     "put": _put,
+    "query": _query,
 }
 """What may be asked, by name; each is given the workspace first."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from runyard.errors import UserErrorException
 
@@ -58,7 +59,7 @@ def is_forked() -> bool:
 
 def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
     """The store of obstore. Raises UserErrorException for what it does not know."""
-    from obstore import exceptions, store
+    from obstore import exceptions
 
     if not _user:
         _user.append(os.getpid())
@@ -86,15 +87,33 @@ def connected(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) 
     kind = kind_of(url)
     try:
         if kind == "http":
-            client["allow_http"] = True
-            _no_more(url, given)
-            return store.HTTPStore.from_url(_plain(url), **common)
+            return _http(url, given, common)
         return {"s3": _s3, "azure": _azure, "gs": _gcs}[kind](url, given, common)
     except (exceptions.BaseError, ValueError, TypeError) as error:
         raise UserErrorException(
             f"{url!r} cannot be opened: {_first_line(error, secrets)}; see docs/datastores.md for "
             "the options of this kind of storage"
         ) from None
+
+
+def _http(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    """``token``, or the user in the URL with ``password``, is sent as a header."""
+    from obstore import store
+
+    parts = urlsplit(url)
+    user = given.pop("username", None) or unquote(parts.username or "")
+    password, token = given.pop("password", None), given.pop("token", None)
+    if given:
+        raise ValueError(f"a web server has no option {', '.join(sorted(given))}")
+    client = common["client_options"]
+    client["allow_http"] = True
+    if token:
+        client["default_headers"] = {"Authorization": f"Bearer {token}"}
+    elif password:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        client["default_headers"] = {"Authorization": f"Basic {pair}"}
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return store.HTTPStore.from_url(_folder(urlunsplit(plain)), **common)
 
 
 def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
@@ -154,7 +173,7 @@ def _bucket(url: str) -> tuple[str, str | None]:
     return parts.netloc, unquote(parts.path).strip("/") or None
 
 
-def _plain(url: str) -> str:
+def _folder(url: str) -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
@@ -179,11 +198,6 @@ def _number(given: dict[str, Any], name: str, default: float) -> float:
     return number
 
 
-def _no_more(url: str, given: Mapping[str, Any]) -> None:
-    if given:
-        raise ValueError(f"a web server has no option {', '.join(sorted(given))}")
-
-
 def _first_line(error: BaseException, secrets: Mapping[str, str]) -> str:
     text = str(error).partition("\n")[0].rstrip(". ")
     for secret in filter(None, secrets.values()):
@@ -192,9 +206,7 @@ def _first_line(error: BaseException, secrets: Mapping[str, str]) -> str:
 
 
 def _aws_files(profile: str | None) -> dict[str, str]:
-    """Key and region of ``~/.aws``, where no variable of the environment has a key."""
-    if os.environ.get("AWS_ACCESS_KEY_ID") and profile is None:
-        return {}
+    """Key and region of ``~/.aws``, as far as no variable of the environment has them."""
     name = profile or os.environ.get("AWS_PROFILE") or "default"
     found: dict[str, str] = {}
     for variable, file, section in (
@@ -212,4 +224,10 @@ def _aws_files(profile: str | None) -> dict[str, str]:
         "region": "region",
         "endpoint_url": "endpoint",
     }
-    return {names[key]: value for key, value in found.items() if key in names and value}
+    config = {names[key]: value for key, value in found.items() if key in names and value}
+    if os.environ.get("AWS_ACCESS_KEY_ID") and profile is None:
+        for key in ("access_key_id", "secret_access_key", "session_token"):
+            config.pop(key, None)
+    if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        config.pop("region", None)
+    return config

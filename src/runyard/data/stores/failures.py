@@ -49,6 +49,11 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, exceptions.GenericError) and not given_up
 
 
+def is_unknown_request(error: Exception) -> bool:
+    """Whether a server does not know the method of a request."""
+    return "".join(_STATUS.findall(str(error))[:1]) in ("400", "403", "404", "405", "501")
+
+
 class Failures:
     """The errors of one store."""
 

@@ -36,19 +36,26 @@ class ObjectStore(Store):
         self.url = url.rstrip("/")
         self._kind = connecting.kind_of(url)
         self._connected = connecting.connected(url, options, secrets)
+        self._listed = self._connected
+        if self._kind == "http":  # most do not know what asks for a list, and say 501
+            self._listed = connecting.connected(url, {**options, "retries": 0}, secrets)
         self._bucket_is_there = False
         self._failures = failures.Failures(self.url, secrets)
 
     @property
     def _store(self) -> Any:
-        """The store of obstore; its threads are not there in a process forked since."""
+        """The store of obstore."""
+        self._check_process()
+        return self._connected
+
+    def _check_process(self) -> None:
+        """The threads of obstore are not there in a process forked since."""
         if connecting.is_forked():
             raise UserErrorException(
                 f"{self.url!r} cannot be reached from a process that was forked from one that had "
                 "used object storage; start it with 'spawn' (multiprocessing), or use the "
                 "datastore for the first time in the new process"
             )
-        return self._connected
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """The object at ``prefix``, or all below it."""
@@ -61,15 +68,23 @@ class ObjectStore(Store):
     def _below(self, prefix: str) -> Iterator[Entry]:
         import obstore
 
+        self._check_process()
         held: Entry | None = None
         try:
-            for chunk in obstore.list(self._store, prefix or None, chunk_size=1000):
+            for chunk in obstore.list(self._listed, prefix or None, chunk_size=1000):
                 for meta in chunk:
                     entry = _entry(meta)
                     if held is not None and not _is_folder(held, entry):
                         yield held
                     held = entry
         except Exception as error:
+            if self._kind == "http" and failures.is_unknown_request(error):
+                if prefix:  # and there is no file at it, which is all a web server can say
+                    return
+                raise UserErrorException(
+                    f"{self.url!r} is on a web server, which tells no list of its files; give the "
+                    "path of a file"
+                ) from None
             raise self._failures.explained(error, "listing", prefix) from error
         if held is not None:
             yield held
@@ -124,7 +139,7 @@ class ObjectStore(Store):
             with part_of(target, f"{self.url}\0{entry.path}\0{entry.etag}") as part:
                 if not entry.etag or part.size_bytes > entry.size_bytes:
                     part.clear()
-                if entry.size_bytes > _LARGE_BYTES:
+                if entry.size_bytes > _LARGE_BYTES and self._kind != "http":
                     self._fill_in_ranges(entry, part)
                 else:
                     self._fill(entry, part)
@@ -151,7 +166,11 @@ class ObjectStore(Store):
         options = _conditions(entry)
         if part.size_bytes:
             options["range"] = {"offset": part.size_bytes}
-        found = obstore.get(self._store, entry.path, options=options)  # type: ignore[arg-type]
+        try:
+            found = obstore.get(self._store, entry.path, options=options)  # type: ignore[arg-type]
+        except obstore.exceptions.NotSupportedError:  # a web server without ranges
+            part.clear()
+            found = obstore.get(self._store, entry.path)
         failures.check_same(entry, _entry(found.meta))
         for chunk in found.stream(_STREAMED_BYTES):
             part.append(chunk)
