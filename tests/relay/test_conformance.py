@@ -24,7 +24,7 @@ class TestFarTarget(ComputeTargetConformance):
         return far
 
     @pytest.fixture
-    def workspace(self, tmp_path: Path, s3: S3) -> WorkspaceDirectory:  # type: ignore[override]
+    def workspace(self, tmp_path: Path, s3: S3) -> WorkspaceDirectory:
         directory = runs.workspace(tmp_path)
         made = Workspace.at(directory)
         Datastore.register(made, "cloud", s3.bucket(), **s3.options).set_as_default()
