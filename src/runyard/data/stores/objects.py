@@ -188,10 +188,17 @@ class ObjectStore(Store):
                 pending += [pool.submit(self._range, entry, at) for at in islice(begins, 1)]
         failures.check_whole(entry, part.size_bytes)
 
-    def _range(self, entry: Entry, begin: int) -> memoryview:
+    def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
+        """A part of an object."""
+        try:
+            return bytes(self._range(entry, begin, size_bytes))
+        except Exception as error:
+            raise self._failures.explained(error, "reading", entry.path) from error
+
+    def _range(self, entry: Entry, begin: int, size_bytes: int = _RANGE_BYTES) -> memoryview:
         import obstore
 
-        end = min(begin + _RANGE_BYTES, entry.size_bytes)
+        end = min(begin + size_bytes, entry.size_bytes)
         options = {**_conditions(entry), "range": (begin, end)}
         for attempt in range(_TRIES):
             try:
