@@ -107,6 +107,9 @@ SDK_NAMES: "Dict[str, str]" = {
     "SparkPackage": "runyard.environments.other_sections:SparkPackage",
     "SparkSection": "runyard.environments.other_sections:SparkSection",
     "TabularDatasetFactory": "runyard.job.datasets.tabular_factory:TabularDatasetFactory",
+    "get_run_config_from_script_run": (
+        "runyard.config.script_run_config:get_run_config_from_script_run"
+    ),
     "get_run": "runyard.history.run:get_run",
 }
 """Names that only ``azureml`` offers."""

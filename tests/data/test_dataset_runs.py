@@ -264,6 +264,20 @@ def test_old_pythons_have_datasets(  # noqa: PLR0917
     assert place.below("left") == {"c.txt": "C"}
 
 
+def test_the_output_of_a_cancelled_run_is_kept_and_not_registered(
+    workspace: Any, place: Place, submit: Any
+) -> None:
+    script = WRITE.replace("sys.exit(", "import time; print('ready'); time.sleep(").replace(
+        "int(sys.argv[2])", "60"
+    )
+    run = submit(script, output(place, "mount"))
+    runs.wait_for(lambda: "ready" in runs.log_of(run.directory))
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert place.below(f"left/{run.id}/left") == LEFT
+    assert Dataset.get_all(workspace) == {}
+
+
 def test_a_rerun_reads_the_same_version_and_leaves_its_own_output(
     workspace: Any, place: Place, submit: Any
 ) -> None:
