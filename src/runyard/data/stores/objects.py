@@ -182,10 +182,12 @@ class ObjectStore(Store):
 
         begins = iter(range(part.size_bytes, entry.size_bytes, _RANGE_BYTES))
         with ThreadPoolExecutor(_RANGES) as pool:
-            pending = deque(pool.submit(self._range, entry, at) for at in islice(begins, _RANGES))
+            first = islice(begins, _RANGES)
+            pending = deque(pool.submit(self._range, entry, at, _RANGE_BYTES) for at in first)
             while pending:
                 part.append(pending.popleft().result())
-                pending += [pool.submit(self._range, entry, at) for at in islice(begins, 1)]
+                more = islice(begins, 1)
+                pending += [pool.submit(self._range, entry, at, _RANGE_BYTES) for at in more]
         failures.check_whole(entry, part.size_bytes)
 
     def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
@@ -195,7 +197,7 @@ class ObjectStore(Store):
         except Exception as error:
             raise self._failures.explained(error, "reading", entry.path) from error
 
-    def _range(self, entry: Entry, begin: int, size_bytes: int = _RANGE_BYTES) -> memoryview:
+    def _range(self, entry: Entry, begin: int, size_bytes: int) -> memoryview:
         import obstore
 
         end = min(begin + size_bytes, entry.size_bytes)
