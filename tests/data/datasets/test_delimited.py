@@ -318,6 +318,16 @@ def test_an_empty_file_is_an_error_that_names_it(dataset: Read, engine: str) -> 
         dataset("a\n1\n", "").to_pandas_dataframe()
 
 
+def test_what_is_read_can_be_written_to(read: Read) -> None:
+    for count in (3, 900_000):
+        frame = read("n,x,t,s\n" + "1,2.5,2019-01-01,a\n" * count)
+        assert len(frame) == count
+        for name in ("n", "x"):
+            frame.loc[0, name] = 7
+            assert frame[name].to_numpy(copy=True)[0] == 7
+            assert frame[name]._values.flags.writeable
+
+
 def test_the_path_is_a_column_when_it_is_asked_for(read: Read) -> None:
     frame = read("a\n1\n", "a\n2\n3\n", include_path=True)
     assert rows(frame) == [["/a.csv", 1], ["/b.csv", 2], ["/b.csv", 3]]

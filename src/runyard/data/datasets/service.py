@@ -88,13 +88,30 @@ def _default(directory: Directory) -> str:
     return registry.default_name(directory)
 
 
+def _query(directory: Directory, source: dict[str, Any], limit: int | None, target: str) -> None:
+    """The rows of a query in the file ``target``."""
+    from runyard.data.datasets import query
+
+    assert directory is not None
+    query.rows(directory, source, limit, target)
+
+
+def _datastore(directory: Directory, **given: Any) -> Any:
+    """See ``datastore_service.answer``."""
+    from runyard.data.datasets import datastore_service
+
+    return datastore_service.answer(directory, **given)
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "changed": _changed,
+    "datastore": _datastore,
     "check": _check,
     "default": _default,
     "fetch": _fetch,
     "files": _files,
     "put": _put,
+    "query": _query,
 }
 """What may be asked, by name; each is given the workspace first."""
 

@@ -1,6 +1,8 @@
 """``TabularDataset``: rows of files and queries (spec 15.3)."""
 
 import datetime
+import os
+import tempfile
 
 from runyard.errors import DatasetTimestampMissingError, UserErrorException
 from runyard.job.datasets import arguments, expressions
@@ -33,20 +35,20 @@ class TabularDataset(AbstractDataset):
         reader = self._definition["reader"]
         if reader["kind"] != "sql":
             return table.read(self._definition, self._files(), self._localized, faults)
-        content = dict(self._definition, reader=dict(reader, kind="rows"))
-        return table.read(content, self._queries(), self._rows_of, faults)
+        return self._queried(dict(self._definition, reader=dict(reader, kind="rows")), faults)
 
-    def _queries(self) -> "List[Dict[str, Any]]":
-        return [
-            {"path": "query-{}".format(number), "values": {}, "query": source}
-            for number, source in enumerate(self._sources())
-        ]
+    def _queried(self, content: "Dict[str, Any]", faults: "Any") -> "Any":
+        """The rows of queries, which the stores' side writes to files that are read here."""
+        from runyard.job.datasets.reading import table, wanted
 
-    def _rows_of(self, files: "List[Any]") -> "List[str]":
-        from runyard.job.datasets.reading import wanted
-
-        limit = wanted.of_steps(self._definition["steps"]).limit
-        return [self._asked("query", source=file["query"], limit=limit) for file in files]
+        limit = wanted.of_steps(content["steps"]).limit
+        with tempfile.TemporaryDirectory(prefix="runyard-query-") as folder:
+            files = []
+            for number, source in enumerate(self._sources()):
+                path = os.path.join(folder, str(number))
+                self._asked("query", source=source, limit=limit, target=path)
+                files.append({"path": "query", "values": {}, "local": path})
+            return table.read(content, files, lambda some: [f["local"] for f in some], faults)
 
     def to_dask_dataframe(
         self,

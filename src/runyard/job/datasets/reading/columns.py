@@ -250,4 +250,6 @@ def are_days(values: "Any") -> bool:
 
 def all_iso(values: "List[str]") -> bool:
     """Whether all are datetimes of ISO 8601: all with a zone, or all without."""
+    if not all(isinstance(value, str) for value in values[:1]):
+        return False
     return all(map(ISO.match, values)) or all(map(ISO_WITH_ZONE.match, values))

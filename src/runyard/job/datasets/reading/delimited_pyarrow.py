@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from runyard.job.datasets.reading.wanted import Wanted
 
 _BLOCK_BYTES = 8 << 20
+_ZONES_SINCE = 7
+"""The first version that takes times with zones for times."""
 
 
 def read(
@@ -41,9 +43,15 @@ def read(
     if any(pa.types.is_binary(field.type) for field in table.schema):
         return None  # no UTF-8, pandas says where
     frame = _frame(table)[names] if not names else _frame(table)
-    for name in beyond:
+    late = set() if int(pa.__version__.partition(".")[0]) >= _ZONES_SINCE else set(names) - text
+    for name in beyond | {name for name in late if _has_zones(frame[name])}:
         frame[name] = columns.datetimes(frame[name].astype(object), faults)
     return frame
+
+
+def _has_zones(column: "Any") -> bool:
+    values = column.dropna()
+    return column.dtype == object and len(values) > 0 and columns.all_iso(list(values))
 
 
 def _table(
@@ -100,7 +108,9 @@ def _with_datetimes(table: "Any") -> "Tuple[Any, Set[str]]":
 
 
 def _frame(table: "Any") -> "Any":
-    frame = table.to_pandas(split_blocks=True, self_destruct=True)
+    # Separate blocks spare a copy; of columns in one piece nobody might write to them.
+    several = all(column.num_chunks > 1 for column in table.columns)
+    frame = table.to_pandas(split_blocks=several, self_destruct=True)
     for name in frame.columns:
         if frame[name].dtype.kind == "M":
             frame[name] = columns.plain(frame[name])
