@@ -4,8 +4,8 @@ Each number is of one command from its start to its end, into an empty folder, i
 ``runyard datastore download``, ``aws s3 sync --quiet`` and ``s5cmd cp``. Two servers: one of this
 folder that answers from memory (`benchmarks.object_server`; medians of 5 after one that does not
 count); and moto, which the tests use and which takes milliseconds for a request, so that it is
-mostly itself what is measured (once). The peers are installed into a folder of their own; where they are not to be
-had, that is said. Needs a package index.
+mostly itself what is measured (once). The peers are installed into a folder of their own; where
+they are not to be had, that is said. Needs a package index.
 """
 
 from __future__ import annotations
