@@ -226,7 +226,9 @@ def _missing(name: str, why: str) -> str:
         "{} needs runyard itself in this environment, which has {}. Scripts have Run, Model, "
         "Dataset and Datastore everywhere; submitting runs and browsing workspaces is done where "
         "runyard is installed, or in a run with user_managed=True whose interpreter has it "
-        "(Python {}.{} or later).{}".format(name, why, *CLIENT_PYTHON, _lending.advice(CLIENT_PYTHON))
+        "(Python {}.{} or later).{}".format(
+            name, why, *CLIENT_PYTHON, _lending.advice(CLIENT_PYTHON)
+        )
     )
 
 
