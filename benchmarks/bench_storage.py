@@ -90,8 +90,7 @@ def _commands(folder: Path, address: str, peers: Path | None) -> dict[str, list[
     """What is typed; the target is the folder beside."""
     target = str(folder.parent / "target")
     workspace = Workspace.create("bench", path=str(folder))
-    options = {"endpoint": address, "region": "us-east-1"}
-    Datastore.register(workspace, "bench", "s3://bench", **options)
+    Datastore.register(workspace, "bench", "s3://bench", endpoint=address, region="us-east-1")
     program = os.path.join(os.path.dirname(sys.executable), "runyard")
     ours = [program, "datastore", "download", "bench", "-w", str(folder), "-o", target]
     found = {"runyard": ours}
