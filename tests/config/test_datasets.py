@@ -191,6 +191,16 @@ _REFUSED: Refused = [
         "input 'b': no run has left the output 'a' yet; submit the run that writes it first",
     ),
     (
+        lambda photos, store: OutputFileDatasetConfig("a", (store, "train/a.txt")),
+        "output 'a': 'train/a.txt' on datastore 'photos' is a file",
+    ),
+    (
+        lambda photos, store: OutputFileDatasetConfig(
+            "a", (Datastore(store.workspace, "workspaceartifactstore"), "ExperimentRun/dcid.x")
+        ),
+        "output 'a': 'ExperimentRun/dcid.x' on 'workspaceartifactstore' is what a run has left",
+    ),
+    (
         lambda photos, store: "$AZUREML_DATAREFERENCE_gone",
         "names the data reference 'gone', which the run has not got",
     ),
