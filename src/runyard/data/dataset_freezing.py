@@ -185,19 +185,7 @@ def _left_by(output: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
 
 
 def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpec:
-    location = getattr(written.output_location, "data_path", None)
-    if location is None or not location.datastore_name:
-        raise UserErrorException(
-            f"output_data[{name!r}].output_location names no datastore; give the output itself: "
-            f"run_config.output_data[{name!r}] = OutputFileDatasetConfig({name!r})"
-        )
-    own = written.__dict__.get("_workspace")
-    if own is not None and own != directory.path:
-        raise UserErrorException(
-            f"datastore {location.datastore_name!r} is of the workspace {own!r}, and the run goes "
-            f"to {directory.path!r}; register it there with Datastore.register, or submit to the "
-            "first"
-        )
+    location = _location(name, written, directory)
     mode = _lower(written.mechanism)
     if mode not in _UPLOADS:
         raise UserErrorException(
@@ -222,6 +210,24 @@ def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpe
     )
     check_output(spec, directory)
     return spec
+
+
+def _location(name: str, written: Any, directory: WorkspaceDirectory) -> Any:
+    """Where an output goes, as it was written."""
+    location = getattr(written.output_location, "data_path", None)
+    if location is None or not location.datastore_name:
+        raise UserErrorException(
+            f"output_data[{name!r}].output_location names no datastore; give the output itself: "
+            f"run_config.output_data[{name!r}] = OutputFileDatasetConfig({name!r})"
+        )
+    own = written.__dict__.get("_workspace")
+    if own is not None and own != directory.path:
+        raise UserErrorException(
+            f"datastore {location.datastore_name!r} is of the workspace {own!r}, and the run goes "
+            f"to {directory.path!r}; register it there with Datastore.register, or submit to the "
+            "first"
+        )
+    return location
 
 
 def _registration(options: Any) -> RegistrationSpec | None:

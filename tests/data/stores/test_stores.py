@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runyard.data.stores.local import LocalStore
 from runyard.data.stores.opening import open_store
 from runyard.data.stores.store import Entry, Store
 from runyard.data.transfers import PART
@@ -143,3 +144,21 @@ def test_a_name_that_object_storage_cannot_have(s3: S3, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("content")
     with pytest.raises(UserErrorException, match="object storage has no such names"):
         store.put([(str(tmp_path / "f"), "tab\tx")])
+
+
+def test_parts_of_a_file(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("0123456789")
+    store.put([(str(tmp_path / "f"), "f")])
+    found = store.entry("f")
+    assert found is not None
+    if isinstance(store, LocalStore):
+        with pytest.raises(UserErrorException, match="is not read in parts"):
+            store.read(found, 0, 1)
+        return
+    assert [store.read(found, *part) for part in ((0, 4), (3, 4), (8, 100))] == [
+        *(b"0123", b"3456", b"89")
+    ]
+    (tmp_path / "f").write_text("changed meanwhile")
+    store.put([(str(tmp_path / "f"), "f")], overwrite=True)
+    with pytest.raises(UserErrorException, match="changed while it was being read; do it again"):
+        store.read(found, 0, 4)

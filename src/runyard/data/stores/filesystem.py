@@ -91,10 +91,7 @@ class FilesystemStore(Store):
     def _fetch(self, entry: Entry, target: str, overwrite: bool) -> bool:
         if not overwrite and os.path.lexists(target):
             return False
-        found = self.entry(entry.path)
-        if found is None or (entry.etag and found != entry):
-            now = "is no longer there" if found is None else "was changed while it was being read"
-            raise UserErrorException(f"{entry.path!r} on {self.url!r} {now}; do it again")
+        self._check(entry)
         try:
             with (
                 part_of(target, f"{self.url}\0{entry.path}\0{entry.etag}") as part,
@@ -108,6 +105,21 @@ class FilesystemStore(Store):
         except Exception as error:
             raise self._explained(error, "fetching", entry.path) from error
         return True
+
+    def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
+        """A piece of a file."""
+        try:
+            self._check(entry)
+            place, end = self._place(entry.path), min(begin + size_bytes, entry.size_bytes)
+            return bytes(self._system.cat_file(place, start=begin, end=end))
+        except Exception as error:
+            raise self._explained(error, "reading", entry.path) from error
+
+    def _check(self, entry: Entry) -> None:
+        found = self.entry(entry.path)
+        if found is None or (entry.etag and found != entry):
+            now = "is no longer there" if found is None else "was changed while it was being read"
+            raise UserErrorException(f"{entry.path!r} on {self.url!r} {now}; do it again")
 
     def put(
         self,
@@ -144,6 +156,8 @@ class FilesystemStore(Store):
         return self.entry(path) or Entry(path, os.stat(source).st_size, ""), True
 
     def _explained(self, error: Exception, doing: str, path: str) -> UserErrorException:
+        if isinstance(error, UserErrorException):
+            return error
         text = f"{doing} {path!r} on {self.url!r}" if path else f"{doing} {self.url!r}"
         said = str(error).partition("\n")[0] or type(error).__name__
         text = f"{text}: {said}; what was copied before is there, and the same call goes on"

@@ -19,7 +19,7 @@ from runyard.errors import UserErrorException
 if TYPE_CHECKING:
     from runyard.data.stores.store import Done
 
-_WORKERS = 32
+_WORKERS = 16
 _LARGE_BYTES = 64 << 20
 _RANGE_BYTES = 8 << 20
 _RANGES = 8
