@@ -183,7 +183,7 @@ def test_nothing_outside_the_runners_files_is_changed(ends: Ends, path: str) -> 
 
 def test_no_link_leads_a_change_out_of_the_run(ends: Ends, tmp_path: Path) -> None:
     (tmp_path / "private").mkdir()
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"path": "work/out", "link": str(tmp_path / "private")},
         {"path": "work/out/x.txt", "mode": 0o644, "data": ""},
     ]
