@@ -234,6 +234,22 @@ def test_two_of_one_name(planned: Planned, photos: Any, store: Any) -> None:
         planned(store.path("train", "a"), one)
 
 
+def test_what_is_said_in_two_places(planned: Planned, photos: Any) -> None:
+    given, left = photos.as_named_input("a").as_mount(), OutputFileDatasetConfig("b")
+
+    def edit(run_config: RunConfiguration) -> None:
+        run_config.data["a"], run_config.output_data["b"] = given, left
+
+    spec = planned(given, left, edit=edit)
+    assert (inputs(spec), len(spec.outputs)) == ({"a": ("mount", None)}, 1)
+    with pytest.raises(
+        UserErrorException, match=r"is an argument, and run_config.data\['a'\] is something else;"
+    ):
+        planned(given.as_download(), edit=edit)
+    with pytest.raises(UserErrorException, match=r"and run_config.output_data\['b'\] is something"):
+        planned(left.as_upload(), edit=edit)
+
+
 def test_data_of_another_workspace(planned: Planned, tmp_path: Path) -> None:
     other = Workspace.create("other", path=str(tmp_path / "other"))
     (tmp_path / "theirs").mkdir()

@@ -98,9 +98,10 @@ def _input(name: str, written: Any, directory: WorkspaceDirectory) -> DatasetSpe
 
 def _record(name: str, written: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
     """id, name, version and definition of the dataset of an input."""
-    dataset = written.__dict__.get("_dataset")
-    if dataset is None:
+    given = written.__dict__.get("_input")
+    if given is None:
         return _of_section(name, written.data_location, directory)
+    dataset = given.dataset
     if isinstance(dataset, tuple):
         workspace, registered, version = dataset
         _check_workspace(registered, workspace.directory.path, directory)
