@@ -14,6 +14,8 @@ def of(column: "Any") -> str:
     import pandas as pd
 
     kind = getattr(column.dtype, "kind", "O")
+    if str(column.dtype) in ("str", "string"):  # of its own type, which need not be looked through
+        return NULL if len(column) and column.isnull().all() else TEXT
     if kind in "iu":
         return INT
     if kind == "f":

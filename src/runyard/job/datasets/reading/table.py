@@ -89,8 +89,8 @@ class _Table:
                 break
             if step["step"] == "filter" and self._is_of_paths(step["expression"]):
                 rules.append(step["expression"])
-        if not rules or self._partition is None:
-            return list(files)
+        if self._options["kind"] == "parquet":  # beside them lie _SUCCESS, _metadata, .crc
+            files = [file for file in files if not _is_aside(file["path"])]
         return [
             file
             for file in files
@@ -160,8 +160,10 @@ class _Table:
             parts = [self._completed(pd, part, order) for part in parts]
             frame = pd.concat(parts, ignore_index=True, sort=False)
         else:
-            frame = parts[0].reset_index(drop=True)
-        return _finished(pd, frame[order])
+            frame = parts[0]
+            if not frame.index.equals(pd.RangeIndex(len(frame))):
+                frame = frame.reset_index(drop=True)
+        return _finished(pd, frame if list(frame.columns) == order else frame[order])
 
     def _order(self) -> "List[str]":
         """The columns that are left, as they are to be."""
@@ -201,6 +203,10 @@ class _Table:
     def _empty(self, there: bool) -> "Optional[str]":
         """What an empty field of text is; ``there``: whether the file has the column at all."""
         return "" if there and self._options.get("empty_as_string") else None
+
+
+def _is_aside(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(("_", "."))
 
 
 def _insert(frame: "Any", place: int, name: str, value: "Any") -> None:
