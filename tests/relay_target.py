@@ -12,7 +12,7 @@ from typing import Any
 from runyard.computes import runner_process
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
-from runyard.record import owner
+from runyard.record import events, owner
 from runyard.record.layout import RunDirectory
 from runyard.record.owner import Ownership
 
@@ -48,7 +48,7 @@ class FarTarget:
                 start_new_session=True,
             )
         self.started.append(process)
-        return {"target": "far", **owner.identity(process.pid)}
+        return {"target": "far", "run": run.path, **owner.identity(process.pid)}
 
     def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
         """By their processes."""
@@ -58,7 +58,10 @@ class FarTarget:
         return [TargetState.GONE if found else TargetState.ALIVE for found in gone]
 
     def cancel(self, handle: Handle) -> None:
-        """The request in the run directory is sent on, and is enough."""
+        """Leave a request in the run directory, which is sent on."""
+        run = RunDirectory(handle["run"])
+        if not events.read_state(run).status.ended and not events.cancel_requested(run):
+            events.request(run, "cancel")
 
     def reap(self, run: RunDirectory) -> None:
         """What a far runner leaves ends with it."""
@@ -67,3 +70,10 @@ class FarTarget:
 def kill(handle: Handle) -> None:
     """End the far runner as a crash would."""
     os.kill(handle["pid"], signal.SIGKILL)
+
+
+def wait(handle: Handle) -> None:
+    """Wait for the end of a far runner."""
+    for process in FarTarget.started:
+        if process.pid == handle["pid"]:
+            process.wait(30)

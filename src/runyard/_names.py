@@ -107,6 +107,9 @@ SDK_NAMES: "Dict[str, str]" = {
     "SparkPackage": "runyard.environments.other_sections:SparkPackage",
     "SparkSection": "runyard.environments.other_sections:SparkSection",
     "TabularDatasetFactory": "runyard.job.datasets.tabular_factory:TabularDatasetFactory",
+    "get_run_config_from_script_run": (
+        "runyard.config.script_run_config:get_run_config_from_script_run"
+    ),
     "get_run": "runyard.history.run:get_run",
 }
 """Names that only ``azureml`` offers."""
@@ -116,6 +119,11 @@ IN_SCRIPTS: "Dict[str, str]" = {
     "Run": "runyard.job.run:Run",
 }
 """What these names are inside a run, and where the client's dependencies are not installed."""
+
+WITHOUT_CLIENT: "Dict[str, str]" = {
+    "Datastore": "runyard.job.datastore:Datastore",
+}
+"""What these names are where the client's dependencies are not installed."""
 
 ERRORS = (
     "ActivityFailedException",
@@ -165,6 +173,8 @@ def get(name: str) -> "Any":
         return load("runyard.errors:" + name)
     if name in IN_SCRIPTS and (os.environ.get("RUNYARD_RUN_DIRECTORY") or _lacking()):
         return load(IN_SCRIPTS[name])
+    if name in WITHOUT_CLIENT and _lacking():
+        return load(WITHOUT_CLIENT[name])
     return load(NAMES.get(name) or SDK_NAMES[name])
 
 
@@ -213,10 +223,12 @@ def _missing(name: str, why: str) -> str:
     from runyard import _lending
 
     return (
-        "{} needs runyard itself in this environment, which has {}. Scripts have Run and Model "
-        "everywhere; submitting runs and browsing workspaces is done where runyard is installed, "
-        "or in a run with user_managed=True whose interpreter has it (Python {}.{} or "
-        "later).{}".format(name, why, *CLIENT_PYTHON, _lending.advice(CLIENT_PYTHON))
+        "{} needs runyard itself in this environment, which has {}. Scripts have Run, Model, "
+        "Dataset and Datastore everywhere; submitting runs and browsing workspaces is done where "
+        "runyard is installed, or in a run with user_managed=True whose interpreter has it "
+        "(Python {}.{} or later).{}".format(
+            name, why, *CLIENT_PYTHON, _lending.advice(CLIENT_PYTHON)
+        )
     )
 
 

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data.output_config import OutputFileDatasetConfig
+from runyard.history.experiment import Experiment
 from runyard.history.workspace import Workspace
+from runyard.job.datasets.api import Dataset
+from runyard.record.states import Reason
+from runyard.testing import runs
 from tests.cli.fixtures import History, Invoke
 
 
@@ -50,3 +56,31 @@ def test_what_goes_wrong_is_a_sentence(history: History, invoke: Invoke) -> None
         said = invoke("dataset", *arguments)
         assert (said.code, said.out) == (2, ""), arguments
         assert words in said.words
+
+
+def test_datasets_of_a_run_are_shown(history: History, invoke: Invoke, tmp_path: Path) -> None:
+    workspace = Workspace.from_config()
+    store = workspace.get_default_datastore()
+    (tmp_path / "a.txt").write_text("A")
+    store.upload_files([str(tmp_path / "a.txt")], target_path="new", show_progress=False)
+    letters = Dataset.File.from_files((store, "new"))
+    registered = letters.register(workspace, "letters")
+    left = OutputFileDatasetConfig("left", (store, "left")).register_on_complete("made")
+    arguments = [
+        registered.as_named_input("one").as_mount(),
+        letters.as_named_input("two").as_download("here"),
+        letters.as_named_input("three"),
+        left,
+    ]
+    config = ScriptRunConfig(history.folder, command=["true", *arguments])
+    config.run_config.environment.python.user_managed_dependencies = True
+    run = Experiment(workspace, "exp").submit(config)
+    assert runs.finish(run.directory).reason is Reason.COMPLETED
+    shown = " ".join(invoke("show", run.id).out.split())
+    for words in (
+        "one: mount of letters version 1",
+        "two: download of workspaceblobstore:new at here",
+        "three: dataset workspaceblobstore:new",
+        "left: output to workspaceblobstore:left, registered as made",
+    ):
+        assert words in shown

@@ -13,7 +13,10 @@ from runyard.config.dataset_sections import Data, DataLocation, DataPathLocation
 from runyard.config.dataset_sections import Dataset as Identity
 from runyard.config.jobspec import JobSpec
 from runyard.config.run_configuration import RunConfiguration
-from runyard.config.script_run_config import ScriptRunConfig
+from runyard.config.script_run_config import (
+    ScriptRunConfig,
+    get_run_config_from_script_run,
+)
 from runyard.data.consumption import DatasetConsumptionConfig
 from runyard.data.datastore import Datastore
 from runyard.data.output_config import OutputFileDatasetConfig
@@ -278,3 +281,18 @@ def test_sections_that_cannot_be(planned: Planned, store: Any, edit: Any, text: 
     with pytest.raises(UserErrorException) as caught:
         planned(edit=edit)
     assert text in caught.value.message
+
+
+def test_a_script_run_config_can_be_saved_with_its_datasets(
+    project: Path, experiment: Any, photos: Any, target: FakeTarget, tmp_path: Path
+) -> None:
+    registered = photos.register(experiment.workspace, "photos")
+    given = [registered.as_named_input("a").as_mount(), OutputFileDatasetConfig("left"), 1]
+    config = ScriptRunConfig(project, "train.py", given)
+    made = get_run_config_from_script_run(config)
+    assert (config.run_config.data, config.run_config.script) == ({}, "train.py")
+    made.save(tmp_path, "saved")
+    again = ScriptRunConfig(project, run_config=RunConfiguration.load(tmp_path, "saved"))
+    spec = planning.plan(again, experiment.workspace, experiment="exp").spec
+    assert spec == planning.plan(config, experiment.workspace, experiment="exp").spec
+    assert spec.arguments[2] == "1"

@@ -223,7 +223,8 @@ def test_no_dataset_takes_the_place_of_what_programs_need(place: Place, submit: 
 
 OLD = """
 import sys
-from azureml.core import Dataset, Run
+from azureml.core import Dataset, Datastore, Run
+from azureml.exceptions import UserErrorException
 run = Run.get_context()
 print(sys.version_info[:2])
 direct, workspace = run.input_datasets["direct"], run.experiment.workspace
@@ -237,6 +238,19 @@ with direct.mount() as view:
 print(open(run.input_datasets["mounted"] + "/a.txt").read())
 with open(run.output_datasets["left"] + "/c.txt", "w") as stream:
     stream.write("C")
+assert workspace.get_default_datastore().name == "workspaceblobstore"
+assert sys.argv[4] in workspace.datastores
+store = Datastore.get(workspace, sys.argv[4])
+made = store.upload_files(["copies/a.txt", "copies/deep/b.txt"], target_path="made")
+assert Dataset.File.from_files((store, "made")).to_path() == ["/a.txt", "/deep/b.txt"]
+assert Dataset.File.from_files(made).take(1).to_path() == ["/a.txt"]
+store.upload("copies", "made", overwrite=True, show_progress=False)
+assert store.download("back", prefix="made/deep") == 1
+print(open("back/made/deep/b.txt").read())
+try:
+    Datastore(workspace, "gone")
+except UserErrorException as error:
+    print(error.message.partition(" in /")[0])
 """
 
 
@@ -255,13 +269,31 @@ def test_old_pythons_have_datasets(  # noqa: PLR0917
     (tmp_path / "source/train.py").write_text(OLD)
     left = OutputFileDatasetConfig("left", (place.datastore, "left"))
     arguments = [photos.as_named_input("direct"), photos.as_named_input("mounted").as_mount(), left]
+    arguments.append(place.datastore.name)
     run = experiment.submit(
         ScriptRunConfig(tmp_path / "source", "train.py", arguments, environment=environment)
     )
     finished(run)
-    said = runs.log_of(run.directory).splitlines()[-4:]
-    assert said == [f"(3, {python[-1]})", "['A', 'B']", "B", "A"]
+    said = runs.log_of(run.directory).splitlines()
+    for line in (f"(3, {python[-1]})", "['A', 'B']", "Uploading an estimated of 2 files"):
+        assert line in said
+    assert said[-2:] == ["B", "there is no datastore 'gone'"]
+    assert place.below("made") == {"a.txt": "A", "deep/b.txt": "B"}
     assert place.below("left") == {"c.txt": "C"}
+
+
+def test_the_output_of_a_cancelled_run_is_kept_and_not_registered(
+    workspace: Any, place: Place, submit: Any
+) -> None:
+    script = WRITE.replace("sys.exit(", "import time; print('ready'); time.sleep(").replace(
+        "int(sys.argv[2])", "60"
+    )
+    run = submit(script, output(place, "mount"))
+    runs.wait_for(lambda: "ready" in runs.log_of(run.directory))
+    run.cancel()
+    finished(run, Reason.CANCELLED)
+    assert place.below(f"left/{run.id}/left") == LEFT
+    assert Dataset.get_all(workspace) == {}
 
 
 def test_a_rerun_reads_the_same_version_and_leaves_its_own_output(

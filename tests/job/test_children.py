@@ -113,6 +113,6 @@ def test_without_the_client_some_things_say_what_they_need(
     with pytest.raises(RunEnvironmentException, match=needs):
         Run.list_by_compute(None)
     with pytest.raises(AttributeError, match=needs):
-        _ = submitted_run.experiment.workspace.datastores
+        _ = submitted_run.experiment.workspace.experiments
     assert not hasattr(submitted_run.experiment, "submit")
     assert submitted_run.experiment.workspace.name == "ws"

@@ -88,5 +88,5 @@ def test_other_names_say_what_they_need(python: str, tmp_path: Path) -> None:
     message, *others = done.stdout.splitlines()
     assert [other.split(" needs ")[0] for other in others] == ["Workspace", "Estimator"]
     assert message.startswith("Estimator needs runyard itself in this environment, which has ")
-    assert "Scripts have Run and Model everywhere" in message
+    assert "Scripts have Run, Model, Dataset and Datastore everywhere" in message
     assert "pip_packages" not in message

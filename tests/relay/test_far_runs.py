@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import subprocess
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runyard.config import resubmission
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data import fingerprints
 from runyard.data.datastore import Datastore
 from runyard.environments.environment import Environment
-from runyard.history import targets
+from runyard.errors import ExperimentExecutionException, UserErrorException
 from runyard.history.experiment import Experiment
 from runyard.history.workspace import Workspace
+from runyard.record import events, jsonl, owner
 from runyard.record.states import Reason
 from runyard.testing import runs
+from tests import relay_target
+from tests.faulty_proxy import before
 from tests.relay_target import FarTarget
-from tests.requirements import missing
-from tests.s3_server import S3
+from tests.s3_server import S3, SECRET
 
 TRAIN = """
 import os, sys, time
@@ -38,34 +43,6 @@ open("outputs/deep/model.bin", "wb").write(b"x" * 200000)
 open("outputs/small.txt", "w").write("small")
 open("left.txt", "w").write("left in work")
 """
-
-
-@pytest.fixture(scope="session")
-def _namespaces() -> None:
-    done = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
-    if os.geteuid() != 0 or done.returncode != 0:
-        missing("mount", "a mount namespace can only be made by root")
-
-
-@pytest.fixture
-def far(_namespaces: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarTarget]:
-    """The target 'far', known to this process."""
-    (tmp_path / "far").mkdir()
-    monkeypatch.setenv("RUNYARD_FAR_DIR", str(tmp_path / "far"))
-    monkeypatch.setenv("RUNYARD_TEST_FAR_LOG", str(tmp_path / "far.txt"))
-    monkeypatch.setitem(targets._FACTORIES, "far", FarTarget)
-    yield FarTarget()
-    for process in FarTarget.started:
-        process.kill()
-        process.wait()
-    FarTarget.started.clear()
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, s3: S3) -> Any:
-    made = Workspace.create("tests", path=str(tmp_path / "workspace"))
-    Datastore.register(made, "cloud", s3.bucket(), **s3.options)
-    return made
 
 
 @pytest.fixture
@@ -107,3 +84,178 @@ def test_a_far_run_is_one_like_any_other(
     assert not Path(run.directory.work, "train.py").exists()
     assert json.loads(Path(run.directory.environment_json).read_text())["kind"] == "user_managed"
     assert os.listdir(tmp_path / "far") == []
+
+
+WAITS = """
+import time
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def ready(run: Any) -> None:
+    """Wait until the far script's first line has come back, while it runs."""
+    runs.wait_for(lambda: "ready" in runs.log_of(run.directory))
+
+
+def handle_of(run: Any) -> dict[str, Any]:
+    found: dict[str, Any] = jsonl.read_json(run.directory.join("handle.json"))
+    return found
+
+
+def far_processes(tmp_path: Path) -> list[int]:
+    """The processes of scripts and runners whose run directory is below the far folder."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            variables = Path("/proc", pid, "environ").read_bytes()
+            if f"RUNYARD_RUN_DIRECTORY={tmp_path}/far/".encode() in variables:
+                found.append(int(pid))
+    return found
+
+
+def test_a_cancel_goes_there_and_its_end_comes_back(
+    submit: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = submit(WAITS)
+    ready(run)
+    assert run.get_status() == "Running"
+    run.cancel()
+    assert runs.finish(run.directory).reason is Reason.CANCELLED
+    runs.wait_for(lambda: far_processes(tmp_path) == [])
+
+
+def test_a_killed_runner_is_told_by_the_one_that_sends(
+    submit: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = submit(WAITS)
+    ready(run)
+    (signed,) = Path(tmp_path / "far").glob("*/.runyard/runs/*/*/runner.lock")
+    os.kill(jsonl.read_json(str(signed))["pid"], signal.SIGKILL)
+    state = runs.finish(run.directory)
+    assert state.reason is Reason.RUNNER_LOST
+    assert "The runner was killed by signal 9 on" in state.detail["message"]
+    runs.wait_for(lambda: far_processes(tmp_path) == [])
+
+
+def test_when_all_is_killed_there_the_target_says_that_it_is_gone(
+    submit: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = submit(WAITS)
+    ready(run)
+    relay_target.kill(handle_of(run))
+    state = runs.finish(run.directory)
+    assert state.reason is Reason.RUNNER_LOST
+    assert state.detail["message"] == (
+        "The runner on 'far' is gone and has not said how the run ended."
+    )
+    # The runner ends with who started it, and its script with the runner.
+    runs.wait_for(lambda: far_processes(tmp_path) == [])
+
+
+def test_a_killed_keeper_is_started_again_by_who_looks(
+    workspace: Any, submit: Callable[..., Any], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    run = submit(
+        f"import os, time\nprint('ready', flush=True)\nwhile not os.path.exists({str(gate)!r}):\n"
+        "    time.sleep(0.05)\nprint('done')"
+    )
+    ready(run)
+    os.kill(owner.signature(run.directory.lock)["pid"], signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.directory.lock))
+    gate.touch()
+    relay_target.wait(handle_of(run))  # it has ended there, and nobody here knows
+    assert events.read_state(run.directory).status.ended is False
+    Workspace.at(workspace.directory.path)  # whoever opens the workspace
+    assert runs.finish(run.directory).reason is Reason.COMPLETED
+    assert runs.log_of(run.directory) == "ready\ndone\n"
+
+
+def test_a_datastore_that_is_gone_for_a_while_delays_and_loses_nothing(
+    workspace: Any, s3: S3, submit: Callable[..., Any], tmp_path: Path
+) -> None:
+    with before(s3.address) as proxy:
+        options = {**s3.options, "endpoint": proxy.address, "retries": 0, "timeout": 2}
+        Datastore.register(workspace, "cloud", s3.bucket(), overwrite=True, **options)
+        gate = tmp_path / "gate"
+        run = submit(
+            f"import os, time\nprint('ready', flush=True)\nwhile not os.path.exists({str(gate)!r}):"
+            "\n    time.sleep(0.05)\nprint('done')"
+        )
+        ready(run)
+        proxy.fault(".*", times=10**6, refused=True)
+        gate.touch()
+        relay = Path(run.directory.join("system_logs/relay.txt"))
+        runs.wait_for(lambda: relay.read_text() != "")
+        runs.wait_for(lambda: "cannot be reached" in (tmp_path / "far.txt").read_text())
+        assert run.get_status() == "Running"
+        proxy.faults.clear()
+        assert runs.finish(run.directory).reason is Reason.COMPLETED
+    assert runs.log_of(run.directory) == "ready\ndone\n"
+
+
+def test_no_secret_of_a_datastore_is_on_a_disk_or_seen_by_the_script(
+    workspace: Any, submit: Callable[..., Any], tmp_path: Path, s3: S3
+) -> None:
+    cloud = Datastore.get(workspace, "cloud")
+    s3.put(cloud.container_name, "train/a.txt", "A")
+    run = submit(
+        "import os, sys, time\nprint(os.listdir(sys.argv[1]), flush=True)\n"
+        "print('RELAY' in str(os.environ), 'a-secret-key' in str(os.environ))\n"
+        "print('ready', flush=True)\ntime.sleep(600)",
+        cloud.path("train", "faces").as_mount(),
+    )
+    ready(run)
+    assert "['a.txt']\nFalse False\n" in runs.log_of(run.directory)
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(files) > 10
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    stored = s3.files(cloud.container_name)
+    assert any(name.endswith("/run.json") for name in stored)
+    assert [name for name in stored if SECRET.encode() in stored[name]] == []
+    for pid in far_processes(tmp_path):
+        assert SECRET not in Path(f"/proc/{pid}/cmdline").read_text()
+    run.cancel()
+    runs.finish(run.directory)
+    assert [item["name"] for item in fingerprints.read(run.directory)] == ["faces"]
+
+
+def test_what_the_far_machine_cannot_reach_is_an_error_before_submit(
+    workspace: Any, submit: Callable[..., Any]
+) -> None:
+    with pytest.raises(UserErrorException) as caught:
+        submit("", store=None)
+    assert "compute target 'far' does not share the disk of this machine" in caught.value.message
+    assert "give source_directory_data_store=" in caught.value.message
+    folder = workspace.get_default_datastore()
+    with pytest.raises(UserErrorException) as caught:
+        submit("", folder.path(None, "mine"))
+    assert "'mine' lies in" in caught.value.message
+    assert "upload it, for example with Datastore.get(workspace, 'cloud')" in caught.value.message
+    assert list(Experiment(workspace, "exp").get_runs()) == []
+    Datastore.get(workspace, "cloud").set_as_default()
+    assert runs.finish(submit("", store=None).directory).reason is Reason.COMPLETED
+
+
+def test_a_datastore_that_refuses_is_a_run_that_was_not_started(
+    workspace: Any, submit: Callable[..., Any], s3: S3
+) -> None:
+    Datastore.get(workspace, "cloud").unregister()
+    Datastore.register(workspace, "cloud", s3.bucket(), **s3.options)
+    s3.client.delete_bucket(Bucket=Datastore.get(workspace, "cloud").container_name[5:])
+    with pytest.raises(ExperimentExecutionException) as caught:
+        submit("")
+    assert "could not be started on 'far'" in caught.value.message
+    (run,) = Experiment(workspace, "exp").get_runs()
+    assert run.get_status() == "Failed"
+
+
+def test_a_rerun_goes_there_again(submit: Callable[..., Any], s3: S3, workspace: Any) -> None:
+    run = submit("print('again')")
+    runs.finish(run.directory)
+    new = resubmission.resubmit(run.directory, {})
+    assert runs.finish(new).reason is Reason.COMPLETED
+    assert runs.log_of(new) == "again\n"
+    stored = s3.files(Datastore.get(workspace, "cloud").container_name)
+    assert sum(name.startswith("azureml/snapshots/") for name in stored) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -182,6 +183,18 @@ class ScriptRunConfig:
         return submission.submit(
             self, experiment, tags=tags, run_id=run_id, parent=parent, refresh=refresh
         )
+
+
+def get_run_config_from_script_run(script_run_config: ScriptRunConfig) -> RunConfiguration:
+    """A RunConfiguration that runs what a ScriptRunConfig does, to be saved; a copy."""
+    made = copy.copy(script_run_config.run_config)
+    made.script = script_run_config.script
+    made.arguments = references.as_text(script_run_config.arguments)
+    made.command = references.as_text(script_run_config.command) or ""
+    used = references.used(script_run_config)
+    made.data_references = used.references
+    made.data, made.output_data = used.inputs, used.outputs
+    return made
 
 
 def _check_job(job: object) -> None:

@@ -17,6 +17,7 @@ from runyard.data.storage import StorageDatastore
 from runyard.errors import UserErrorException
 from runyard.job.datasets import arguments
 from runyard.job.values import texts
+from runyard.record import datasets
 
 if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
@@ -75,13 +76,10 @@ class OutputDatasetConfig:
     ) -> Any:
         """A copy that becomes a version of the dataset ``name`` when its run has completed.
 
-        Each run makes a new version. ``tags``: of the dataset, text by name.
+        Each run makes a new version. ``tags``: of the dataset, text by name. Raises
+        UserErrorException for a name that no dataset can have.
         """
-        if not isinstance(name, str) or not name.strip():
-            raise UserErrorException(
-                f"name is {name!r}; give the name of the dataset that the output becomes, such as "
-                "register_on_complete('prepared')"
-            )
+        datasets.checked_name(name)
         if tags is not None and not isinstance(tags, Mapping):
             raise UserErrorException(
                 f"tags is {tags!r} of type {type(tags).__name__}; give a dict such as "

@@ -46,7 +46,8 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
                 continue
             target = target_name(record)
             if (record.get("spec") or {}).get("relay"):
-                _names.load("runyard.data.relay.keeping:resume")(run)
+                if not _names.load("runyard.data.relay.keeping:resume")(run):
+                    silent.add(run.path)
             elif target is not None:
                 at_targets.setdefault((run.workspace.path, target), []).append(run)
             elif not _settle_own_runner(run, record):

@@ -39,6 +39,19 @@ class JobWorkspace:
 
         return registered(self)
 
+    @property
+    def datastores(self) -> "Dict[str, Any]":
+        """The datastores by name, the four built-in ones first."""
+        from runyard.job import datastore
+
+        return datastore.all_of(self)
+
+    def get_default_datastore(self) -> "Any":
+        """The default datastore: ``workspaceblobstore`` until another is chosen."""
+        from runyard.job import datastore
+
+        return datastore.default_of(self)
+
     def get_default_keyvault(self) -> "Any":
         """The secrets of the workspace."""
         from runyard.job.keyvault import Keyvault

@@ -13,7 +13,7 @@ import pytest
 from runyard.computes import processes
 from runyard.computes.protocol import ComputeTarget, Handle
 from runyard.history.targets import TargetState
-from runyard.record import events, owner
+from runyard.record import events, metrics, notes, owner
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
@@ -24,7 +24,10 @@ SLEEPER = "import time; print('ready', flush=True); time.sleep(600)"
 class ComputeTargetConformance:
     """Derive a test class and give it a ``target`` fixture.
 
-    A target whose runners run elsewhere overrides ``kill_runner``.
+    A target whose runners run elsewhere overrides ``kill_runner``. One that does not share this
+    machine's disk is registered as ``'far'`` with ``targets.register_target``, and its fixture
+    ``workspace`` has object storage as its default datastore: ``Datastore.register(...)``, and
+    ``set_as_default()``.
     """
 
     @pytest.fixture
@@ -34,7 +37,7 @@ class ComputeTargetConformance:
 
     @pytest.fixture
     def workspace(self, tmp_path: Path) -> WorkspaceDirectory:
-        """Where the runs of a test lie; must be visible on the target's nodes."""
+        """Where the runs of a test lie; visible on the nodes of a target that shares the disk."""
         return runs.workspace(tmp_path)
 
     def kill_runner(self, handle: Handle) -> None:
@@ -109,6 +112,21 @@ class ComputeTargetConformance:
         target.reap(run)
         target.reap(run)
         runs.wait_for(lambda: processes.of_run(run.path) == [])
+
+    def test_what_a_script_leaves_is_in_the_run_directory(
+        self, target: ComputeTarget, workspace: WorkspaceDirectory
+    ) -> None:
+        """Outputs, metrics and tags, on whatever disk they were written first."""
+        script = (
+            "from runyard import Run; run = Run.get_context(); run.log('loss', 0.5); "
+            "run.tag('a', 'b'); open('outputs/model.txt', 'w').write('whole')"
+        )
+        run = runs.make_run(workspace, script)
+        runs.start(target, run)
+        assert runs.finish(run).reason is Reason.COMPLETED, runs.log_of(run)
+        assert Path(run.outputs, "model.txt").read_text() == "whole"
+        assert metrics.read_metrics(run) == {"loss": 0.5}
+        assert notes.read_notes(run, {}).tags == {"a": "b"}
 
     def test_secrets_stay_off_the_disk(
         self, target: ComputeTarget, workspace: WorkspaceDirectory

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from runyard.computes.protocol import ComputeTarget, Handle
-from runyard.record import creation, events, owner
+from runyard.data import registry
+from runyard.data.freezing import is_remote
+from runyard.data.relay import keeping, placing
+from runyard.history import targets
+from runyard.history.reconcile import HANDLE
+from runyard.record import creation, events, jsonl, owner
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
@@ -98,7 +103,13 @@ def make_run(
     files: dict[str, str] | None = None,
     **changes: Any,
 ) -> RunDirectory:
-    """A run that is recorded but not started; ``text`` is its train.py."""
+    """A run that is recorded but not started; ``text`` is its train.py.
+
+    Where the default datastore is not a folder of this machine, the run can go by it.
+    """
+    name = registry.default_name(directory)
+    if is_remote(registry.url_of(directory, name)):
+        changes = {"relay": name, "target": "far", **changes}
     tree = {"train.py": text, **(files or {})}
     record = {
         "type": "azureml.scriptrun",
@@ -115,11 +126,19 @@ def make_run(
 def start(
     target: ComputeTarget, run: RunDirectory, secrets: dict[str, str] | None = None
 ) -> Handle:
-    """Submit a run as the client does: holding its lock until the target has it."""
+    """Submit a run as the client does: holding its lock until the target has it.
+
+    To a target that does not share the disk it goes by way of the default datastore.
+    """
     ownership = owner.take(run.lock)
     assert ownership is not None, f"somebody runs {run.path} already"
+    told = {} if targets.shares_disk(target) else placing.place(run)
     try:
-        return target.submit(run, ownership, secrets or {})
+        handle = target.submit(run, ownership, {**(secrets or {}), **told})
+        if told:
+            jsonl.write_once(run.join(HANDLE), handle, sync=False)
+            keeping.start(run, ownership)
+        return handle
     finally:
         ownership.release()
 

@@ -9,6 +9,7 @@ _names.offer(
     "PyTorchConfiguration",
     "RunConfiguration",
     "ScriptRunConfig",
+    "get_run_config_from_script_run",
     "TensorflowConfiguration",
     EnvironmentDefinition="Environment",
 )

@@ -96,8 +96,16 @@ def _query(directory: Directory, source: dict[str, Any], limit: int | None, targ
     query.rows(directory, source, limit, target)
 
 
+def _datastore(directory: Directory, **given: Any) -> Any:
+    """See ``datastore_service.answer``."""
+    from runyard.data.datasets import datastore_service
+
+    return datastore_service.answer(directory, **given)
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "changed": _changed,
+    "datastore": _datastore,
     "check": _check,
     "default": _default,
     "fetch": _fetch,

@@ -7,8 +7,10 @@ whoever opens the workspace next.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -61,10 +63,9 @@ class Keeper:
         self._run = run
         self._store = store
         self._target = target
-        os.makedirs(run.join("relay"), exist_ok=True)
+        _tidy(run)
         self._polled_at = 0.0
         self._gone_at: float | None = None
-        self._sent: set[str] = set()
         try:
             self._next: Place = jsonl.read_json(run.join("relay", "next.json"))
         except (FileNotFoundError, ValueError):
@@ -157,8 +158,18 @@ class Keeper:
 
     def _finish(self) -> None:
         """The end of the run survives a loss of power, as that of a run here does."""
+        _tidy(self._run)
         jsonl.sync_file(self._run.events)
         events.touch(self._run)
+
+
+def _tidy(run: RunDirectory) -> None:
+    """Remove what a killed keeper has left of a change it was at."""
+    os.makedirs(run.join("relay"), exist_ok=True)
+    for name in os.listdir(run.join("relay")):
+        if name != "next.json":
+            with contextlib.suppress(NotADirectoryError):
+                shutil.rmtree(run.join("relay", name))
 
 
 def _say(text: str) -> None:

@@ -42,15 +42,21 @@ def start(run: RunDirectory, ownership: Ownership) -> None:
     _started.append(process)
 
 
-def resume(run: RunDirectory) -> None:
-    """Start the keeper of a run that has none any more. Raises OSError."""
+def resume(run: RunDirectory) -> bool:
+    """Start the keeper of a run that has none any more; False for a run of another user.
+
+    Raises OSError.
+    """
+    if os.stat(run.run_json).st_uid != os.geteuid():
+        return False
     ownership = owner.take(run.lock)
     if ownership is None:  # somebody else was faster
-        return
+        return True
     try:
         start(run, ownership)
     finally:
         ownership.release()
+    return True
 
 
 @atexit.register
