@@ -114,11 +114,11 @@ def main() -> dict[str, object]:
 
 def _with_duckdb(folder: Path) -> Path | None:
     """An interpreter that has DuckDB, in an environment of its own."""
-    uv, place = uv_program.find_uv(), folder / "duckdb"
+    uv, place = uv_program.find_uv(), str(folder / "duckdb")
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, place], check=True)
-    python = place / "bin/python"
+    python = f"{place}/bin/python"
     install = [uv, "pip", "install", "--quiet", "--python", python, "duckdb", "pandas"]
-    return python if subprocess.run(install, capture_output=True).returncode == 0 else None
+    return Path(python) if subprocess.run(install, capture_output=True).returncode == 0 else None
 
 
 def _timed(python: str, reader: str, folder: Path) -> list[float]:

@@ -105,7 +105,7 @@ def test_inputs_of_the_run_are_found_by_id_and_version(
 ) -> None:
     made = Dataset.File.from_files((store, "train/**"))
     place = Path(store.container_name, "train")
-    for name, content in {
+    contents: dict[str, dict[str, Any]] = {
         "one": {
             "id": made.id,
             "files": [
@@ -119,7 +119,8 @@ def test_inputs_of_the_run_are_found_by_id_and_version(
             ],
         },
         "all": {"id": "i2", "dataset": "faces", "version": 7, "folder": str(place), "files": None},
-    }.items():
+    }
+    for name, content in contents.items():
         Path(run_directory.datasets, f"{name}.json").write_text(
             json.dumps({"definition": made._definition, "name": name, **content})
         )
