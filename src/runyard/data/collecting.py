@@ -58,7 +58,8 @@ def collect(run: RunDirectory, found: list[Place], log: TextIO, *, completed: bo
 
 def _is_stored(place: Place) -> bool:
     """Whether what the script changes at the place of an input goes to the datastore."""
-    return place.kind == "reference" and place.mode == "mount" and place.is_remote
+    is_mount = place.kind == "reference" and place.mode == "mount"
+    return is_mount and place.is_remote and not place.is_fuse
 
 
 def _upload(run: RunDirectory, place: Place, say: Say) -> None:
@@ -160,7 +161,11 @@ def tidy(run: RunDirectory, found: list[Place]) -> None:
     What the script made or changed stays, and so does what lies outside the run's folder.
     """
     for place in found:
-        if place.is_itself:
+        if place.is_fuse:
+            from runyard.data import fuse_mount
+
+            fuse_mount.unmount(run, place)
+        elif place.is_itself:
             _unlink(place)
         elif place.here.startswith(os.path.join(run.path, "")):
             _remove_copies(run, place)

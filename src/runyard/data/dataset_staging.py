@@ -51,7 +51,8 @@ def stage(run: RunDirectory, place: Place, say: Say) -> None:
         if place.mode == "direct":
             _direct(run, place, found, say)
         else:
-            fetching.bring(run, place, wanted, say)
+            datastores = [str(file.source.get("datastore")) for file in found]
+            fetching.bring(run, place, wanted, say, datastores=datastores)
     _show_links(run, place, found)
     _write(run, place, files=[_described(run, place, file) for file in found])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from runyard.data import registry, room, staging, views
+from runyard.data import fuse_mount, registry, room, staging, views
 from runyard.data.cache import ContentCache
 from runyard.data.places import plan
 from runyard.data.stores.local import LocalStore
@@ -40,16 +40,31 @@ def stage(run: RunDirectory, place: Place, say: Say) -> None:
         bring(run, place, [(store, entries[0], "")], say)
         return
     head = len(place.path) + 1 if place.path else 0
-    bring(run, place, [(store, entry, entry.path[head:]) for entry in entries], say)
+    wanted = [(store, entry, entry.path[head:]) for entry in entries]
+    bring(run, place, wanted, say, datastores=[place.datastore])
 
 
-def bring(run: RunDirectory, place: Place, wanted: Sequence[Wanted], say: Say) -> None:
-    """Fetch files unless the cache has them, and put them where the script sees them."""
+def bring(
+    run: RunDirectory,
+    place: Place,
+    wanted: Sequence[Wanted],
+    say: Say,
+    *,
+    datastores: Sequence[str] = (),
+) -> None:
+    """Fetch files unless the cache has them, and put them where the script sees them.
+
+    ``datastores``: what they are on; one that is registered for FUSE is only listed.
+    """
     begun = time.monotonic()
     _check_names(place, wanted)
     place.listed([entry._replace(path=path or place.file_name) for _, entry, path in wanted])
     if place.mode == "mount":
         staging.check_free(place)
+        fuse = fuse_mount.wanted(run, place, datastores)
+        if fuse is not None and _can_fuse(place, say):
+            fuse_mount.list_for(run, place, fuse, wanted)
+            return
     cache = ContentCache()
     remote = [item for item in wanted if not isinstance(item[0], LocalStore)]
     fetched = _fetched(cache, remote, place, say)
@@ -62,6 +77,13 @@ def bring(run: RunDirectory, place: Place, wanted: Sequence[Wanted], say: Say) -
     placed, seconds = len(wanted) - len(view.skipped), time.monotonic() - begun
     size_bytes = place.size_bytes or 0
     staging.tell(say, "placed", placed, size_bytes, seconds=seconds, skipped=view.skipped)
+
+
+def _can_fuse(place: Place, say: Say) -> bool:
+    why = "a container does not see such a mount" if place.contained else fuse_mount.obstacle()
+    if why:
+        say(f"{place.name}: not mounted with FUSE, since {why}; its files are fetched instead")
+    return not why
 
 
 def _is_writable(place: Place) -> bool:

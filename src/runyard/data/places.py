@@ -46,8 +46,8 @@ class Place:
     of a dataset it reads directly. ``here``: the same file or folder as this machine names it; it
     differs in a container. ``mounts``: what a container must be shown. ``contained``: the script
     is in one. ``entries``: the files of an input, by their paths below it; None where nobody has
-    listed them. ``size_bytes``: of them all, None where that is not known. ``item``: what the spec
-    says of it.
+    listed them. ``size_bytes``: of them all, None where that is not known. ``is_fuse``: its
+    folder is shown by FUSE. ``item``: what the spec says of it.
     """
 
     __slots__ = (
@@ -56,6 +56,7 @@ class Place:
         "file_name",
         "files",
         "here",
+        "is_fuse",
         "item",
         "kind",
         "mounts",
@@ -70,6 +71,7 @@ class Place:
         self.source = source
         self.contained = contained
         self.file_name = os.path.basename(source) if os.path.isfile(source) else ""
+        self.is_fuse = False
         self.seen = self.here = source
         self.mounts: list[Shown] = []
         self.entries: list[Entry] | None = None

@@ -35,7 +35,7 @@ _GRACE_S = 300.0
 _SHUTDOWN_GRACE_S = 30.0
 """The machine goes down: systemd kills after 90."""
 
-_FOUND = ("seen", "here", "mounts", "source", "file_name", "files", "size_bytes")
+_FOUND = ("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "is_fuse")
 """What staging finds out of a place."""
 
 
@@ -83,7 +83,12 @@ def _brought(
     told = _told(run)
     for place, facts in zip(found, told.get("places") or (), strict=False):
         _apply(place, facts)
-    return _failed(outcome, told, "staged")
+    failed = _failed(outcome, told, "staged")
+    if failed is None and any(place.is_fuse for place in found):
+        from runyard.runner import fuse
+
+        return fuse.mount(run, found, ownership)
+    return failed
 
 
 def _child(run: RunDirectory, action: Callable[[], None]) -> ProcessTree:

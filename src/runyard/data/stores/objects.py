@@ -182,16 +182,25 @@ class ObjectStore(Store):
 
         begins = iter(range(part.size_bytes, entry.size_bytes, _RANGE_BYTES))
         with ThreadPoolExecutor(_RANGES) as pool:
-            pending = deque(pool.submit(self._range, entry, at) for at in islice(begins, _RANGES))
+            first = islice(begins, _RANGES)
+            pending = deque(pool.submit(self._range, entry, at, _RANGE_BYTES) for at in first)
             while pending:
                 part.append(pending.popleft().result())
-                pending += [pool.submit(self._range, entry, at) for at in islice(begins, 1)]
+                more = islice(begins, 1)
+                pending += [pool.submit(self._range, entry, at, _RANGE_BYTES) for at in more]
         failures.check_whole(entry, part.size_bytes)
 
-    def _range(self, entry: Entry, begin: int) -> memoryview:
+    def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
+        """A part of an object."""
+        try:
+            return bytes(self._range(entry, begin, size_bytes))
+        except Exception as error:
+            raise self._failures.explained(error, "reading", entry.path) from error
+
+    def _range(self, entry: Entry, begin: int, size_bytes: int) -> memoryview:
         import obstore
 
-        end = min(begin + _RANGE_BYTES, entry.size_bytes)
+        end = min(begin + size_bytes, entry.size_bytes)
         options = {**_conditions(entry), "range": (begin, end)}
         for attempt in range(_TRIES):
             try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import abc
 from collections import namedtuple
 
+from runyard.errors import UserErrorException
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,6 +60,15 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def entry(self, path: str) -> Entry | None:
         """The file at a path; None for a folder, and for nothing."""
+
+    def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
+        """A part of a file, less at its end; of another content than its entry's: an error.
+
+        Raises UserErrorException. Stores that cannot read parts have no such method of their own.
+        """
+        raise UserErrorException(
+            f"{self.url!r} is not read in parts; register it without mount='fuse'"
+        )
 
     @abc.abstractmethod
     def fetch(
