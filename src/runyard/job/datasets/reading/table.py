@@ -154,8 +154,9 @@ class _Table:
         """The parts as one frame. Raises DatasetExecutionError for a column that none has."""
         self._check_columns()
         order = self._order()
+        parts = [part for part in parts if len(part)]
         if not parts:
-            return pd.DataFrame(columns=order)
+            return pd.DataFrame({name: self._empty_column(pd, name) for name in order})
         if len(parts) > 1 or self._options.get("empty_as_string"):
             parts = [self._completed(pd, part, order) for part in parts]
             frame = pd.concat(parts, ignore_index=True, sort=False)
@@ -188,12 +189,19 @@ class _Table:
                         "read".format(", ".join(map(repr, missing)))
                     )
 
+    def _empty_column(self, pd: "Any", name: str) -> "Any":
+        """A column without a value, of the type it would have had."""
+        types = {kinds.INT: "int64", kinds.FLOAT: "float64", kinds.BOOL: "bool"}
+        types[kinds.DATETIME] = columns.NANOSECONDS
+        kind = kinds.together(self.seen.get(name, ())) or kinds.TEXT
+        return pd.Series([], dtype=types.get(kind, "object"))
+
     def _completed(self, pd: "Any", part: "Any", order: "List[str]") -> "Any":
         """A part with all columns, each of the kind it has in the whole."""
         part = part.copy()
         for name in order:
             kind = kinds.together(self.seen[name])
-            if name not in part.columns or (len(part) and kinds.of(part[name]) == kinds.NULL):
+            if name not in part.columns or kinds.of(part[name]) == kinds.NULL:
                 there = name in part.columns
                 part[name] = _nothing(pd, kind or kinds.TEXT, part.index, self._empty(there))
             elif kind is None:
