@@ -25,6 +25,7 @@ from runyard.errors import UserErrorException
 from runyard.estimators.estimator import Estimator
 from runyard.history.workspace import Workspace
 from runyard.job.datasets.api import Dataset
+from runyard.job.datasets.types import DataType
 from tests.config.targets import FakeTarget
 
 
@@ -191,6 +192,16 @@ _REFUSED: Refused = [
         "input 'b': no run has left the output 'a' yet; submit the run that writes it first",
     ),
     (
+        lambda photos, store: OutputFileDatasetConfig("a", (store, "train/a.txt")),
+        "output 'a': 'train/a.txt' on datastore 'photos' is a file",
+    ),
+    (
+        lambda photos, store: OutputFileDatasetConfig(
+            "a", (Datastore(store.workspace, "workspaceartifactstore"), "ExperimentRun/dcid.x")
+        ),
+        "output 'a': 'ExperimentRun/dcid.x' on 'workspaceartifactstore' is what a run has left",
+    ),
+    (
         lambda photos, store: "$AZUREML_DATAREFERENCE_gone",
         "names the data reference 'gone', which the run has not got",
     ),
@@ -221,6 +232,22 @@ def test_two_of_one_name(planned: Planned, photos: Any, store: Any) -> None:
         planned(one, left)
     with pytest.raises(UserErrorException, match="data reference and dataset input are both named"):
         planned(store.path("train", "a"), one)
+
+
+def test_what_is_said_in_two_places(planned: Planned, photos: Any) -> None:
+    given, left = photos.as_named_input("a").as_mount(), OutputFileDatasetConfig("b")
+
+    def edit(run_config: RunConfiguration) -> None:
+        run_config.data["a"], run_config.output_data["b"] = given, left
+
+    spec = planned(given, left, edit=edit)
+    assert (inputs(spec), len(spec.outputs)) == ({"a": ("mount", None)}, 1)
+    with pytest.raises(
+        UserErrorException, match=r"is an argument, and run_config.data\['a'\] is something else;"
+    ):
+        planned(given.as_download(), edit=edit)
+    with pytest.raises(UserErrorException, match=r"and run_config.output_data\['b'\] is something"):
+        planned(left.as_upload(), edit=edit)
 
 
 def test_data_of_another_workspace(planned: Planned, tmp_path: Path) -> None:
@@ -296,3 +323,25 @@ def test_a_script_run_config_can_be_saved_with_its_datasets(
     spec = planning.plan(again, experiment.workspace, experiment="exp").spec
     assert spec == planning.plan(config, experiment.workspace, experiment="exp").spec
     assert spec.arguments[2] == "1"
+
+
+def test_how_an_output_is_read_is_saved_with_it(
+    project: Path, experiment: Any, store: Any, target: FakeTarget, tmp_path: Path
+) -> None:
+    left = OutputFileDatasetConfig("left", (store, "x"))
+    columns = {"a": DataType.to_long()}
+    given = [
+        left.read_delimited_files(separator="\t", path_glob="*.tsv", set_column_types=columns),
+        OutputFileDatasetConfig("days", (store, "y"), partition_format="{day:yyyy-MM-dd}.txt"),
+        OutputFileDatasetConfig("rows").read_parquet_files(include_path=True).keep_columns("a"),
+    ]
+    config = ScriptRunConfig(project, "train.py", given)
+    get_run_config_from_script_run(config).save(tmp_path, "saved")
+    again = ScriptRunConfig(project, run_config=RunConfiguration.load(tmp_path, "saved"))
+    spec = planning.plan(again, experiment.workspace, experiment="exp").spec
+    assert spec == planning.plan(config, experiment.workspace, experiment="exp").spec
+    table, days, rows = (item.definition or {} for item in spec.outputs)
+    assert (table["type"], table["reader"]["separator"]) == ("tabular", "\t")
+    assert [source["path"] for source in table["sources"]] == ["*.tsv"]
+    assert (days["type"], days["partition_format"]) == ("file", "{day:yyyy-MM-dd}.txt")
+    assert rows["steps"] == [{"step": "keep_columns", "columns": ["a"]}]

@@ -136,7 +136,7 @@ made: Any = OutputFileDatasetConfig
         (lambda s: made("a").as_upload(source_globs=[]), "source_globs is []; "),
         (
             lambda s: made("a").register_on_complete(""),
-            "name is ''; give the na",
+            "dataset name '' is not v",
         ),
         (
             lambda s: made("a").register_on_complete("b", tags=["x"]),

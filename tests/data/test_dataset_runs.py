@@ -296,6 +296,22 @@ def test_the_output_of_a_cancelled_run_is_kept_and_not_registered(
     assert Dataset.get_all(workspace) == {}
 
 
+def test_a_registration_that_fails_is_the_end_of_the_run_and_its_files_are_kept(
+    workspace: Any, store: Any, submit: Any
+) -> None:
+    Path(workspace.path, "datasets").write_text("no folder")
+    left = OutputFileDatasetConfig("left", (store, "left"))
+    run = submit(WRITE, left.register_on_complete("what is left"), 0)
+    state = finished(run, Reason.DATA_FAILED)
+    said = state.detail["error"]["message"]
+    assert (
+        "output 'left': its files are stored, and it could not be registered as 'what is le" in said
+    )
+    assert "Not a directory" in said
+    assert files_of(Path(store.container_name, "left")) == LEFT
+    assert run.output_datasets["left"].to_path() == ["/a.txt", "/deep/b.txt"]
+
+
 def test_a_rerun_reads_the_same_version_and_leaves_its_own_output(
     workspace: Any, place: Place, submit: Any
 ) -> None:

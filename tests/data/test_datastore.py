@@ -294,6 +294,9 @@ def test_azure_storage_stays_the_folder_that_has_its_name(workspace: Any, tmp_pa
         overwrite=True,
     )
     assert found.container_name == str(tmp_path)
+    Datastore.register(workspace, "db", f"sqlite:///{tmp_path}/x.db")
+    found = Datastore.register_azure_postgre_sql(workspace, "db", "server", "db", "me", "secret")
+    assert found.container_name == f"sqlite:///{tmp_path}/x.db"
 
 
 @pytest.mark.parametrize(
@@ -316,6 +319,8 @@ def test_what_is_not_reached_needs_a_folder(
     assert text in caught.value.message
     Datastore.register(workspace, "cloud", tmp_path)
     assert register(workspace, "cloud", *arguments).container_name == str(tmp_path)
+    Datastore.register(workspace, "cloud", "s3://instead", overwrite=True)
+    assert register(workspace, "cloud", *arguments).container_name == "s3://instead"
 
 
 def test_the_import_paths_of_sdk_v1() -> None:

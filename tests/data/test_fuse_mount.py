@@ -90,8 +90,9 @@ def test_nothing_stays_mounted_when_a_process_is_killed(far: Any, submit: Any, w
     assert len(mounted(run)) == 1
     runner = owner.signature(run.directory.lock)["pid"]
     children = processes.children_of_run(runner, run.directory.path)
-    servers = [pid for pid in children if b"sleep" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    os.kill(runner if who == "runner" else min(servers), signal.SIGKILL)
+    lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    (server,) = [pid for pid, line in lines.items() if b"runner/__main__" in line]
+    os.kill(runner if who == "runner" else server, signal.SIGKILL)
     runs.wait_for(lambda: not mounted(run))
     if who == "server":
         run.cancel()

@@ -19,7 +19,7 @@ from runyard.history.experiment import Experiment
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.data.conftest import files_of
-from tests.data.test_runs import PHOTOS, REPORT, finished, report
+from tests.data.test_runs import PHOTOS, REPORT, TRAIN, finished, report
 from tests.s3_server import S3, SECRET
 
 
@@ -117,6 +117,23 @@ os.unlink(top + "/labels.txt")
     text = Path(again.directory.data_log).read_text()
     assert text.startswith("far: 2 of 4 files fetched, the others were in the cache\n")
     assert "uploaded" not in text
+
+
+@pytest.mark.parametrize("place", ["given/in", "in"])
+def test_a_remote_mount_leaves_nothing_where_it_was(
+    far: Any, submit: Any, s3: S3, tmp_path: Path, place: str
+) -> None:
+    seen = str(tmp_path / place) if "/" in place else place
+    script = f"""{REPORT}
+os.makedirs(seen["m"] + "/n", exist_ok=True)
+open(seen["m"] + "/n/n.txt", "w").write("N")
+"""
+    for tree in (TRAIN, {**TRAIN, "n/n.txt": "N"}):  # the second finds the place free
+        run = submit(script, DataReference(far, "m", "train", "mount", seen))
+        assert report(run)["trees"]["m"] == tree
+        assert s3.files(far.container_name)["train/n/n.txt"] == b"N"
+        assert not os.path.lexists(tmp_path / place)
+        assert sorted(os.listdir(run.directory.work)) == ["logs", "outputs"]
 
 
 def test_what_a_script_changes_in_its_copy_is_in_no_other_run(

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
-from runyard.data import conflicts, staging
+from runyard.data import conflicts, fetching, staging
+from runyard.data.cache import ContentCache
 from runyard.data.places import Place, mounts, places, variables
 from runyard.data.spec import DatasetSpec, DataSpec, OutputSpec
+from runyard.data.views import View
 from runyard.errors import UserErrorException
 from runyard.record.layout import RunDirectory
+from tests.data.memory_store import MemoryStore
 
 
 @pytest.fixture
@@ -67,6 +70,29 @@ def _calls(run: RunDirectory, folder: Path) -> int:
     finally:
         sys.setprofile(None)
     return counted[0]
+
+
+def test_files_that_are_pruned_while_they_are_placed_are_fetched_again(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNYARD_CACHE_DIR", str(tmp_path / "cache"))
+    store = MemoryStore(a="A", b="B")
+    wanted = [(store, entry, entry.path) for entry in store.entries()]
+    link = View.link
+
+    def pruned(view: View, source: str, relative: str, **more: Any) -> None:
+        if relative == "a":
+            ContentCache().prune()
+        monkeypatch.setattr(View, "link", link)
+        link(view, source, relative, **more)
+
+    monkeypatch.setattr(View, "link", pruned)
+    place = Place("dataset", {"name": "m", "mode": "mount", "id": "1"}, "", False)
+    place.here = place.seen = run.join("data", "m")
+    fetching.bring(run, place, wanted, lambda text: None)
+    found = {path: Path(place.here, path).read_text() for path in os.listdir(place.here)}
+    assert found == {"a": "A", "b": "B"}
+    assert store.fetched == ["a", "b", "a", "b"]
 
 
 def test_the_variables_of_datasets_and_outputs(run: RunDirectory, tmp_path: Path) -> None:

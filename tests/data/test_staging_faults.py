@@ -90,6 +90,21 @@ def test_a_download_whose_process_is_killed_is_gone_on_with(
     assert log.startswith("faulty: 1 of 3 files fetched, the others were in the cache")
 
 
+def test_of_two_runs_that_need_the_same_one_fetches_it(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    slow = proxy.fault("GET /.*big.txt", delay_s=3, times=1)
+    one = submit(REPORT, faulty)
+    until(proxy, "GET /.*big.txt")
+    other = submit(REPORT, faulty)
+    assert len(report(one)["trees"]["faulty"]) == len(report(other)["trees"]["faulty"]) == 3
+    log = Path(other.directory.data_log).read_text().splitlines()
+    assert log[0] == "faulty: waiting for another run that fetches the same"
+    assert log[1] == "faulty: 0 of 3 files fetched, the others were in the cache"
+    asked = [text for text in proxy.requests if re.match("GET /.*big.txt", text)]
+    assert asked == slow.seen
+
+
 def test_a_cancel_ends_an_upload_and_what_was_left_stays(
     faulty: Any, submit: Any, proxy: Proxy
 ) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard import Environment, Experiment, Keyvault, ScriptRunConfig, Workspace
+from runyard import Datastore, Environment, Experiment, Keyvault, ScriptRunConfig, Workspace
+from runyard.data import credentials
 from runyard.errors import UserErrorException
 from runyard.record import keyvault
 from tests.requirements import missing
@@ -294,6 +295,16 @@ def test_the_keyring_of_the_system_when_the_settings_say_so(
     assert vault.get_secret("from-script") == VALUE[::-1]
     assert not found_in(Path(workspace.path))
     assert found_in(tmp_path) == [keyring]
+
+
+def test_the_secrets_of_datastores_are_in_the_keyring_as_well(
+    keyring: Path, workspace: Workspace
+) -> None:
+    Datastore.register(workspace, "cloud", "https://host/path", token=VALUE)
+    assert VALUE in keyring.read_text()
+    assert credentials.read(workspace.directory, "cloud") == {"token": VALUE}
+    Datastore.get(workspace, "cloud").unregister()
+    assert credentials.read(workspace.directory, "cloud") == {}
 
 
 def test_what_to_type_where_the_package_keyring_is_not_installed(

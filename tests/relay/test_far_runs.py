@@ -17,10 +17,13 @@ from runyard.config import resubmission
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.data import fingerprints
 from runyard.data.datastore import Datastore
+from runyard.data.output_config import OutputFileDatasetConfig
 from runyard.environments.environment import Environment
 from runyard.errors import ExperimentExecutionException, UserErrorException
 from runyard.history.experiment import Experiment
+from runyard.history.model import Model
 from runyard.history.workspace import Workspace
+from runyard.job.datasets.api import Dataset
 from runyard.record import events, jsonl, owner
 from runyard.record.states import Reason
 from runyard.testing import runs
@@ -259,3 +262,26 @@ def test_a_rerun_goes_there_again(submit: Callable[..., Any], s3: S3, workspace:
     assert runs.log_of(new) == "again\n"
     stored = s3.files(Datastore.get(workspace, "cloud").container_name)
     assert sum(name.startswith("azureml/snapshots/") for name in stored) == 1
+
+
+def test_child_runs_models_and_outputs_come_into_the_workspace(
+    workspace: Any, submit: Callable[..., Any]
+) -> None:
+    cloud = Datastore.get(workspace, "cloud")
+    output = OutputFileDatasetConfig("made", (cloud, "made/{run-id}")).register_on_complete("made")
+    script = (
+        "import sys\nfrom runyard import Run\nrun = Run.get_context()\n"
+        "with run.child_run('part') as child:\n    child.log('loss', 0.25)\n"
+        "open('outputs/model.txt', 'w').write('weights')\n"
+        "run.register_model('best', 'outputs/model.txt')\n"
+        "open(sys.argv[1] + '/a.txt', 'w').write('A')\n"
+    )
+    Model.register(workspace, __file__, "best")
+    run = submit(script, output)
+    assert runs.finish(run.directory).reason is Reason.COMPLETED, runs.log_of(run.directory)
+    (child,) = run.get_children()
+    assert (child.get_metrics(), child.get_status()) == ({"loss": 0.25}, "Completed")
+    model = Model(workspace, "best")
+    assert (model.version, model.run_id) == (2, run.id)
+    assert not os.path.exists(run.directory.join("workspace"))
+    assert Dataset.get_by_name(workspace, "made").to_path() == ["/a.txt"]

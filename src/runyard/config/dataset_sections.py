@@ -123,7 +123,7 @@ class Data(Section):
             path_on_compute=data.path_on_compute,
         )
         # Not a part of the section: it knows more than an id says.
-        made.__dict__["_dataset"] = data.dataset
+        made.__dict__["_input"] = data
         return made
 
 

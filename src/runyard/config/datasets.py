@@ -85,6 +85,33 @@ def output_sections(outputs: Mapping[str, OutputDatasetConfig]) -> dict[str, Out
     return {name: OutputData.create(item) for name, item in outputs.items()}
 
 
+def with_inputs(present: object, given: Iterable[object]) -> dict[str, Data]:
+    """``run_config.data`` and the inputs among arguments. Raises UserErrorException."""
+    found = checked_sections(present)
+    for name, item in inputs_among(given).items():
+        if name in found and found[name].__dict__.get("_input") != item:
+            raise _said_twice("data", name, item)
+        found[name] = Data.create(item)
+    return found
+
+
+def with_outputs(present: object, given: Iterable[object]) -> dict[str, OutputData]:
+    """``run_config.output_data`` and the outputs among arguments. Raises UserErrorException."""
+    found = checked_output_sections(present)
+    for name, item in outputs_among(given).items():
+        if name in found and found[name].__dict__.get("_output") != item:
+            raise _said_twice("output_data", name, item)
+        found[name] = OutputData.create(item)
+    return found
+
+
+def _said_twice(what: str, name: str, item: object) -> UserErrorException:
+    return UserErrorException(
+        f"{item!r} is an argument, and run_config.{what}[{name!r}] is something else; give one of "
+        "them another name"
+    )
+
+
 def checked_sections(given: object) -> dict[str, Data]:
     """``run_config.data``. Raises UserErrorException for what is no input."""
     found = {}

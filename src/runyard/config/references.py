@@ -82,10 +82,8 @@ def used(config: ScriptRunConfig) -> Used:
     implied = None if store in references else store
     if implied is not None:
         references = {implied: DataReferenceConfiguration(implied), **references}
-    inputs = datasets.checked_sections(run_config.data)
-    inputs.update(datasets.sections(datasets.inputs_among(given)))
-    outputs = datasets.checked_output_sections(run_config.output_data)
-    outputs.update(datasets.output_sections(datasets.outputs_among(given)))
+    inputs = datasets.with_inputs(run_config.data, given)
+    outputs = datasets.with_outputs(run_config.output_data, given)
     texts = (as_text(config.arguments), as_text(config.command))
     return Used(
         *texts,

@@ -1,8 +1,8 @@
 """``Datastore.register_azure_*`` and its kin, with the parameters of SDK v1 (spec 15.1).
 
 Blob containers, data lakes of the second generation and databases are what they say. A name that
-is registered for a folder of this machine stays so, whatever the call says: notebooks that name a
-cloud run beside it. What nothing here reaches needs such a folder.
+was given to a folder or a URL with `Datastore.register` stays so, whatever the call says: notebooks
+that name a cloud run beside it. What nothing here reaches needs such a stand-in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 def _registered(workspace: Workspace, name: str, storage: str) -> StorageDatastore:
     """The datastore that was registered here under that name; raises when there is none."""
-    found = _local(workspace, name, storage)
+    found = _stand_in(workspace, name, storage)
     if found is None:
         raise UserErrorException(
             f"datastore {name!r} is {storage}, which this version does not reach; register a "
@@ -36,21 +36,20 @@ def _registered(workspace: Workspace, name: str, storage: str) -> StorageDatasto
     return found
 
 
-def _local(workspace: Workspace, name: str, storage: str) -> StorageDatastore | None:
-    """The datastore when its name is registered for a folder of this machine."""
+def _stand_in(workspace: Workspace, name: str, storage: str) -> StorageDatastore | None:
+    """The datastore when its name was given to a folder or URL with `Datastore.register`."""
     directory = workspace.directory
     if not registry.is_registered(directory, names.checked_datastore(name)):
         return None
-    if registry.record(directory, name)["type"] != registry.LOCAL:
+    if registry.record(directory, name).get("azure"):
         return None
-    found = _get(workspace, name)
     _log.info(
         "datastore %r stands for %s: it is %s, as registered here",
         name,
         storage,
-        found.container_name,
+        registry.url_of(directory, name),
     )
-    return found
+    return _get(workspace, name)
 
 
 def _get(workspace: Workspace, name: str) -> StorageDatastore:
@@ -110,7 +109,7 @@ def _database(  # noqa: PLR0917
 
 
 class AzureRegistration:
-    """Each returns the datastore of its name: as registered here for a folder, or else as given.
+    """Each returns the datastore of its name: as `Datastore.register` gave it, or else as said.
 
     Raises UserErrorException for what this version does not reach, saying what to do, when the
     name is taken, and when the storage refuses or does not answer.
@@ -142,7 +141,7 @@ class AzureRegistration:
         answers. Without a key or token the variables of Azure count (AZURE_STORAGE_ACCOUNT_KEY).
         """
         storage = f"the Azure Blob container {container_name!r} of {account_name!r}"
-        return _local(workspace, datastore_name, storage) or _container(
+        return _stand_in(workspace, datastore_name, storage) or _container(
             workspace,
             datastore_name,
             container_name,
@@ -214,7 +213,7 @@ class AzureRegistration:
         variables of Azure count. It is not looked whether it answers.
         """
         storage = f"the Azure Data Lake file system {filesystem!r} of {account_name!r}"
-        return _local(workspace, datastore_name, storage) or _container(
+        return _stand_in(workspace, datastore_name, storage) or _container(
             workspace,
             datastore_name,
             filesystem,
@@ -255,7 +254,7 @@ class AzureRegistration:
         ``username``, ``password``: of a user of the database; service principals are not used.
         """
         storage = f"the Azure SQL database {database_name!r} on {server_name!r}"
-        found = _local(workspace, datastore_name, storage)
+        found = _stand_in(workspace, datastore_name, storage)
         if found is not None:
             return found
         if username is None:
@@ -286,7 +285,7 @@ class AzureRegistration:
         host = f"{server_name}.{endpoint or 'postgres.database.azure.com'}:{port_number or 5432}"
         url = f"postgresql://{quote(user_id, safe='')}@{host}/{quote(database_name)}"
         url += "?sslmode=require" if enforce_ssl else ""
-        return _local(workspace, datastore_name, storage) or _database(
+        return _stand_in(workspace, datastore_name, storage) or _database(
             workspace, datastore_name, "AzurePostgreSql", url, user_password, overwrite
         )
 
@@ -307,7 +306,7 @@ class AzureRegistration:
         storage = f"the MySQL database {database_name!r} on {server_name!r}"
         host = f"{server_name}.{endpoint or 'mysql.database.azure.com'}:{port_number or 3306}"
         url = f"mysql+pymysql://{quote(user_id, safe='')}@{host}/{quote(database_name)}"
-        return _local(workspace, datastore_name, storage) or _database(
+        return _stand_in(workspace, datastore_name, storage) or _database(
             workspace, datastore_name, "AzureMySql", url, user_password, overwrite
         )
 

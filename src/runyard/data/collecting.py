@@ -117,9 +117,9 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
             skipped.append(entry.path)
             return
         stored.append(entry)
-        if of.get(entry.path, "").startswith(run.join("data", "")):
+        if place.mode == "mount" or of.get(entry.path, "").startswith(run.join("data", "")):
             with contextlib.suppress(OSError):
-                os.unlink(of[entry.path])
+                os.unlink(of[entry.path])  # it is where it belongs, as in a mount of this machine
 
     store = registry.store_of(run.workspace, place.datastore)
     # As a mount, the folder of an output, and what is changed in one, replaces what was there.
@@ -158,7 +158,8 @@ def _register(run: RunDirectory, outputs: Sequence[Place], say: Say) -> None:
 def tidy(run: RunDirectory, found: list[Place]) -> None:
     """Remove links, and copies that are still what they were copied from.
 
-    What the script made or changed stays, and so does what lies outside the run's folder.
+    What the script made or changed stays, unless it was stored, and so do copies outside the run's
+    folder; of mounts nothing else stays anywhere.
     """
     for place in found:
         if place.is_fuse:
@@ -167,7 +168,7 @@ def tidy(run: RunDirectory, found: list[Place]) -> None:
             fuse_mount.unmount(run, place)
         elif place.is_itself:
             _unlink(place)
-        elif place.here.startswith(os.path.join(run.path, "")):
+        elif place.mode == "mount" or place.here.startswith(os.path.join(run.path, "")):
             _remove_copies(run, place)
         views.forget(run, place)
     _remove_parts(run.join("data"))
@@ -181,15 +182,20 @@ def _unlink(place: Place) -> None:
 
 
 def _remove_copies(run: RunDirectory, place: Place) -> None:
-    own = os.path.realpath(run.path) + os.sep
+    is_mount = place.mode == "mount"
+    own = os.path.join(os.path.realpath(os.path.dirname(place.here) if is_mount else run.path), "")
     folders: set[str] = set()
     for copy in _copies(run, place):
         folder = os.path.dirname(copy)
-        if folder not in folders and not os.path.realpath(folder).startswith(own):
+        if folder not in folders and not os.path.join(os.path.realpath(folder), "").startswith(own):
             continue  # the script has put a link to somewhere else in its place
         folders.add(folder)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(copy)
+    if is_mount:
+        if not os.path.islink(place.here):
+            _remove_empty(place.here)
+        return
     for folder in sorted(folders, reverse=True):
         _remove_empty_folder(run, folder)
 

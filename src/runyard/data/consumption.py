@@ -168,9 +168,9 @@ def _checked_tuple(given: Sequence[Any]) -> tuple[Any, str, Any]:
     if len(given) not in (2, 3) or not hasattr(given[0], "directory"):
         raise _wrong(given)
     name, version = given[1], given[2] if len(given) == 3 else "latest"
-    if not isinstance(name, str) or not isinstance(version, (str, int)):
+    if not isinstance(name, str) or not isinstance(version, (str, int, type(None))):
         raise _wrong(given)
-    return given[0], name, version
+    return given[0], name, "latest" if version is None else version
 
 
 def _wrong(dataset: object) -> UserErrorException:

@@ -98,9 +98,10 @@ def _input(name: str, written: Any, directory: WorkspaceDirectory) -> DatasetSpe
 
 def _record(name: str, written: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
     """id, name, version and definition of the dataset of an input."""
-    dataset = written.__dict__.get("_dataset")
-    if dataset is None:
+    given = written.__dict__.get("_input")
+    if given is None:
         return _of_section(name, written.data_location, directory)
+    dataset = given.dataset
     if isinstance(dataset, tuple):
         workspace, registered, version = dataset
         _check_workspace(registered, workspace.directory.path, directory)
@@ -185,19 +186,7 @@ def _left_by(output: Any, directory: WorkspaceDirectory) -> dict[str, Any]:
 
 
 def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpec:
-    location = getattr(written.output_location, "data_path", None)
-    if location is None or not location.datastore_name:
-        raise UserErrorException(
-            f"output_data[{name!r}].output_location names no datastore; give the output itself: "
-            f"run_config.output_data[{name!r}] = OutputFileDatasetConfig({name!r})"
-        )
-    own = written.__dict__.get("_workspace")
-    if own is not None and own != directory.path:
-        raise UserErrorException(
-            f"datastore {location.datastore_name!r} is of the workspace {own!r}, and the run goes "
-            f"to {directory.path!r}; register it there with Datastore.register, or submit to the "
-            "first"
-        )
+    location = _location(name, written, directory)
     mode = _lower(written.mechanism)
     if mode not in _UPLOADS:
         raise UserErrorException(
@@ -222,6 +211,24 @@ def _output(name: str, written: Any, directory: WorkspaceDirectory) -> OutputSpe
     )
     check_output(spec, directory)
     return spec
+
+
+def _location(name: str, written: Any, directory: WorkspaceDirectory) -> Any:
+    """Where an output goes, as it was written."""
+    location = getattr(written.output_location, "data_path", None)
+    if location is None or not location.datastore_name:
+        raise UserErrorException(
+            f"output_data[{name!r}].output_location names no datastore; give the output itself: "
+            f"run_config.output_data[{name!r}] = OutputFileDatasetConfig({name!r})"
+        )
+    own = written.__dict__.get("_workspace")
+    if own is not None and own != directory.path:
+        raise UserErrorException(
+            f"datastore {location.datastore_name!r} is of the workspace {own!r}, and the run goes "
+            f"to {directory.path!r}; register it there with Datastore.register, or submit to the "
+            "first"
+        )
+    return location
 
 
 def _registration(options: Any) -> RegistrationSpec | None:

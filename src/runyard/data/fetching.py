@@ -62,7 +62,7 @@ def bring(
     if place.mode == "mount":
         staging.check_free(place)
         fuse = fuse_mount.wanted(run, place, datastores)
-        if fuse is not None and _can_fuse(place, say):
+        if fuse is not None and _can_fuse(place, wanted[0][0] if wanted else None, say):
             fuse_mount.list_for(run, place, fuse, wanted)
             return
     cache = ContentCache()
@@ -79,8 +79,10 @@ def bring(
     staging.tell(say, "placed", placed, size_bytes, seconds=seconds, skipped=view.skipped)
 
 
-def _can_fuse(place: Place, say: Say) -> bool:
-    why = "a container does not see such a mount" if place.contained else fuse_mount.obstacle()
+def _can_fuse(place: Place, store: Store | None, say: Say) -> bool:
+    why = fuse_mount.obstacle(store)
+    if place.contained:
+        why = "a container does not see such a mount"
     if why:
         say(f"{place.name}: not mounted with FUSE, since {why}; its files are fetched instead")
     return not why
@@ -114,13 +116,23 @@ def _view(run: RunDirectory, place: Place, wanted: Sequence[Wanted], cache: Cont
         for store, entry, relative in wanted:
             here = store.local_path(entry.path) if isinstance(store, LocalStore) else None
             source = here or cache.path(store, entry)
-            if _is_writable(place):
-                view.copy(source, relative)
-            else:
-                view.link(source, relative, symbolic=here is not None)
+            try:
+                _put(view, place, source, relative, is_local=here is not None)
+            except FileNotFoundError:
+                if here is not None:
+                    raise
+                cache.ensure([(store, entry)])  # somebody has pruned the cache in this moment
+                _put(view, place, source, relative, is_local=False)
     finally:
         view.save()  # also for what is removed when this run is cancelled
     return view
+
+
+def _put(view: View, place: Place, source: str, relative: str, *, is_local: bool) -> None:
+    if _is_writable(place):
+        view.copy(source, relative)
+    else:
+        view.link(source, relative, symbolic=is_local)
 
 
 def _check_names(place: Place, wanted: Sequence[Wanted]) -> None:

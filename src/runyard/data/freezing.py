@@ -128,12 +128,22 @@ def _check_remote(spec: DataSpec, directory: WorkspaceDirectory) -> None:
 
 
 def check_output(spec: OutputSpec, directory: WorkspaceDirectory) -> None:
-    """Raise UserErrorException when the storage an output goes to does not answer.
+    """Raise UserErrorException when an output cannot go where it is to.
 
-    Else a run would learn that when its script has ended.
+    That the storage does not answer a run would learn when its script has ended.
     """
     if is_remote(spec.root):
         _first(directory, spec.datastore, spec.path.partition("{")[0].rstrip("/"))
+        return
+    _check_upload(
+        DataSpec(
+            name=spec.name,
+            datastore=spec.datastore,
+            path=spec.path,
+            mode="upload",
+            source=os.path.join(spec.root, spec.path),
+        )
+    )
 
 
 def _first(directory: WorkspaceDirectory, datastore: str, path: str) -> str | None:

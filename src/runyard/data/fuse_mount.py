@@ -21,7 +21,7 @@ import time
 from collections import OrderedDict
 
 from runyard.data import registry
-from runyard.data.stores.store import Entry
+from runyard.data.stores.store import Entry, Store
 from runyard.record import jsonl
 
 TYPE_CHECKING = False
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from runyard.data.fetching import Wanted
     from runyard.data.places import Place
-    from runyard.data.stores.store import Store
     from runyard.record.layout import RunDirectory
 
 BLOCK_BYTES = 1 << 20
@@ -42,8 +41,10 @@ _SOURCE = "runyard-fuse-"
 _PROGRAMS = ("fusermount3", "fusermount")
 
 
-def obstacle() -> str:
-    """Why nothing can be mounted by FUSE here; '' where it can."""
+def obstacle(store: Store | None = None) -> str:
+    """Why nothing, or nothing of a store, can be mounted by FUSE here; '' where it can."""
+    if store is not None and type(store).read is Store.read:
+        return "its kind of storage is not read in parts"
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "/dev/fuse is not here, or not for this user"
     if not any(map(shutil.which, _PROGRAMS)):

@@ -70,7 +70,8 @@ class Place:
         self.item = item
         self.source = source
         self.contained = contained
-        self.file_name = os.path.basename(source) if os.path.isfile(source) else ""
+        is_file = "://" not in source and os.path.isfile(source)
+        self.file_name = os.path.basename(source) if is_file else ""
         self.is_fuse = False
         self.seen = self.here = source
         self.mounts: list[Shown] = []

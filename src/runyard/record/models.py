@@ -71,6 +71,16 @@ def _publish(folder: str, staging: str, record: "Dict[str, Any]") -> "Dict[str, 
             version += 1
 
 
+def adopt(workspace: WorkspaceDirectory, version: str) -> "Dict[str, Any]":
+    """Move a version of another workspace in, as the next one here; returns its model.json."""
+    record = jsonl.read_json(os.path.join(version, "model.json"))
+    folder = os.path.join(workspace.models, record["name"])
+    os.makedirs(folder, exist_ok=True)
+    staging = os.path.join(folder, ".staging-" + creation.random_hex(8))
+    os.rename(version, staging)
+    return _publish(folder, staging, record)
+
+
 def remove(workspace: WorkspaceDirectory, name: str, version: int) -> None:
     """Remove a version and its files; its number is not used again. There is no way back."""
     folder = os.path.join(workspace.models, name)

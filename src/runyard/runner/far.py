@@ -19,7 +19,7 @@ import time
 
 from runyard.computes import runner_process
 from runyard.data import credentials
-from runyard.data.relay import batches
+from runyard.data.relay import adopting, batches
 from runyard.data.relay.pushing import Pusher
 from runyard.data.relay.unpacking import unpack
 from runyard.data.stores.opening import open_store
@@ -60,6 +60,7 @@ def main(arguments: list[str]) -> int:
     _follow(run, runner, store, pusher)
     if not read_state(run).status.ended:
         _end_lost(run, runner.returncode)
+    adopting.gather(run)
     if not _persistently(pusher.finish):
         said.say(f"run {run_id} has ended, and what it has left is still in {folder}")
         return 1

@@ -134,3 +134,13 @@ def test_the_repr_says_what_it_is(dataset: Any, workspace: Any) -> None:
         f"FileDataset(name='faces', version=1, id='{made.id}', source=[('photos', 'train/**')])"
     )
     assert isinstance(made, datasets.AbstractDataset)
+
+
+def test_the_first_datasets_of_sdk_v1_lead_to_those_of_now() -> None:
+    with pytest.raises(AttributeError) as caught:
+        _ = Dataset.auto_read_files
+    assert str(caught.value) == (
+        "Dataset.auto_read_files is of the first datasets of SDK v1, which it deprecated in 2019; "
+        "use Dataset.Tabular.from_delimited_files"
+    )
+    assert not hasattr(Dataset, "nonsense")

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -339,3 +340,44 @@ def test_a_forked_process_is_told(s3: S3) -> None:
     with os.fdopen(reader, "rb") as said:
         assert b"cannot be reached from a process that was forked" in said.read()
     os.waitpid(child, 0)
+
+
+def test_a_signature_in_an_address_is_in_no_error(proxy: Proxy, tmp_path: Path) -> None:
+    given = {"endpoint": f"{proxy.address}/account", "account_name": "account", "retries": 0}
+    store = open_store("az://box", given, {"sas_token": "?sv=2021&sig=hid%2Bden%3D"})
+    (tmp_path / "f").write_text("x")
+    for status in (403, 500, 404):
+        proxy.faults.clear()
+        proxy.fault("", status=status)
+        for action in (
+            lambda: list(store.entries()),
+            lambda: store.put([(str(tmp_path / "f"), "f")], overwrite=True),
+            lambda: store.fetch([(Entry("x", 1, "e"), str(tmp_path / "x"))]),
+        ):
+            with pytest.raises(UserErrorException) as caught:
+                action()
+            assert any("sig=hid" in line for line in proxy.requests)
+            assert "hid" not in "".join(traceback.format_exception(caught.value))
+            assert "hid" not in repr(caught.value.inner_exception)
+
+
+def test_a_file_where_a_folder_is_to_be(s3: S3, tmp_path: Path) -> None:
+    store = open_store(s3.bucket(a__b="B", c="C"), s3.plain, s3.secrets)
+    (tmp_path / "a").write_text("a file")
+    with pytest.raises(UserErrorException) as caught:
+        fetch_all(store, tmp_path)
+    assert f"fetching 'a/b.txt' on '{store.url}': '{tmp_path}/a/b.txt': " in caught.value.message
+    assert (tmp_path / "c.txt").read_text() == "C"
+    assert (tmp_path / "a").read_text() == "a file"
+
+
+def test_several_processes_fetch_the_same_file(s3: S3, tmp_path: Path) -> None:
+    content = os.urandom(20 << 20)
+    bucket = s3.bucket()
+    s3.put(bucket, "big.bin", content)
+    arguments = [bucket, s3.address, KEY, SECRET, str(tmp_path)]
+    command = [sys.executable, "-c", _FETCHING, *arguments]
+    started = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    assert (tmp_path / "big.bin").read_bytes() == content
+    assert not leftovers(tmp_path)

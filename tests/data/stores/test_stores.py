@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from runyard.data.stores import failures
+from runyard.data.stores.local import LocalStore
 from runyard.data.stores.opening import open_store
 from runyard.data.stores.store import Entry, Store
 from runyard.data.transfers import PART
 from runyard.errors import UserErrorException
 from tests.azure_server import Azure
 from tests.data.conftest import files_of, write
+from tests.requirements import small_disk
 from tests.s3_server import S3
 
 KINDS = ("local", "s3", "azure", "memory", "sandboxed file")
@@ -143,3 +149,92 @@ def test_a_name_that_object_storage_cannot_have(s3: S3, tmp_path: Path) -> None:
     (tmp_path / "f").write_text("content")
     with pytest.raises(UserErrorException, match="object storage has no such names"):
         store.put([(str(tmp_path / "f"), "tab\tx")])
+
+
+def test_parts_of_a_file(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("0123456789")
+    store.put([(str(tmp_path / "f"), "f")])
+    found = store.entry("f")
+    assert found is not None
+    if isinstance(store, LocalStore):
+        with pytest.raises(UserErrorException, match="is not read in parts"):
+            store.read(found, 0, 1)
+        return
+    assert [store.read(found, *part) for part in ((0, 4), (3, 4), (8, 100))] == [
+        *(b"0123", b"3456", b"89")
+    ]
+    (tmp_path / "f").write_text("changed meanwhile")
+    store.put([(str(tmp_path / "f"), "f")], overwrite=True)
+    with pytest.raises(UserErrorException, match="changed while it was being read; do it again"):
+        store.read(found, 0, 4)
+
+
+def test_empty_objects_that_mean_folders_are_no_files(s3: S3, tmp_path: Path) -> None:
+    bucket = s3.bucket(a__x="X", empty="")
+    for key in ("a/", "alone/", "deep/er/"):
+        s3.put(bucket, key, "")
+    store = open_store(bucket, s3.plain, s3.secrets)
+    assert paths(store) == ["a/x.txt", "empty.txt"]
+    assert paths(store, "alone") == []
+
+
+class Flaky(MemoryFileSystem):  # type: ignore[misc]
+    """A file system of fsspec that fails."""
+
+    protocol = "flaky"
+    failing: ClassVar[list[Exception]] = []
+    cut = False
+
+    def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        if self.failing:
+            raise self.failing.pop()
+        found = super()._open(path, mode, **more)
+        return io.BytesIO(found.read()[:-1]) if Flaky.cut and "r" in mode else found
+
+
+@pytest.fixture
+def flaky(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    fsspec.register_implementation("flaky", Flaky, clobber=True)
+    monkeypatch.setattr(failures, "_PAUSES_S", (0, 0, 0))
+    monkeypatch.setattr(Flaky, "failing", [])
+    store = open_store(f"flaky://{uuid.uuid4().hex}")
+    (tmp_path / "f").write_text("content")
+    store.put([(str(tmp_path / "f"), "f")])
+    return store
+
+
+def test_what_fails_over_fsspec_is_tried_again(flaky: Any, tmp_path: Path) -> None:
+    (found,) = flaky.entries()
+    Flaky.failing[:] = [OSError("broken pipe"), EOFError()]
+    flaky.fetch([(found, str(tmp_path / "out"))])
+    assert (tmp_path / "out").read_text() == "content"
+    assert not Flaky.failing
+    Flaky.failing[:] = [OSError("broken pipe")] * 9
+    with pytest.raises(UserErrorException, match=r"fetching 'f' on 'flaky://.*: broken pipe; what"):
+        flaky.fetch([(found, str(tmp_path / "no"))])
+    assert len(Flaky.failing) == 5
+    Flaky.failing[:] = [PermissionError(13, "not yours")]
+    with pytest.raises(UserErrorException, match="not yours; what was copied before is there"):
+        flaky.put([(str(tmp_path / "f"), "g")])
+    assert not (tmp_path / "no").exists()
+    assert not list(tmp_path.glob(f"*{PART}"))
+    assert paths(flaky) == ["f"]
+
+
+def test_half_a_file_over_fsspec_is_none(
+    flaky: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Flaky, "cut", True)
+    with pytest.raises(UserErrorException, match="6 bytes of 7 came"):
+        flaky.fetch([(entry, str(tmp_path / "out")) for entry in flaky.entries()])
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(f"*{PART}"))
+
+
+def test_no_room_over_fsspec(flaky: Any, tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes(3 << 20))
+    flaky.put([(str(tmp_path / "big"), "big")])
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        with pytest.raises(UserErrorException, match="No space left on device; make room, or"):
+            flaky.fetch([(entry, str(disk / entry.path)) for entry in flaky.entries("big")])
+        assert list(disk.iterdir()) == []

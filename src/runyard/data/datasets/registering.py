@@ -31,7 +31,7 @@ def finish(run: RunDirectory, outputs: Iterable[Mapping[str, Any]]) -> None:
         item = described(output, run.id)
         try:
             written.append(_registered(run, output, item))
-        except UserErrorException as error:
+        except (UserErrorException, OSError) as error:
             written.append(item)
             failed.append(_named(output, error))
     jsonl.write_once(run.output_datasets_json, {"outputs": written})
@@ -57,9 +57,9 @@ def _registered(
     return {**item, "id": record["id"], "dataset": record["name"], "version": record["version"]}
 
 
-def _named(output: Mapping[str, Any], error: UserErrorException) -> UserErrorException:
+def _named(output: Mapping[str, Any], error: UserErrorException | OSError) -> UserErrorException:
     return UserErrorException(
-        f"output {output['name']!r}: its files are stored, and it could not be registered: "
-        f"{error.message}",
+        f"output {output['name']!r}: its files are stored, and it could not be registered as "
+        f"{output['register']['name']!r}: {error}",
         error,
     )

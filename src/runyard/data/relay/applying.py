@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,15 +12,20 @@ from runyard.data.relay import batches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runyard.data.relay.batches import Change
     from runyard.data.stores.store import Store
     from runyard.record.layout import RunDirectory
 
 
-def apply(run: RunDirectory, store: Store, number: int) -> tuple[bool, bool]:
+def apply(
+    run: RunDirectory, store: Store, number: int, before_end: Callable[[str], None]
+) -> tuple[bool, bool]:
     """Fetch and carry out the change of that number: whether it is there, and was the last.
 
-    Twice is as good as once. Raises what stores raise, OSError, and ValueError for what is no
+    Twice is as good as once. ``before_end`` is called with the reason before the end of the run is
+    written. Raises what stores raise, OSError, and ValueError for what is no
     such change.
     """
     place = batches.back(run.id, number)
@@ -36,8 +42,19 @@ def apply(run: RunDirectory, store: Store, number: int) -> tuple[bool, bool]:
             store.fetch(named)
         for change in changes:
             if "path" in change:
+                reason = _reason(change)
+                if reason:
+                    before_end(reason)
                 _carry_out(run, change, folder)
     return True, any("end" in change for change in changes)
+
+
+def _reason(change: Change) -> str:
+    """How the run ended, of the change that says so; '' of any other."""
+    if change["path"] != "events.jsonl":
+        return ""
+    lines = batches.unpacked(change["data"]).splitlines()
+    return str(json.loads(lines[-1]).get("reason") or "") if lines else ""
 
 
 def _carry_out(run: RunDirectory, change: Change, folder: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard.data import registry
-from runyard.data.relay import applying, batches
+from runyard.data.relay import adopting, applying, batches
 from runyard.errors import RunyardError
 from runyard.history import reconcile, targets
 from runyard.history.targets import TargetState
@@ -78,7 +78,8 @@ class Keeper:
             trouble = ""
             try:
                 self._ask()
-                came, is_last = applying.apply(self._run, self._store, self._next["back"])
+                number = self._next["back"]
+                came, is_last = applying.apply(self._run, self._store, number, self._adopt)
             except (RunyardError, OSError, ValueError) as error:
                 came, is_last, trouble = False, False, f"{error}"
                 _say(trouble)
@@ -92,6 +93,12 @@ class Keeper:
             if not came:
                 time.sleep(pause_s)
                 pause_s = min(1.5 * pause_s, _LAST_PAUSE_S)
+
+    def _adopt(self, reason: str) -> None:
+        try:
+            adopting.adopt(self._run, reason)
+        except (RunyardError, OSError, ValueError) as error:  # how it ended stands
+            _say(f"not all that the run left beside its own files is here: {error}")
 
     def _count(self, what: str) -> None:
         self._next[what] += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from runyard.data.stores.parallel import StoreLostError
@@ -16,7 +18,11 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _ADDRESS = re.compile(r"https?://[^\s?]*")
 NO_BUCKET = "there is no such bucket or container"
 _NO_BUCKET_CODES = ("NoSuchBucket", "ContainerNotFound", "FilesystemNotFound", "InvalidBucketName")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PAUSES_S = (0.2, 0.6, 1.8)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+Answer = TypeVar("Answer")
+Passes = Callable[[Exception], bool]
 
 
 class ChangedError(Exception):
@@ -37,6 +43,18 @@ def check_whole(entry: Entry, size_bytes: int) -> None:
     """Raise CutError when it is not all there."""
     if size_bytes != entry.size_bytes:
         raise CutError(f"{size_bytes} bytes of {entry.size_bytes} came")
+
+
+def tried_again(action: Callable[[], Answer], passes: Passes | None = None) -> Answer:
+    """Call it up to four times, as long as its errors are of those that ``passes`` (`may_pass`)."""
+    for pause_s in _PAUSES_S:
+        try:
+            return action()
+        except Exception as error:
+            if not (passes or may_pass)(error):
+                raise
+            time.sleep(pause_s)
+    return action()
 
 
 def may_pass(error: Exception) -> bool:
@@ -90,7 +108,7 @@ class Failures:
         if isinstance(error, (exceptions.PreconditionError, ChangedError)):
             return "it was changed while it was being read; do it again", False
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            return _of_this_machine(error, local), error.errno in _FULL
+            return _of_this_machine(error, local), error.errno in FULL
         if isinstance(error, FileNotFoundError):
             return ("there is no such file; it may have been removed meanwhile", False)
         if isinstance(error, CutError):
@@ -124,6 +142,6 @@ class Failures:
 
 
 def _of_this_machine(error: OSError, local: str) -> str:
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return f"no room for {local!r}: {error.strerror}; make room, or give another place"
     return f"{local!r}: {error.strerror or error}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runyard.data.stores.parallel import carry_out
+from runyard.data.stores import failures
+from runyard.data.stores.parallel import StoreLostError, carry_out
 from runyard.data.stores.parts import part_of
 from runyard.data.stores.store import Entry, Store
 from runyard.data.transfers import PART
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from runyard.data.stores.store import Done
 
 _WORKERS = 8
+_FINAL = (
+    *(UserErrorException, FileNotFoundError, PermissionError, IsADirectoryError),
+    *(NotADirectoryError, NotImplementedError, ValueError, TypeError),
+)
 _CHUNK_BYTES = 1 << 20
 _ETAGS = ("ETag", "etag", "e_tag", "md5", "content_md5", "checksum")
 _DATES = ("mtime", "modified", "last_modified", "LastModified", "created")
@@ -36,7 +42,7 @@ class FilesystemStore(Store):
             from fsspec.core import url_to_fs
 
             scheme = url.partition("://")[0]
-            if scheme not in fsspec.available_protocols():
+            if scheme not in {*fsspec.available_protocols(), *fsspec.registry}:
                 raise UserErrorException(
                     f"{self.url!r}: {scheme}:// is not known; give the path of a folder, or a URL "
                     "that begins with s3://, gs://, abfs://, https://, or another scheme of fsspec"
@@ -59,19 +65,26 @@ class FilesystemStore(Store):
         except FileNotFoundError:
             return
         except Exception as error:
-            raise self._explained(error, "listing", prefix) from error
+            raise self._explained(error, "listing", prefix) from None
         head = f"{self._root}/"
-        entries = [_entry(name[len(head) :], info) for name, info in found.items()]
+        named = {name[len(head) :]: info for name, info in found.items() if name.startswith(head)}
+        if any(".." in name.split("/") for name in named):
+            raise UserErrorException(f"{self.url!r} has names that lead out of it with '..'")
+        entries = [_entry(name, info) for name, info in named.items()]
         yield from sorted(entry for entry in entries if not entry.path.endswith(PART))
 
     def entry(self, path: str) -> Entry | None:
         """The file at a path."""
+        self._system.invalidate_cache()
+        return self._entry(path)
+
+    def _entry(self, path: str) -> Entry | None:
         try:
             info = self._system.info(self._place(path))
         except FileNotFoundError:
             return None
         except Exception as error:
-            raise self._explained(error, "looking for", path) from error
+            raise self._explained(error, "looking for", path) from None
         return _entry(path, info) if info["type"] == "file" else None
 
     def fetch(
@@ -83,6 +96,8 @@ class FilesystemStore(Store):
     ) -> None:
         """Copy files to local paths."""
 
+        self._system.invalidate_cache()
+
         def fetch_one(pair: tuple[Entry, str]) -> tuple[Entry, bool]:
             return pair[0], self._fetch(*pair, overwrite)
 
@@ -91,23 +106,37 @@ class FilesystemStore(Store):
     def _fetch(self, entry: Entry, target: str, overwrite: bool) -> bool:
         if not overwrite and os.path.lexists(target):
             return False
-        found = self.entry(entry.path)
+        self._check(entry)
+        try:
+            failures.tried_again(lambda: self._copy(entry, target), _may_pass)
+        except Exception as error:
+            raise self._explained(error, "fetching", entry.path) from None
+        return True
+
+    def _copy(self, entry: Entry, target: str) -> None:
+        with (
+            self._system.open(self._place(entry.path), "rb") as reader,
+            part_of(target, f"{self.url}\0{entry.path}\0{entry.etag}") as part,
+        ):
+            part.clear()
+            while chunk := reader.read(_CHUNK_BYTES):
+                part.append(chunk)
+            failures.check_whole(entry, part.size_bytes)
+
+    def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
+        """A piece of a file."""
+        try:
+            self._check(entry)
+            place, end = self._place(entry.path), min(begin + size_bytes, entry.size_bytes)
+            return bytes(self._system.cat_file(place, start=begin, end=end))
+        except Exception as error:
+            raise self._explained(error, "reading", entry.path) from None
+
+    def _check(self, entry: Entry) -> None:
+        found = self._entry(entry.path)
         if found is None or (entry.etag and found != entry):
             now = "is no longer there" if found is None else "was changed while it was being read"
             raise UserErrorException(f"{entry.path!r} on {self.url!r} {now}; do it again")
-        try:
-            with (
-                part_of(target, f"{self.url}\0{entry.path}\0{entry.etag}") as part,
-                self._system.open(self._place(entry.path), "rb") as reader,
-            ):
-                part.clear()
-                while chunk := reader.read(_CHUNK_BYTES):
-                    part.append(chunk)
-                if part.size_bytes != entry.size_bytes:
-                    raise OSError(f"{part.size_bytes} bytes of {entry.size_bytes} came")
-        except Exception as error:
-            raise self._explained(error, "fetching", entry.path) from error
-        return True
 
     def put(
         self,
@@ -118,41 +147,57 @@ class FilesystemStore(Store):
     ) -> None:
         """Store local files."""
 
+        self._system.invalidate_cache()
+
         def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
             return self._put(*pair, overwrite)
 
         carry_out(given, put_one, _WORKERS, done)
 
     def _put(self, source: str, path: str, overwrite: bool) -> tuple[Entry, bool]:
-        present = None if overwrite else self.entry(path)
+        present = None if overwrite else self._entry(path)
         if present is not None:
             return present, False
-        place = self._place(path)
+        try:
+            failures.tried_again(lambda: self._store(source, self._place(path)), _may_pass)
+        except Exception as error:
+            raise self._explained(error, "storing", path) from None
+        return self._entry(path) or Entry(path, os.stat(source).st_size, ""), True
+
+    def _store(self, source: str, place: str) -> None:
         folder = posixpath.dirname(place)
         part = f"{folder}/.{os.urandom(8).hex()}{PART}"
+        self._system.makedirs(folder, exist_ok=True)
         try:
-            self._system.makedirs(folder, exist_ok=True)
-            try:
-                self._system.put_file(source, part)
-                self._system.mv(part, place)
-            except BaseException:
-                if self._system.exists(part):
-                    self._system.rm_file(part)
-                raise
-        except Exception as error:
-            raise self._explained(error, "storing", path) from error
-        return self.entry(path) or Entry(path, os.stat(source).st_size, ""), True
+            self._system.put_file(source, part)
+            self._system.mv(part, place)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                self._system.rm_file(part)
+            raise
 
     def _explained(self, error: Exception, doing: str, path: str) -> UserErrorException:
+        if isinstance(error, UserErrorException):
+            return error
         text = f"{doing} {path!r} on {self.url!r}" if path else f"{doing} {self.url!r}"
         said = str(error).partition("\n")[0] or type(error).__name__
+        if isinstance(error, OSError) and error.errno in failures.FULL:
+            said = f"{error.strerror}; make room, or give another place"
         text = f"{text}: {said}; what was copied before is there, and the same call goes on"
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return UserErrorException(text)
+        lost = isinstance(error, OSError) and error.errno in failures.FULL
+        return StoreLostError(text) if lost else UserErrorException(text)
 
     def __repr__(self) -> str:
         return f"FilesystemStore({self.url!r})"
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether trying again may help: each system has errors of its own, so all but some."""
+    if isinstance(error, OSError) and error.errno in failures.FULL:
+        return False
+    return not isinstance(error, _FINAL)
 
 
 def _entry(path: str, info: Mapping[str, Any]) -> Entry:

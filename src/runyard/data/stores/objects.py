@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runyard.data.stores import connecting, failures
+from runyard.data.stores import connecting, failures, listing
 from runyard.data.stores.parallel import carry_out
 from runyard.data.stores.parts import Part, part_of
 from runyard.data.stores.store import Entry, Store
@@ -19,14 +20,13 @@ from runyard.errors import UserErrorException
 if TYPE_CHECKING:
     from runyard.data.stores.store import Done
 
-_WORKERS = 32
+_WORKERS = 16
 _LARGE_BYTES = 64 << 20
 _RANGE_BYTES = 8 << 20
 _RANGES = 8
+_LARGE_AT_ONCE = 2
+"""Uploads in pieces, each of which takes memory for four."""
 _STREAMED_BYTES = 1 << 20
-_TRIES = 4
-_DATED = "date "
-"""What the etag of an object begins with whose storage has said none."""
 
 
 class ObjectStore(Store):
@@ -40,6 +40,7 @@ class ObjectStore(Store):
         if self._kind == "http":  # most do not know what asks for a list, and say 501
             self._listed = connecting.connected(url, {**options, "retries": 0}, secrets)
         self._bucket_is_there = False
+        self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._failures = failures.Failures(self.url, secrets)
 
     @property
@@ -69,14 +70,11 @@ class ObjectStore(Store):
         import obstore
 
         self._check_process()
-        held: Entry | None = None
         try:
-            for chunk in obstore.list(self._listed, prefix or None, chunk_size=1000):
-                for meta in chunk:
-                    entry = _entry(meta)
-                    if held is not None and not _is_folder(held, entry):
-                        yield held
-                    held = entry
+            chunks = obstore.list(self._listed, prefix or None, chunk_size=1000)
+            found = listing.files(chunks, self._is_there)
+            # Of these it is not known whether they list in order; others do.
+            yield from sorted(found) if self._kind == "http" else found
         except Exception as error:
             if self._kind == "http" and failures.is_unknown_request(error):
                 if prefix:  # and there is no file at it, which is all a web server can say
@@ -85,21 +83,22 @@ class ObjectStore(Store):
                     f"{self.url!r} is on a web server, which tells no list of its files; give the "
                     "path of a file"
                 ) from None
-            raise self._failures.explained(error, "listing", prefix) from error
-        if held is not None:
-            yield held
+            raise self._failures.explained(error, "listing", prefix) from None
+
+    def _is_there(self, path: str) -> bool:
+        return self.entry(path) is not None
 
     def entry(self, path: str) -> Entry | None:
         """The object at a path."""
         import obstore
 
         try:
-            return _entry(obstore.head(self._store, path))
+            return listing.entry_of(obstore.head(self._store, path))
         except FileNotFoundError:
             self._check_bucket()
             return None
         except Exception as error:
-            raise self._failures.explained(error, "looking for", path) from error
+            raise self._failures.explained(error, "looking for", path) from None
 
     def _check_bucket(self) -> None:
         """Once: the answer to a HEAD does not say whether it is the bucket that is missing."""
@@ -144,19 +143,12 @@ class ObjectStore(Store):
                 else:
                     self._fill(entry, part)
         except Exception as error:
-            raise self._failures.explained(error, "fetching", entry.path, target) from error
+            raise self._failures.explained(error, "fetching", entry.path, target) from None
         return True
 
     def _fill(self, entry: Entry, part: Part) -> None:
         """In one stream, and from where it broke in another one."""
-        for attempt in range(_TRIES):
-            try:
-                self._append(entry, part)
-                return
-            except Exception as error:
-                if attempt + 1 == _TRIES or not failures.may_pass(error):
-                    raise
-                time.sleep(0.2 * 3**attempt)
+        failures.tried_again(lambda: self._append(entry, part))
 
     def _append(self, entry: Entry, part: Part) -> None:
         import obstore
@@ -171,7 +163,7 @@ class ObjectStore(Store):
         except obstore.exceptions.NotSupportedError:  # a web server without ranges
             part.clear()
             found = obstore.get(self._store, entry.path)
-        failures.check_same(entry, _entry(found.meta))
+        failures.check_same(entry, listing.entry_of(found.meta))
         for chunk in found.stream(_STREAMED_BYTES):
             part.append(chunk)
         failures.check_whole(entry, part.size_bytes)
@@ -195,25 +187,22 @@ class ObjectStore(Store):
         try:
             return bytes(self._range(entry, begin, size_bytes))
         except Exception as error:
-            raise self._failures.explained(error, "reading", entry.path) from error
+            raise self._failures.explained(error, "reading", entry.path) from None
 
     def _range(self, entry: Entry, begin: int, size_bytes: int) -> memoryview:
         import obstore
 
         end = min(begin + size_bytes, entry.size_bytes)
         options = {**_conditions(entry), "range": (begin, end)}
-        for attempt in range(_TRIES):
-            try:
-                found = obstore.get(self._store, entry.path, options=options)  # type: ignore[arg-type]
-                failures.check_same(entry, _entry(found.meta))
-                content = memoryview(found.bytes())
-                failures.check_whole(entry._replace(size_bytes=end - begin), len(content))
-                return content
-            except Exception as error:
-                if attempt + 1 == _TRIES or not failures.may_pass(error):
-                    raise
-                time.sleep(0.2 * 3**attempt)
-        raise AssertionError
+
+        def ask() -> memoryview:
+            found = obstore.get(self._store, entry.path, options=options)  # type: ignore[arg-type]
+            failures.check_same(entry, listing.entry_of(found.meta))
+            content = memoryview(found.bytes())
+            failures.check_whole(entry._replace(size_bytes=end - begin), len(content))
+            return content
+
+        return failures.tried_again(ask)
 
     def put(
         self,
@@ -238,36 +227,26 @@ class ObjectStore(Store):
         try:
             size = os.stat(source).st_size
             if size > _RANGE_BYTES:
-                stored = obstore.put(
-                    self._store, path, Path(source), chunk_size=_RANGE_BYTES, max_concurrency=4
-                )
+                with self._large:
+                    stored = obstore.put(
+                        self._store, path, Path(source), chunk_size=_RANGE_BYTES, max_concurrency=4
+                    )
             else:
-                stored = obstore.put(self._store, path, Path(source).read_bytes())
+                content = Path(source).read_bytes()
+                size = len(content)
+                stored = obstore.put(self._store, path, content)
         except Exception as error:
-            raise self._failures.explained(error, "storing", path, source) from error
-        return Entry(path, size, _plain_etag(stored["e_tag"]) or f"{_DATED}{time.time()}"), True
+            raise self._failures.explained(error, "storing", path, source) from None
+        return Entry(
+            path, size, listing.plain_etag(stored["e_tag"]) or f"{listing.DATED}{time.time()}"
+        ), True
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.url!r})"
 
 
-def _entry(meta: Any) -> Entry:
-    etag = _plain_etag(meta["e_tag"]) or f"{_DATED}{meta['last_modified'].isoformat()}"
-    return Entry(meta["path"], meta["size"], etag)
-
-
-def _plain_etag(etag: str | None) -> str:
-    text = etag or ""
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-
-
 def _conditions(entry: Entry) -> dict[str, Any]:
     """Weak etags are never equal for a server that is asked for a match (RFC 9110, 13.1.1)."""
-    if not entry.etag or entry.etag.startswith((_DATED, "W/")):
+    if not entry.etag or entry.etag.startswith((listing.DATED, "W/")):
         return {}
     return {"if_match": f'"{entry.etag}"'}
-
-
-def _is_folder(entry: Entry, after: Entry) -> bool:
-    """An empty object named as a folder is: consoles of storages make such."""
-    return not entry.size_bytes and after.path.startswith(f"{entry.path}/")
