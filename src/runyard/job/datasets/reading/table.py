@@ -157,7 +157,8 @@ class _Table:
         parts = [part for part in parts if len(part)]
         if not parts:
             return pd.DataFrame({name: self._empty_column(pd, name) for name in order})
-        if len(parts) > 1 or self._options.get("empty_as_string"):
+        lacks = any(name not in parts[0].columns for name in order)
+        if len(parts) > 1 or lacks or self._options.get("empty_as_string"):
             parts = [self._completed(pd, part, order) for part in parts]
             frame = pd.concat(parts, ignore_index=True, sort=False)
         else:
