@@ -307,6 +307,18 @@ def test_the_secrets_of_datastores_are_in_the_keyring_as_well(
     assert credentials.read(workspace.directory, "cloud") == {}
 
 
+def test_a_folder_is_registered_without_a_keyring(
+    monkeypatch: pytest.MonkeyPatch, workspace: Workspace, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RUNYARD_KEYVAULT", "keyring")
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    Datastore.register(workspace, "photos", tmp_path)
+    Datastore.get(workspace, "photos").unregister()
+    with pytest.raises(UserErrorException, match="needs the package keyring"):
+        Datastore.register(workspace, "cloud", "https://host", token=VALUE)
+    assert "cloud" not in workspace.datastores
+
+
 def test_what_to_type_where_the_package_keyring_is_not_installed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

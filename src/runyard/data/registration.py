@@ -128,7 +128,9 @@ def _write(
             f"datastore {name!r} is registered already, for {present!r} with other options; give "
             "overwrite=True to replace them, or another name"
         )
-    credentials.write(directory, name, secrets)
+    before = registry.is_registered(directory, name) and registry.record(directory, name)
+    if secrets or (before and before.get("secrets")):
+        credentials.write(directory, name, secrets)
     registry.add(directory, name, given)
 
 

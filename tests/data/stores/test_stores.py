@@ -147,7 +147,7 @@ def test_nothing_is_a_short_story(store: Store) -> None:
 def test_a_name_that_object_storage_cannot_have(s3: S3, tmp_path: Path) -> None:
     store = open_store(s3.bucket(), s3.plain, s3.secrets)
     (tmp_path / "f").write_text("content")
-    with pytest.raises(UserErrorException, match="object storage has no such names"):
+    with pytest.raises(UserErrorException, match="give it a name that can be a path"):
         store.put([(str(tmp_path / "f"), "tab\tx")])
 
 
@@ -167,6 +167,18 @@ def test_parts_of_a_file(store: Store, tmp_path: Path) -> None:
     store.put([(str(tmp_path / "f"), "f")], overwrite=True)
     with pytest.raises(UserErrorException, match="changed while it was being read; do it again"):
         store.read(found, 0, 4)
+
+
+@pytest.mark.parametrize("key", ["../out", "a//b", "a/../../out"])
+def test_keys_that_are_no_paths(s3: S3, tmp_path: Path, key: str) -> None:
+    bucket = s3.bucket(a="A")
+    s3.put(bucket, key, "x")
+    store = open_store(bucket, s3.plain, s3.secrets)
+    with pytest.raises(UserErrorException, match=r"listing 's3:.*; give it a name that can be a"):
+        list(store.entries())
+    with pytest.raises(UserErrorException, match="; give it a name that can be a path"):
+        store.fetch([(Entry(key, 1, ""), str(tmp_path / "in/x"))])
+    assert not list(tmp_path.rglob("*.txt"))
 
 
 def test_empty_objects_that_mean_folders_are_no_files(s3: S3, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ class Failures:
         if isinstance(error, CutError):
             return f"the connection breaks off again and again ({error}); try again later", False
         if isinstance(error, (ValueError, exceptions.InvalidPathError)):
-            return f"{text.partition(chr(10))[0]}; object storage has no such names", False
+            return f"{text.partition(chr(10))[0]}; give it a name that can be a path", False
         if isinstance(error, exceptions.GenericError):
             return self._unreachable(text, said), True
         return f"{type(error).__name__}: {text.partition(chr(10))[0]}", False
