@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ def kinds(frame: Any) -> dict[str, str]:
         (['""', "x"], "text", [None, "x"]),
         (["ä", "漢"], "text", ["ä", "漢"]),
         (["12:30", "13:00"], "text", ["12:30", "13:00"]),
+        (["0x0F", "0x10"], "text", ["0x0F", "0x10"]),
+        (["tRuE", "FALSE"], "bool", [True, False]),
+        (["Infinity", "-INF", "-nan"], "float64", [float("inf"), -float("inf"), None]),
+        (["9223372036854775808", "", "007"], "float64", [9.223372036854775808e18, None, 7.0]),
         (["1/2/2019", "2/2/2019"], "text", ["1/2/2019", "2/2/2019"]),
         (["2019-01-31", "x"], "text", ["2019-01-31", "x"]),
         (["2019-02-30", "2019-01-01"], "text", ["2019-02-30", "2019-01-01"]),
@@ -109,6 +114,10 @@ def test_the_type_of_a_column(read: Read, values: list[str], kind: str, expected
     [
         (["2019-01-31", "", "2020-02-29"], ["2019-01-31", None, "2020-02-29"]),
         (["2019-01-31 10:20:30", "2019-02-01"], ["2019-01-31 10:20:30", "2019-02-01"]),
+        (
+            ["2019-01-31 10", "2262-04-11", "1677-09-22"],
+            ["2019-01-31 10:00", "2262-04-11", "1677-09-22"],
+        ),
         (["2019-01-31T10:20", "2019-02-01T00:00"], ["2019-01-31 10:20", "2019-02-01"]),
         (["2019-01-31T10:20:30.123456789"], ["2019-01-31 10:20:30.123456789"]),
         (["2019-01-31T10:20:30Z"], ["2019-01-31 10:20:30"]),
@@ -144,6 +153,54 @@ def test_a_column_that_differs_over_files_is_what_holds_all(read: Read) -> None:
     assert rows(frame)[1][:3] == ["1.50", 2.5, None]
     assert rows(frame)[2] == ["x", None, True, None]
     assert list(frame.index) == [0, 1, 2]
+
+
+def test_a_file_without_rows_has_no_say(read: Read) -> None:
+    frame = read("a,b\n", "a,b\n1,2019-01-01\n", "a,b\n")
+    assert kinds(frame) == {"a": "int64", "b": "datetime64[ns]"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_engines_read_the_same(
+    dataset: Read, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    draw = random.Random(seed)
+    for _ in range(40):
+        kinds_of = [draw.choice(list(VALUES)) for _ in range(draw.randint(1, 3))]
+        texts = []
+        for _ in range(draw.choice([1, 1, 2])):
+            lines = [",".join(f"c{n}" for n in range(len(kinds_of)))]
+            for _ in range(draw.randint(0, 4)):
+                lines.append(",".join(draw.choice(_pool(draw, kind)) for kind in kinds_of))
+            texts.append("\n".join(lines) + "\n")
+        made = dataset(*texts, validate=False, empty_as_string=draw.random() < 0.3)
+        with_pyarrow = made.to_pandas_dataframe()
+        with monkeypatch.context() as without:
+            without.setattr(packages, "pyarrow", lambda: None)
+            alone = made.to_pandas_dataframe()
+        assert kinds(with_pyarrow) == kinds(alone), texts
+        assert str(rows(with_pyarrow)) == str(rows(alone)), texts
+        for path in Path(made._directory.path).parent.parent.glob("tables/*.csv"):
+            path.unlink()
+
+
+VALUES = {
+    "int": ["1", "-5", "007", "12345678901", "9223372036854775808", " 4", "4 "],
+    "float": ["1.5", "-0.25", "1e5", ".5", "5.", "nan", "inf", "-Infinity", "1e400"],
+    "bool": ["true", "false", "tRue", "FALSE"],
+    "date": ["2019-01-01", "2020-02-29", "2019-02-30", "0001-01-01", "9999-12-31", "2262-04-11"],
+    "time": ["2019-01-01 10:00:00", "2019-01-01T10:00:00.5", "2019-01-01T25:00", "2019-01-01 10"],
+    "zone": ["2019-01-01T10:00:00Z", "2019-01-01T10:00:00+02:00", "2019-01-01 10:00-05"],
+    "text": ["a", "NA", "null", '""', '"a,b"', " a", "0x1F", "1_000", "12:30", "1/2/2019", "--"],
+    "empty": ["", "", '""'],
+}
+"""What a field may be, by what most of its column are."""
+
+
+def _pool(draw: random.Random, kind: str) -> list[str]:
+    if draw.random() < 0.75:
+        return VALUES[kind]
+    return VALUES[draw.choice(["empty", kind, draw.choice(list(VALUES))])]
 
 
 @pytest.mark.parametrize(

@@ -335,6 +335,13 @@ def test_of_parquet_types_are_kept(folder: Path, store: Any) -> None:
     assert text.to_pandas_dataframe()["i"][0] == "1.0"
 
 
+def test_what_lies_beside_parquet_files_is_passed_over(folder: Path, store: Any) -> None:
+    parquet.write_table(pa.table({"n": [1]}), folder / "part-0.parquet")
+    for name in ("_SUCCESS", ".part-0.parquet.crc", "_metadata"):
+        (folder / name).write_text("x")
+    assert ns(Tabular.from_parquet_files((store, None))) == [1]
+
+
 def test_what_is_no_parquet_is_said(folder: Path, store: Any) -> None:
     (folder / "a.parquet").write_text("n\n1\n")
     with pytest.raises(

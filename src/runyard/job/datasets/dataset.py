@@ -110,7 +110,9 @@ class AbstractDataset:
         return PartitionFormat(text) if text else None
 
     def _of_record(self, key: str) -> "Any":
-        return None if self._record is None else self._full_record().get(key)
+        if self._record is None:
+            return None
+        return self._record[key] if key in self._record else self._full_record().get(key)
 
     def _full_record(self) -> "Dict[str, Any]":
         """The record; an input of a run comes with its head alone."""

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 NANOSECONDS = "datetime64[ns]"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+_TIME = r"[0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)?"
 ISO = re.compile(r"{}(?:[ T]{})?\Z".format(_DATE, _TIME))
 ISO_WITH_ZONE = re.compile(r"{}[ T]{}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)\Z".format(_DATE, _TIME))
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*\Z")
+
+
+_FIRST, _LAST = "1677-09-21T00:12:44", "2262-04-11T23:47:16"
+"""What nanoseconds since 1970 reach."""
 
 
 class Faults:
@@ -233,7 +237,7 @@ def _is_iso(text: str) -> bool:
 
 
 def _in_range(text: str) -> bool:
-    return _is_iso(text) and "1677-09-22" <= text[:10] <= "2262-04-10"
+    return _is_iso(text) and _FIRST <= text[:19].replace(" ", "T") <= _LAST
 
 
 def are_days(values: "Any") -> bool:

@@ -1,15 +1,16 @@
 """Delimited text: what a value is, whoever reads it.
 
 An empty field is missing (or '' in a column of text, with ``empty_as_string``). With inference a
-column is whole numbers, numbers (``nan`` and ``inf`` among them), booleans (true, True, TRUE and
-their opposites), datetimes (ISO 8601; with zones they become UTC), or text, by all values of it
-that are read; without inference it is text. A line with fewer fields than the header has missing
+column is whole numbers, numbers (``nan`` and ``inf`` among them), booleans (true and false, in
+letters of any case), datetimes (ISO 8601; with zones they become UTC), or text, by all values of
+it that are read; without inference it is text. A line with fewer fields than the header has missing
 values at its end, one with more is an error. Blank lines do not count.
 """
 
 import csv
 import gzip
 import io
+import itertools
 
 from runyard.job.datasets.reading import packages
 from runyard.job.datasets.types import DatasetExecutionError
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from runyard.job.datasets.reading.columns import Faults
     from runyard.job.datasets.reading.wanted import Wanted
 
-TRUE, FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+
+def _spellings(word: str) -> "List[str]":
+    """A word in letters of any case."""
+    return ["".join(letters) for letters in itertools.product(*zip(word.lower(), word.upper()))]
+
+
+TRUE, FALSE = _spellings("true"), _spellings("false")
 SAMPLE_ROWS = 200
 """So many rows say of which types the columns are where fewer are asked for."""
 
@@ -34,13 +41,19 @@ _UTF8 = ("utf8", "utf-8", "ascii", "us-ascii")
 class Layout:
     """How a file is laid out: ``names`` of columns, and ``skip``, the lines before its first row.
 
-    ``compression``: 'gzip', 'bz2' or None, by the name of the file.
+    ``compression``: 'gzip', 'bz2' or None, by the name of the file. ``text``: columns that begin
+    with such as 0x0F, which pyarrow alone takes for numbers: as names they keep their zeros.
     """
 
-    def __init__(self, names: "List[str]", skip: int, compression: "Optional[str]") -> None:
+    def __init__(
+        self, names: "List[str]", skip: int, compression: "Optional[str]", first: "List[List[str]]"
+    ) -> None:
         self.names = names
         self.skip = skip
         self.compression = compression
+        self.text = {
+            name for row in first for name, value in zip(names, row) if value.lower()[:2] == "0x"
+        }
 
 
 def read(  # noqa: PLR0917
@@ -109,19 +122,22 @@ def layout_of(
     with _opened(path, compression, encoding) as stream:
         rows = csv.reader(stream, delimiter=_delimiter(options))
         first = next((row for row in rows if row), None)
+        skip = rows.line_num
+        sample = list(itertools.islice(rows, SAMPLE_ROWS))
     separator = options.get("separator", ",")
     if first is not None and is_long(separator):
         first = first[0].split(separator)
     if names is not None:
-        return Layout(names, 0, compression)
+        return Layout(names, 0, compression, [first or [], *sample])
     if options.get("header", "same") == "none":
-        return Layout(["Column{}".format(n + 1) for n in range(len(first or ()))], 0, compression)
+        names = ["Column{}".format(n + 1) for n in range(len(first or ()))]
+        return Layout(names, 0, compression, [first or [], *sample])
     if first is None:
         raise DatasetExecutionError(
             "{} is empty, and its first line should have the names of its columns; leave the "
             "file out, or give header=False".format(name)
         )
-    return Layout(_distinct(first), rows.line_num, compression)
+    return Layout(_distinct(first), skip, compression, sample)
 
 
 def _delimiter(options: "Mapping[str, Any]") -> str:

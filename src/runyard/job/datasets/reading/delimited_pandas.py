@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _MORE = "\0"
 """A column behind the last one, for lines that are too long: pandas would shift or cut them."""
 _NUMBER = re.compile(
-    r"\s*[+-]?(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|nan|NaN|inf)\s*\Z"
+    r"\s*[+-]?(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
+    r"|(?i:nan|inf|infinity))\s*\Z"
 )
 
 
@@ -34,7 +35,7 @@ def read(  # noqa: PLR0917
 
     names = wanted.of(layout.names)
     infer = options.get("infer", True)
-    text = [n for n in layout.names if not infer or n in wanted.as_text]
+    text = [n for n in layout.names if not infer or n in wanted.as_text or n in layout.text]
     text += delimited.typed(options)
     separator = options.get("separator", ",")
     settings: "Dict[str, Any]" = {
@@ -99,6 +100,8 @@ def _inferred(column: "Any", infer: bool, options: "Mapping[str, Any]", faults: 
         return column.astype("float64")  # whole numbers that int64 does not hold
     if column.dtype.kind in "ifbM":
         return column if not (infer and kinds.of(column) == kinds.NULL) else _nulls(column)
+    if infer:  # beside whole numbers that are too large, pandas leaves empty fields as they are
+        column = column.where(column != "", None)
     values = column.dropna()
     if not len(values):
         return _nulls(column)
@@ -117,12 +120,15 @@ def _nulls(column: "Any") -> "Any":
 
 def _from_text(column: "Any", values: "Any", faults: "Faults") -> "Any":
     """Numbers with nan among them, and datetimes; None for other text."""
-    import pandas as pd
-
     first = values.iloc[0]
     if _NUMBER.match(first) and all(map(_NUMBER.match, values)):
-        return pd.to_numeric(column.astype(object), errors="coerce").astype("float64")
+        return column.astype(object).map(float, na_action="ignore").astype("float64")
     if first[:4].isdigit() and columns.all_iso(list(values)):
         made = columns.datetimes(column.astype(object), faults)
-        return made if columns.are_days(column[made.isnull() & column.notnull()]) else None
+        beyond = column[made.isnull() & column.notnull()]
+        if not len(beyond):
+            return made
+        # Of times that are out of range and have parts of seconds pyarrow makes text.
+        parts = any("." in text for text in values)
+        return made if columns.are_days(beyond) and not parts else None
     return None

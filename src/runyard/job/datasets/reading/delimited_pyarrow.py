@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from runyard.job.datasets.reading.delimited import Layout
     from runyard.job.datasets.reading.wanted import Wanted
 
-_BLOCK_BYTES = 8 << 20
 _ZONES_SINCE = 7
 """The first version that takes times with zones for times."""
 
@@ -27,7 +26,7 @@ def read(
 
     names = wanted.of(layout.names)
     text = {n for n in names if not options.get("infer", True) or n in wanted.as_text}
-    text |= delimited.typed(options)
+    text |= delimited.typed(options) | layout.text
     # An empty list means all columns to it, and the rows are to be counted.
     asked = names or layout.names[:1]
     try:
@@ -72,20 +71,20 @@ def _table(
         true_values=list(delimited.TRUE),
         false_values=list(delimited.FALSE),
     )
-    reading = csv.ReadOptions(
-        column_names=layout.names, skip_rows=layout.skip, block_size=_BLOCK_BYTES
-    )
+    reading = csv.ReadOptions(column_names=layout.names, skip_rows=layout.skip)
     parsing = csv.ParseOptions(
         delimiter=options.get("separator", ","),
         newlines_in_values=bool(options.get("multi_line")),
     )
-    with pa.input_stream(path, compression=layout.compression) as stream:
-        try:
+    try:
+        if layout.compression is None:  # a path is mapped into memory, a stream is copied
+            return csv.read_csv(path, reading, parsing, convert)
+        with pa.input_stream(path, compression=layout.compression) as stream:
             return csv.read_csv(stream, reading, parsing, convert)
-        except pa.ArrowInvalid as error:
-            if "Empty CSV" not in str(error):
-                raise
-            return pa.table({name: pa.array([], pa.string()) for name in names})
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise
+        return pa.table({name: pa.array([], pa.string()) for name in names})
 
 
 def _with_datetimes(table: "Any") -> "Tuple[Any, Set[str]]":

@@ -13,15 +13,19 @@ def of(column: "Any") -> str:
     """The kind of a column of pandas; NULL when nothing is in it."""
     import pandas as pd
 
+    if not len(column):
+        return NULL
     kind = getattr(column.dtype, "kind", "O")
+    if str(column.dtype) in ("str", "string"):  # of its own type, which need not be looked through
+        return NULL if column.isnull().all() else TEXT
     if kind in "iu":
         return INT
     if kind == "f":
-        return NULL if len(column) and column.isnull().all() else FLOAT
+        return NULL if column.isnull().all() else FLOAT
     if kind == "b":
         return BOOL
     if kind == "M":
-        return NULL if len(column) and column.isnull().all() else DATETIME
+        return NULL if column.isnull().all() else DATETIME
     return {
         "string": TEXT,
         "unicode": TEXT,

@@ -89,8 +89,8 @@ class _Table:
                 break
             if step["step"] == "filter" and self._is_of_paths(step["expression"]):
                 rules.append(step["expression"])
-        if not rules or self._partition is None:
-            return list(files)
+        if self._options["kind"] == "parquet":  # beside them lie _SUCCESS, _metadata, .crc
+            files = [file for file in files if not _is_aside(file["path"])]
         return [
             file
             for file in files
@@ -154,14 +154,18 @@ class _Table:
         """The parts as one frame. Raises DatasetExecutionError for a column that none has."""
         self._check_columns()
         order = self._order()
+        parts = [part for part in parts if len(part)]
         if not parts:
-            return pd.DataFrame(columns=order)
-        if len(parts) > 1 or self._options.get("empty_as_string"):
+            return pd.DataFrame({name: self._empty_column(pd, name) for name in order})
+        lacks = any(name not in parts[0].columns for name in order)
+        if len(parts) > 1 or lacks or self._options.get("empty_as_string"):
             parts = [self._completed(pd, part, order) for part in parts]
             frame = pd.concat(parts, ignore_index=True, sort=False)
         else:
-            frame = parts[0].reset_index(drop=True)
-        return _finished(pd, frame[order])
+            frame = parts[0]
+            if not frame.index.equals(pd.RangeIndex(len(frame))):
+                frame = frame.reset_index(drop=True)
+        return _finished(pd, frame if list(frame.columns) == order else frame[order])
 
     def _order(self) -> "List[str]":
         """The columns that are left, as they are to be."""
@@ -186,12 +190,19 @@ class _Table:
                         "read".format(", ".join(map(repr, missing)))
                     )
 
+    def _empty_column(self, pd: "Any", name: str) -> "Any":
+        """A column without a value, of the type it would have had."""
+        types = {kinds.INT: "int64", kinds.FLOAT: "float64", kinds.BOOL: "bool"}
+        types[kinds.DATETIME] = columns.NANOSECONDS
+        kind = kinds.together(self.seen.get(name, ())) or kinds.TEXT
+        return pd.Series([], dtype=types.get(kind, "object"))
+
     def _completed(self, pd: "Any", part: "Any", order: "List[str]") -> "Any":
         """A part with all columns, each of the kind it has in the whole."""
         part = part.copy()
         for name in order:
             kind = kinds.together(self.seen[name])
-            if name not in part.columns or (len(part) and kinds.of(part[name]) == kinds.NULL):
+            if name not in part.columns or kinds.of(part[name]) == kinds.NULL:
                 there = name in part.columns
                 part[name] = _nothing(pd, kind or kinds.TEXT, part.index, self._empty(there))
             elif kind is None:
@@ -201,6 +212,10 @@ class _Table:
     def _empty(self, there: bool) -> "Optional[str]":
         """What an empty field of text is; ``there``: whether the file has the column at all."""
         return "" if there and self._options.get("empty_as_string") else None
+
+
+def _is_aside(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(("_", "."))
 
 
 def _insert(frame: "Any", place: int, name: str, value: "Any") -> None:
