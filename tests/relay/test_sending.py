@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,13 @@ class Ends:
             os.makedirs(self.near.join(name))
         self.pusher = Pusher(self.far, self.store)
         self.said: list[str] = []
+        self.ended: Callable[[str], None] = self.said.append
         self._number = 1
 
     def receive(self) -> bool:
         """Carry out all that has come; whether the last was among it."""
         while True:
-            came, is_last = applying.apply(self.near, self.store, self._number, self.said.append)
+            came, is_last = applying.apply(self.near, self.store, self._number, self.ended)
             if not came or is_last:
                 return is_last
             self._number += 1
@@ -167,6 +169,96 @@ def test_what_could_not_be_sent_is_sent_with_the_next(
     assert ends.seen("user_logs/std_log.txt") == b"one\n" * 3
     assert ends.seen("work/outputs/large.bin") == b"x" * 100_000
     assert len(ends.seen("events.jsonl").splitlines()) == 1
+
+
+def test_a_folder_takes_the_place_of_a_file_or_link_and_the_other_way_round(ends: Ends) -> None:
+    """Else the change could never be carried out, and the run would never end here."""
+    ends.write("work/outputs/was_file", "file")
+    ends.write("work/outputs/was_folder/a.txt", "a")
+    ends.write("work/outputs/was_real/a.txt", "a")
+    os.symlink("was_folder", ends.far.join("work/outputs/was_link"))
+    ends.pusher.push()
+    ends.receive()
+    top = ends.far.join("work/outputs")
+    os.unlink(f"{top}/was_file")
+    os.unlink(f"{top}/was_link")
+    shutil.rmtree(f"{top}/was_folder")
+    shutil.rmtree(f"{top}/was_real")
+    ends.write("work/outputs/was_file/b.txt", "b")
+    ends.write("work/outputs/was_link/b.txt", "b")
+    ends.write("work/outputs/was_folder", "file")
+    os.symlink("/elsewhere", f"{top}/was_real")
+    ends.pusher.finish()
+    assert ends.receive() is True
+    near = Path(ends.near.join("work/outputs"))
+    assert sorted(os.listdir(near)) == ["was_file", "was_folder", "was_link", "was_real"]
+    assert not os.path.islink(near / "was_link")
+    assert os.listdir(near / "was_link") == os.listdir(near / "was_file") == ["b.txt"]
+    assert (near / "was_folder").read_text() == "file"
+    assert os.readlink(near / "was_real") == "/elsewhere"
+
+
+def test_large_results_come_in_batches_that_logs_do_not_wait_for(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "_BATCH_BYTES", 100_000)
+    for name in "abc":
+        ends.write(f"work/outputs/{name}", b"x" * 90_000)
+    ends.pusher.push()
+    ends.receive()
+    assert sorted(os.listdir(ends.near.join("work/outputs"))) == ["a", "b"]
+    ends.write("user_logs/std_log.txt", "a line\n")
+    ends.pusher.push()
+    ends.receive()
+    assert ends.seen("user_logs/std_log.txt") == b"a line\n"
+    assert ends.seen("work/outputs/c") == b"x" * 90_000
+    assert ends.pusher.push() is False
+
+
+def test_a_line_of_metrics_may_be_longer_than_what_is_sent_at_once(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "_AT_ONCE_BYTES", 10)
+    lines = f'{{"n":"{"x" * 100}"}}\n' * 3
+    ends.write("metrics/a.jsonl", lines)
+    ends.pusher.finish()
+    assert ends.receive() is True
+    assert ends.seen("metrics/a.jsonl").decode() == lines
+
+
+def test_results_may_be_named_like_temporary_files(ends: Ends) -> None:
+    ends.write("work/outputs/model.tmp", "kept")
+    ends.write("work/outputs/model.12.tmp", "kept")
+    ends.write("inputs.json.12.tmp", "half")
+    ends.pusher.finish()
+    ends.receive()
+    assert sorted(os.listdir(ends.near.join("work/outputs"))) == ["model.12.tmp", "model.tmp"]
+    assert not os.path.exists(ends.near.join("inputs.json.12.tmp"))
+
+
+def test_what_may_not_be_read_keeps_back_nothing_else(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The superuser, who may run the tests, may read everything."""
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "private" not in path and real(path, mode))
+    ends.write("work/outputs/private.txt", "x")
+    ends.write("work/outputs/public.txt", "y")
+    ends.pusher.finish()
+    assert ends.receive() is True
+    assert os.listdir(ends.near.join("work/outputs")) == ["public.txt"]
+    assert ends.pusher.unreadable == {"work/outputs/private.txt"}
+
+
+def test_no_log_is_behind_the_end(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "_AT_ONCE_BYTES", 4000)
+    ends.write("user_logs/std_log.txt", b"x" * 10_000)
+    EventLog(ends.far).end(Reason.COMPLETED)
+    ends.pusher.finish()
+    sizes: list[int] = []
+    ends.ended = lambda _: sizes.append(len(ends.seen("user_logs/std_log.txt")))
+    ends.receive()
+    assert sizes == [10_000]
 
 
 @pytest.mark.parametrize(

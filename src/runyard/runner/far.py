@@ -43,6 +43,8 @@ FOLDER = "RUNYARD_FAR_DIR"
 PATIENCE_S = 900.0
 """How long a datastore that cannot be reached is tried when the run has ended."""
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.25, 2.0
+_NAMED = 20
+"""How many files a message names."""
 
 _REQUEST = re.compile(r"(cancel|fail|complete)-[0-9A-Za-z.-]+\.json")
 
@@ -63,6 +65,10 @@ def main(arguments: list[str]) -> int:
     adopting.gather(run)
     if not _persistently(pusher.finish):
         said.say(f"run {run_id} has ended, and what it has left is still in {folder}")
+        return 1
+    if pusher.unreadable:
+        names = ", ".join(sorted(pusher.unreadable)[:_NAMED])
+        said.say(f"run {run_id}: this user may not read all it has left in {run.path}: {names}")
         return 1
     shutil.rmtree(folder)
     return 0

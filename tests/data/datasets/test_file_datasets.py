@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,14 @@ def test_a_download_replaces_nothing_unless_it_is_asked_to(photos: Any, tmp_path
     assert files_of(tmp_path / "target") == {"a.txt": "A", "b.txt": "BB"}
 
 
-def test_a_download_without_a_target_goes_to_a_new_folder(photos: Any) -> None:
+def test_a_download_without_a_target_goes_to_a_new_folder(
+    photos: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     first, second = (from_files((photos, "labels.txt")).download() for _ in range(2))
     assert Path(first[0]).read_text() == "L"
     assert first != second
+    assert Path(first[0]).parent.parent == tmp_path
 
 
 def test_a_mount_shows_the_files_while_it_lasts(photos: Any, tmp_path: Path) -> None:

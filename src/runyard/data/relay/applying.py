@@ -60,6 +60,8 @@ def _reason(change: Change) -> str:
 def _carry_out(run: RunDirectory, change: Change, folder: str) -> None:
     place = _place(run, change["path"])
     if "folder" in change:
+        if os.path.islink(place) or not os.path.isdir(place):
+            _remove(place)  # the script has made a folder in place of a file or of a link
         os.makedirs(place, exist_ok=True)
         return
     if "removed" in change:
@@ -112,5 +114,5 @@ def _remove(place: str) -> None:
             shutil.rmtree(place)
         else:
             os.unlink(place)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return

@@ -7,8 +7,8 @@ The first line is ``{"format": 1}``. Each other has ``path``, relative to the ru
 * ``data`` or ``object``, ``mode``: all of a file, in the line or in the object of that number;
 * ``link``: a symbolic link to there; ``folder``: a folder; ``removed``: nothing is there any more.
 
-The last line of the last one is ``{"end": true}``. Objects are there whole or not at all, so every
-reader sees a directory as it was at one moment. Standard library only.
+The last line of the last one is ``{"end": true}``. Objects are there whole or not at all, so no
+reader sees a part of one. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ NOT_SENT = frozenset(
     ["run.json", "runner.lock", "handle.json", "container.json", "requests", "relay"]
 )
 """Of the run directory; each machine has its own."""
+
+_TEMPORARY = re.compile(r"\.[0-9]+\.tmp$")
+"""What ``jsonl.write_once`` writes to before a file takes its name."""
 
 APPENDED = ("metrics", "notes", "user_logs", "system_logs")
 """Folders of files that are only appended to; so is events.jsonl."""
@@ -84,4 +88,5 @@ def is_sent(path: str) -> bool:
     """Whether a path of the run directory is part of what goes back."""
     parts = path.split("/")
     plain = not os.path.isabs(path) and not {"", ".", ".."} & {*parts}
-    return plain and parts[0] not in NOT_SENT and not path.endswith(".tmp")
+    half_written = parts[0] != "work" and _TEMPORARY.search(path)
+    return plain and parts[0] not in NOT_SENT and not half_written

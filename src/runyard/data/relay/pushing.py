@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
 import os
 import tempfile
@@ -12,7 +12,7 @@ from runyard.data.relay import batches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from runyard.data.relay.batches import Change
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _INLINE_BYTES = 64 << 10
 _AT_ONCE_BYTES = 4 << 20
 """What is sent of one log at a time."""
+_BATCH_BYTES = 32 << 20
+_BATCH_FILES = 1000
+"""So much goes into one object: it is held in memory, and sent again as a whole when that fails."""
 _SETTLED_S = 1.0
 """A result that was changed later than that may still be in the making."""
 _RESULTS_EVERY_S = 5.0
@@ -42,32 +45,54 @@ class Pusher:
         self._offsets: dict[str, int] = {}
         self._known: dict[str, Known] = {}
         self._results_at = 0.0
+        self._results: Iterator[list[Change]] | None = None
         self._ended = False
+        self.unreadable: set[str] = set()
+        """What this user may not read, and what is therefore not sent."""
 
     def push(self) -> bool:
-        """Send what is new; whether there was something. Raises what stores raise, and OSError."""
-        is_due = time.monotonic() - self._results_at >= _RESULTS_EVERY_S
-        changes = [*self._whole(_TOP), *(self._whole(_RESULTS) if is_due else ())]
-        changes += self._appended()
-        if is_due:
+        """Send of what is new all but large results; whether there was something.
+
+        Raises what stores raise, and OSError.
+        """
+        sent = self._send(itertools.chain(self._whole(_TOP), self._appended()))
+        return self._push_results() or sent
+
+    def _push_results(self) -> bool:
+        """One batch: logs, and a cancel, do not wait until all of a large result is sent."""
+        if self._results is None:
+            if time.monotonic() - self._results_at < _RESULTS_EVERY_S:
+                return False
+            self._results = _in_batches(self._whole(_RESULTS))
+        results, self._results = self._results, None  # looked through anew when sending fails
+        batch = next(results, None)
+        if batch is None:
             self._results_at = time.monotonic()
-        return self._send(changes)
+            return False
+        self._send_batch(batch)
+        self._results = results
+        return True
 
     def finish(self) -> None:
         """Send all there is, and that this is all; to be called when nothing runs any more."""
         if self._ended:
             return
-        changes = list(self._whole(sorted(os.listdir(self._run.path)), finished=True))
-        changes += self._gone()
-        self._send(changes)
-        while self._send(list(self._appended(finished=True))):
+        self._send(self._whole(sorted(os.listdir(self._run.path)), finished=True))
+        self._send(self._gone())
+        while self._send(self._appended()):
             continue
+        self._send(self._appended(finished=True))
         self._send([{"end": True}])
         self._ended = True
 
-    def _send(self, changes: list[Change]) -> bool:
-        if not changes:
-            return False
+    def _send(self, changes: Iterable[Change]) -> bool:
+        sent = False
+        for batch in _in_batches(changes):
+            self._send_batch(batch)
+            sent = True
+        return sent
+
+    def _send_batch(self, changes: list[Change]) -> None:
         with tempfile.TemporaryDirectory(dir=os.path.dirname(self._run.path)) as folder:
             place = batches.back(self._run.id, self._number)
             large = []
@@ -83,7 +108,6 @@ class Pusher:
             self._put([(batch, place)])
         self._number += 1
         self._remember(changes)
-        return True
 
     def _put(self, given: list[tuple[str, str]]) -> None:
         if given:
@@ -114,6 +138,8 @@ class Pusher:
                     begin = 0
                 stream.seek(begin)
                 data = stream.read(_AT_ONCE_BYTES)
+                if path.endswith(".jsonl") and b"\n" not in data:
+                    data += stream.readline()  # a line is sent as a whole, however long it is
         except FileNotFoundError:
             return
         if path.endswith(".jsonl"):
@@ -136,9 +162,15 @@ class Pusher:
         place = self._run.join(path)
         if not os.path.isdir(place) or os.path.islink(place):
             return
-        with contextlib.suppress(FileNotFoundError):  # the script has removed it
-            for name in sorted(os.listdir(place)):
-                yield from self._below(f"{path}/{name}")
+        try:
+            names = sorted(os.listdir(place))
+        except (FileNotFoundError, NotADirectoryError):  # the script has removed it
+            return
+        except PermissionError:
+            self.unreadable.add(path)
+            return
+        for name in names:
+            yield from self._below(f"{path}/{name}")
 
     def _files(self, folder: str) -> Iterator[str]:
         for path in self._below(folder):
@@ -149,7 +181,7 @@ class Pusher:
         place = self._run.join(path)
         try:
             found = self._look(path, place, finished)
-        except FileNotFoundError:  # the script has removed it
+        except (FileNotFoundError, NotADirectoryError):  # the script has removed it
             return
         if found is not None:
             yield found
@@ -172,13 +204,31 @@ class Pusher:
         if "mode" in change:
             if not finished and time.time() - about.st_mtime < _SETTLED_S:
                 return None
+            if not os.access(place, os.R_OK):
+                self.unreadable.add(path)
+                return None
             change.update(_content(place, about.st_size))
         return {**change, "stamp": stamp}
 
     def _gone(self) -> Iterator[Change]:
+        """What is not there any more; a folder that is something else now went with all in it."""
         for path in list(self._known):
-            if not os.path.lexists(self._run.join(path)):
+            in_folder = self._known.get(os.path.dirname(path), "/") == "/"
+            if in_folder and not os.path.lexists(self._run.join(path)):
                 yield {"path": path, "removed": True}
+
+
+def _in_batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    batch: list[Change] = []
+    size_bytes = 0
+    for change in changes:
+        batch.append(change)
+        size_bytes += change["stamp"][0] if "from" in change else len(change.get("data", ""))
+        if size_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def _content(place: str, size_bytes: int) -> Change:
