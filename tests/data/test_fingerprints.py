@@ -55,6 +55,23 @@ def test_a_large_mounted_folder_is_not_looked_into(
     assert of(tmp_path / "in", "download")["files"] == 4
 
 
+def test_folders_count_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree of many folders without files is not walked through either."""
+    monkeypatch.setattr(fingerprints, "MOUNTED_FILES", 2)
+    for name in "abc":
+        (tmp_path / "in" / name / "deep").mkdir(parents=True)
+    listed = []
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert of(tmp_path / "in")["shallow"] is True
+    assert listed == [f"{tmp_path}/in/"]
+
+
 def test_a_single_file_is_known_by_its_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,7 +224,24 @@ def test_a_name_that_leads_out_is_refused_by_storage(
         submit("print('never')", odd)
 
 
-@pytest.mark.parametrize("name", ["../a", "a/../../b", "a//b", "/a", "a/", ".", "a/./b", "a\0b"])
+def test_a_file_with_files_below_it_is_refused_before_anything_is_fetched(
+    workspace: Any, submit: Any, s3: S3, cache: Path
+) -> None:
+    """Storage has keys where folders have either files or folders."""
+    bucket = s3.bucket(t__a="A", t__d__x="X")
+    s3.put(bucket, "t/d", "a file")
+    odd = Datastore.register(workspace, "odd", bucket, **s3.options)
+    run = submit("print('never')", odd.path("t", "t").as_mount())
+    assert finished(run, Reason.DATA_FAILED).detail["error"]["message"] == (
+        "data reference 't': the storage has a file 'd' and files below it, and no folder can have "
+        "both; rename one there, or give a path that does not contain them"
+    )
+    assert files_of(cache) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["../a", "a/../../b", "a//b", "/a", "a/", ".", "a/./b", "a\0b", "a/" + "é" * 128]
+)
 def test_names_that_no_folder_can_have_are_refused(name: str) -> None:
     assert list(views.checked(["", "a", "a/b..c/.d"])) == ["", "a", "a/b..c/.d"]
     with pytest.raises(ValueError, match=re.escape(name)):

@@ -138,10 +138,16 @@ def _put(view: View, place: Place, source: str, relative: str, *, is_local: bool
 def _check_names(place: Place, wanted: Sequence[Wanted]) -> None:
     """Raise StagingError for names that folders cannot have, or that would lie outside."""
     try:
-        for _ in views.checked(relative for _, _, relative in wanted):
-            pass
+        relatives = set(views.checked(relative for _, _, relative in wanted))
     except ValueError as error:
         raise staging.StagingError(
             f"{place.called}: the storage has a file of the name {str(error)!r}, which no folder "
             "can have; rename it there, or give a path that does not contain it"
         ) from error
+    both = relatives & views.folders(relatives)
+    if both:
+        name = min(both)
+        raise staging.StagingError(
+            f"{place.called}: the storage has a file {name!r} and files below it, and no folder "
+            "can have both; rename one there, or give a path that does not contain them"
+        )

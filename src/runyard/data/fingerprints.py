@@ -49,7 +49,7 @@ NAMED_FILES = 1000
 """So many files of an input are named in inputs.json; of more there is only the digest of all."""
 
 MOUNTED_FILES = 1000
-"""A mounted folder of this machine with more files is not looked into.
+"""A mounted folder of this machine with more files and folders in it is not looked into.
 
 The names are counted first (0.5 ms for 1,000), so that a large one costs less than a small one,
 whose files are looked at as well (2.5 ms for 1,000).
@@ -153,14 +153,14 @@ def _of_file(path: str) -> Entry:
 
 
 def _of_folder(top: str, most: int | None) -> list[Entry] | None:
-    names = list(itertools.islice(_names(top), None if most is None else most + 1))
-    if most is not None and len(names) > most:
+    found = list(itertools.islice(_below(top), None if most is None else most + 1))
+    if most is not None and len(found) > most:
         return None
-    return [_entry(os.path.join(top, name), name) for name in names]
+    return [_entry(os.path.join(top, name), name) for name, is_folder in found if not is_folder]
 
 
-def _names(top: str) -> Iterator[str]:
-    """The paths of all files below a folder, without a look at any of them."""
+def _below(top: str) -> Iterator[tuple[str, bool]]:
+    """The paths of all that is below a folder, and whether it is one; no file is looked at."""
     waiting = [""]
     while waiting:
         folder = waiting.pop()
@@ -171,10 +171,10 @@ def _names(top: str) -> Iterator[str]:
         with inside:
             for item in inside:
                 path = os.path.join(folder, item.name)
-                if item.is_dir(follow_symlinks=False):
+                is_folder = item.is_dir(follow_symlinks=False)
+                if is_folder:
                     waiting.append(path)
-                else:
-                    yield path
+                yield path, is_folder
 
 
 def _entry(path: str, name: str) -> Entry:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
 """Another file system, one without links, or too many of them: copied instead."""
 
+_NAME_BYTES = 255
+"""No file system of Linux has longer names."""
+
 
 class View:
     """The files of one place. ``skipped``: paths where there was something already."""
@@ -114,10 +117,24 @@ def checked(relatives: Iterable[str]) -> Iterator[str]:
     Storage takes any text as a name; folders do not.
     """
     for relative in relatives:
-        parts = relative.split("/")
-        if relative and ("\0" in relative or any(part in ("", ".", "..") for part in parts)):
+        if relative and ("\0" in relative or not all(map(_is_name, relative.split("/")))):
             raise ValueError(relative)
         yield relative
+
+
+def _is_name(part: str) -> bool:
+    return part not in ("", ".", "..") and len(os.fsencode(part)) <= _NAME_BYTES
+
+
+def folders(relatives: Iterable[str]) -> set[str]:
+    """The relative paths of all folders that the files lie in."""
+    found: set[str] = set()
+    for relative in relatives:
+        folder = relative.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _file(run: RunDirectory, place: Place) -> str:
