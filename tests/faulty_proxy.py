@@ -19,8 +19,8 @@ class Fault:
 
     ``status``: they are answered with it. ``cut_after``: so many bytes of the body come, then the
     connection is reset. ``delay_s``: nothing comes for so long, with ``cut_after``: then.
-    ``refused``: the connection is closed before anything is answered. ``seen`` has the requests it
-    befell.
+    ``refused``: the connection is closed before anything is answered. ``spared``: so many
+    requests go well before. ``seen`` has the requests it befell.
     """
 
     def __init__(  # noqa: PLR0917
@@ -31,14 +31,19 @@ class Fault:
         cut_after: int | None = None,
         delay_s: float = 0,
         refused: bool = False,
+        spared: int = 0,
     ) -> None:
         self.pattern, self.times, self.status = pattern, times, status
         self.cut_after, self.delay_s, self.refused = cut_after, delay_s, refused
+        self.spared = spared
         self.seen: list[str] = []
 
     def befalls(self, request: str) -> bool:
         """Whether it is this request's turn."""
         if len(self.seen) >= self.times or not re.search(self.pattern, request):
+            return False
+        if self.spared:
+            self.spared -= 1
             return False
         self.seen.append(request)
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from runyard.data import credentials
 from runyard.data.datastore import Datastore
 from runyard.data.stores import connecting
 from runyard.data.stores.opening import open_store
+from runyard.errors import UserErrorException
 from runyard.job.keyvault import Keyvault
 from tests.faulty_proxy import before
+from tests.file_server import served
 from tests.s3_server import KEY, S3, SECRET
 
 _SECRETS = """
@@ -115,3 +118,15 @@ def test_a_registration_names_its_secrets_only(workspace: Any, s3: S3) -> None:
     found = json.loads(Path(workspace.path, "datastores/cloud.json").read_text())
     assert found["secrets"] == ["access_key_id", "secret_access_key"]
     assert found["options"] == s3.plain
+
+
+def test_no_credentials_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    with served(tmp_path) as address:
+        options = {"endpoint": address, "metadata_endpoint": address, "retries": 0}
+        store = open_store("s3://bucket", options)
+        with pytest.raises(UserErrorException, match="listing 's3://bucket': there are no crede"):
+            list(store.entries())

@@ -285,3 +285,21 @@ def test_child_runs_models_and_outputs_come_into_the_workspace(
     assert (model.version, model.run_id) == (2, run.id)
     assert not os.path.exists(run.directory.join("workspace"))
     assert Dataset.get_by_name(workspace, "made").to_path() == ["/a.txt"]
+
+
+def test_datasets_are_read_there(workspace: Any, submit: Callable[..., Any], s3: S3) -> None:
+    cloud = Datastore.get(workspace, "cloud")
+    s3.put(cloud.container_name, "table/a.csv", "x,y\n1,2\n3,4\n")
+    files = Dataset.File.from_files((cloud, "table/*.csv")).register(workspace, "files")
+    table = Dataset.Tabular.from_delimited_files((cloud, "table/a.csv"))
+    script = (
+        "import os, sys\nfrom runyard import Run\nrun = Run.get_context()\n"
+        "print(os.listdir(sys.argv[1]))\n"
+        "print(run.input_datasets['table'].to_pandas_dataframe()['y'].sum())\n"
+    )
+    run = submit(script, files.as_named_input("files").as_mount(), table.as_named_input("table"))
+    state = runs.finish(run.directory)
+    assert state.reason is Reason.COMPLETED, (state.detail, runs.log_of(run.directory))
+    assert runs.log_of(run.directory).splitlines()[-2:] == ["['a.csv']", "6"]
+    found = {item["name"]: item for item in fingerprints.read(run.directory)}
+    assert (found["files"]["dataset"], found["table"]["files"]) == ("files", 1)

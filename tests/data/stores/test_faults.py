@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from runyard.data.stores import objects
+from runyard.data.stores import objects, parts
 from runyard.data.stores.opening import open_store
 from runyard.data.stores.store import Entry, Store
 from runyard.data.transfers import PART
@@ -121,6 +121,38 @@ def test_large_files_come_in_ranges_and_those_that_break_again(
     assert (tmp_path / "large.bin").read_bytes() == content
     assert len(fault.seen) == 3
     assert len([line for line in proxy.requests if "GET /" in line and "large" in line]) >= 9
+
+
+def test_ranges_that_have_come_do_not_come_again(
+    proxy: Proxy, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "_LARGE_BYTES", 1 << 20)
+    monkeypatch.setattr(objects, "_RANGE_BYTES", 1 << 18)
+    monkeypatch.setattr(parts, "_WORTH_KEEPING_BYTES", 1)
+    content = os.urandom(8 << 20)
+    bucket = s3.bucket()
+    s3.put(bucket, "large.bin", content)
+    store = opened(proxy, s3, bucket, retries=0)
+    fault = proxy.fault("GET .*large.bin", status=403, spared=24)
+    with pytest.raises(UserErrorException, match="the storage refuses"):
+        fetch_all(store, tmp_path)
+    (part,) = leftovers(tmp_path)
+    kept = part.stat().st_size
+    assert kept >= 16 << 18
+    fault.times = 0
+    before = len(proxy.requests)
+    fetch_all(store, tmp_path)
+    assert (tmp_path / "large.bin").read_bytes() == content
+    again = [line for line in proxy.requests[before:] if "/large.bin" in line]
+    assert len(again) == (len(content) - kept) >> 18
+    assert not leftovers(tmp_path)
+
+
+def test_a_slow_server_is_waited_for(proxy: Proxy, s3: S3, tmp_path: Path) -> None:
+    store = opened(proxy, s3, s3.bucket(a="A"), timeout=5, retries=0)
+    proxy.fault("", delay_s=0.3)
+    fetch_all(store, tmp_path)
+    assert (tmp_path / "a.txt").read_text() == "A"
 
 
 def test_a_silent_server_is_given_up(proxy: Proxy, s3: S3, tmp_path: Path) -> None:

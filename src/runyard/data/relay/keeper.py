@@ -72,9 +72,9 @@ class Keeper:
             self._next = {"back": 1, "request": 1, "asked": []}
 
     def keep(self) -> None:
-        """Until the run has ended."""
+        """Until the run has ended, or somebody has removed it."""
         pause_s = _FIRST_PAUSE_S
-        while True:
+        while os.path.exists(self._run.run_json):
             trouble = ""
             try:
                 self._ask()

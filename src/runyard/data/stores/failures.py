@@ -17,6 +17,12 @@ _CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _ADDRESS = re.compile(r"https?://[^\s?]*")
 NO_BUCKET = "there is no such bucket or container"
+NO_CREDENTIALS = (
+    "there are no credentials, and this is no machine of the provider that would have some; give "
+    "them to Datastore.register, or set the variables of the provider such as AWS_ACCESS_KEY_ID"
+)
+_METADATA = ("/latest/api/token", "/latest/meta-data/", "/computeMetadata/", "/metadata/identity")
+"""Of the services of virtual machines, which are asked where nothing else has credentials."""
 _NO_BUCKET_CODES = ("NoSuchBucket", "ContainerNotFound", "FilesystemNotFound", "InvalidBucketName")
 _PAUSES_S = (0.2, 0.6, 1.8)
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -96,6 +102,8 @@ class Failures:
         code = "".join(_CODE.findall(text)[:1])
         status = "".join(_STATUS.findall(text)[:1])
         said = " ".join(filter(None, [status, code]))
+        if any(path in text for path in _METADATA):
+            return NO_CREDENTIALS, True
         if code in _NO_BUCKET_CODES:
             return f"{NO_BUCKET} ({code}); make it, or correct the URL", True
         refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
@@ -124,11 +132,6 @@ class Failures:
         place = urlsplit(address).netloc or "the storage"
         if said:
             return f"{place} answers {said}, also when asked again; try again later"
-        if "169.254." in text or "redential" in text:
-            return (
-                "there are no credentials; give them to Datastore.register, or set the variables "
-                "of the provider such as AWS_ACCESS_KEY_ID"
-            )
         why = "in time" if "kind: Timeout" in text or "timed out" in text else "at all"
         return (
             f"{place} does not answer {why}; check the network, and the endpoint the datastore is "
