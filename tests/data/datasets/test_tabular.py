@@ -166,6 +166,11 @@ def test_rows_are_filtered(
     assert ns(numbers.filter(rule(numbers))) == [n for n in range(1000) if expected(n)]
 
 
+def test_no_rows_have_the_types_of_rows(numbers: Any) -> None:
+    some, none = numbers.to_pandas_dataframe(), numbers.filter(numbers["n"] < 0)
+    assert list(none.to_pandas_dataframe().dtypes) == list(some.dtypes)
+
+
 def test_a_filter_may_use_columns_that_are_not_kept(numbers: Any) -> None:
     found = numbers.filter(numbers["square"] == 49).keep_columns("n")
     assert found.to_pandas_dataframe().values.tolist() == [[7]]

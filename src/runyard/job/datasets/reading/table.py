@@ -195,6 +195,8 @@ class _Table:
         types = {kinds.INT: "int64", kinds.FLOAT: "float64", kinds.BOOL: "bool"}
         types[kinds.DATETIME] = columns.NANOSECONDS
         kind = kinds.together(self.seen.get(name, ())) or kinds.TEXT
+        if int(pd.__version__.partition(".")[0]) >= 3:
+            types[kinds.TEXT] = "str"
         return pd.Series([], dtype=types.get(kind, "object"))
 
     def _completed(self, pd: "Any", part: "Any", order: "List[str]") -> "Any":
