@@ -113,8 +113,8 @@ def _http(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     elif password:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         client["default_headers"] = {"Authorization": f"Basic {pair}"}
-    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return store.HTTPStore.from_url(_folder(urlunsplit(plain)), **common)
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=_folder(parts.path))
+    return store.HTTPStore.from_url(urlunsplit(plain), **common)
 
 
 def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
@@ -174,8 +174,8 @@ def _bucket(url: str) -> tuple[str, str | None]:
     return parts.netloc, unquote(parts.path).strip("/") or None
 
 
-def _folder(url: str) -> str:
-    return url if url.endswith("/") else f"{url}/"
+def _folder(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
 
 
 def _plain_http(endpoint: str, common: dict[str, Any]) -> None:
