@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import gzip
 import random
@@ -448,3 +449,31 @@ def test_without_pandas_it_says_what_to_install(
     monkeypatch.setenv("RUNYARD_RUN_DIRECTORY", "x")
     with pytest.raises(UserErrorException, match=r"add it to .*run: pip_packages=\['pandas'\]"):
         packages.pandas()
+
+
+def test_long_fields(read: Read) -> None:
+    long = "x" * 200_000
+    assert rows(read(f'a,b\n1,"{long}\ny"\n2,z\n')) == [[1, f"{long}\ny"], [2, "z"]]
+    assert csv.field_size_limit() == 131_072, "what other code relies on stays"
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (gzip.compress(b"a,b\n1,2\n"), "packed with gzip, and its name has to end in .gz"),
+        ("a,b\n1,2\n".encode("utf-16"), "give its encoding, such as encoding='utf16'"),
+        (b"PAR1\x15\xbc,\n", "it is a parquet file: Dataset.Tabular.from_parquet_files reads it"),
+        (b"PK\x03\x04\x14,\n", r"a\.csv is an Excel workbook or a zip archive, .*pandas\.read_excel"),
+    ],
+)
+def test_what_is_no_text_is_said(dataset: Read, content: bytes, remedy: str) -> None:
+    with pytest.raises(DatasetExecutionError, match=remedy):
+        dataset(content)
+
+
+def test_markers_of_spark_beside_text_are_passed_over(folder: Path, workspace: Any) -> None:
+    store = Datastore.register(workspace, "spark", folder)
+    (folder / "_SUCCESS").touch()
+    (folder / "part-0.csv").write_text("a\n1\n")
+    (folder / "_more.csv").write_text("a\n2\n")
+    assert rows(Dataset.Tabular.from_delimited_files((store, "")).to_pandas_dataframe()) == [[2], [1]]
