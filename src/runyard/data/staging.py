@@ -176,8 +176,11 @@ def pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
     return found
 
 
-def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> None:
-    """Copy files; one that fails does not keep back the others, and is raised when all is done."""
+def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> list[str]:
+    """Copy files; returns those that were there already.
+
+    One that fails does not keep back the others, and is raised when all is done.
+    """
     from runyard.data import transfers
 
     begun, size = time.monotonic(), 0
@@ -195,6 +198,7 @@ def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -
     tell(say, done, whole, size, seconds=time.monotonic() - begun, skipped=skipped)
     if failed:
         raise failed[0]
+    return skipped
 
 
 def tell(

@@ -136,7 +136,9 @@ def layout_of(
     compression = {"gz": "gzip", "bz2": "bz2"}.get(name.rpartition(".")[2])
     encoding = "utf-8-sig" if is_utf8(options) else options["encoding"]
     with _opened(path, compression, encoding) as stream:
-        longest = csv.field_size_limit(_LONGEST_FIELD)  # 131,072 by default, and documents are longer
+        longest = csv.field_size_limit(
+            _LONGEST_FIELD
+        )  # 131,072 by default, and documents are longer
         try:
             rows = csv.reader(stream, delimiter=_delimiter(options))
             first = next((row for row in rows if row), None)
@@ -146,8 +148,10 @@ def layout_of(
             csv.field_size_limit(longest)
     if first and first[0].startswith("PK\x03\x04"):
         raise DatasetExecutionError(
-            "{} is an Excel workbook or a zip archive, and no delimited text; unpack it, or give the "
-            "frame of pandas.read_excel to Dataset.Tabular.register_pandas_dataframe".format(name)
+            "{} is an Excel workbook or a zip archive, and no delimited text; unpack it, or give "
+            "the frame of pandas.read_excel to Dataset.Tabular.register_pandas_dataframe".format(
+                name
+            )
         )
     separator = options.get("separator", ",")
     if first is not None and is_long(separator):
