@@ -24,8 +24,11 @@ _FINAL = (
     *(NotADirectoryError, NotImplementedError, ValueError, TypeError),
 )
 _CHUNK_BYTES = 1 << 20
-_ETAGS = ("ETag", "etag", "e_tag", "md5", "content_md5", "checksum")
-_DATES = ("mtime", "modified", "last_modified", "LastModified", "created")
+_ETAGS = ("ETag", "etag", "e_tag", "md5", "content_md5", "checksum", "sha")
+_DATES = (
+    *("mtime", "modified", "modify", "last_modified", "LastModified", "last_write_time"),
+    *("updated", "created"),
+)
 
 
 class FilesystemStore(Store):
@@ -206,4 +209,4 @@ def _entry(path: str, info: Mapping[str, Any]) -> Entry:
     date = next((info[name] for name in _DATES if info.get(name)), "")
     if hasattr(date, "timestamp"):  # what lists and what looks for one file may say it otherwise
         date = date.timestamp()
-    return Entry(path, size, etag.strip('"') or f"{size}-{date}")
+    return Entry(path, size, etag.strip('"') or (f"{size}-{date}" if date else ""))
