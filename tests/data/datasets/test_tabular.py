@@ -256,6 +256,8 @@ def test_what_times_cannot_be(days: Any, numbers: Any) -> None:
         days.time_before("2020")
     with pytest.raises(UserErrorException, match="'n' is no column of datetimes; make it one"):
         numbers.with_timestamp_columns("n", validate=True)
+    with pytest.raises(UserErrorException, match="no column 'x' for the times; there is 'n', 'sq"):
+        numbers.with_timestamp_columns("x", validate=True)
     with pytest.raises(UserErrorException, match="partition_timestamp='x' needs a timestamp"):
         numbers.with_timestamp_columns(partition_timestamp="x")
     with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
