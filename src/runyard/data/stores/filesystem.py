@@ -36,7 +36,7 @@ class FilesystemStore(Store):
 
     def __init__(self, url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.url = url.rstrip("/")
-        self._secrets = [text for text in secrets.values() if text]
+        self._secrets = secrets
         self._system, self._root = self._opened(url, {**options, **secrets})
 
     def _opened(self, url: str, given: Mapping[str, Any]) -> tuple[Any, str]:
@@ -187,8 +187,7 @@ class FilesystemStore(Store):
         if isinstance(error, OSError) and error.errno in failures.FULL:
             said = f"{error.strerror}; make room, or give another place"
         text = f"{text}: {said}; what was copied before is there, and the same call goes on"
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = failures.masked(text, self._secrets)
         lost = isinstance(error, OSError) and error.errno in failures.FULL
         return StoreLostError(text) if lost else UserErrorException(text)
 
