@@ -72,8 +72,8 @@ class LocalTarget:
         if os.path.exists(run.container_json):
             _remove_container(run)
         processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
-        if os.path.exists(run.join("data", ".placed")):
-            _names.load("runyard.data.fuse_mount:unmount_left")(run)
+        if os.path.exists(run.data_log):
+            _names.load("runyard.data.left:tidy")(run)
 
 
 def _of_container(spec: Any) -> list[Problem]:
