@@ -283,4 +283,9 @@ def test_a_file_that_changes_under_the_copy_is_no_file(
 def _once(first: Any, then: Any) -> Any:
     """``first`` for the first call, ``then`` for those it makes and that follow."""
     left = [first]
-    return lambda *given: (left.pop() if left else then)(*given)
+
+    def call(*given: Any) -> Any:
+        chosen = left.pop() if left else then
+        return chosen(*given)
+
+    return call
