@@ -133,7 +133,11 @@ def _failed(outcome: Outcome, told: dict[str, Any], what: str) -> End | None:
         return ending.ended_by_runner(outcome)
     if not outcome.code:
         return None
-    why = "memory ran out" if outcome.out_of_memory else "its process was killed"
+    why = "its process was killed"
+    if outcome.out_of_memory:
+        why = "memory ran out"
+    elif outcome.code > 0 and not told:
+        why = "and why could not be written to the run's folder, whose disk may be full"
     killed = {"type": "killed", "message": f"the data of the run could not be {what}: {why}"}
     return ending.End(Reason.DATA_FAILED, told.get("error") or killed)
 
