@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from runyard.data import staged, staging
+from runyard.data import links, staged, staging
 from runyard.data.places import places
 from runyard.record.states import Reason
 from runyard.runner import ending, said
@@ -49,6 +49,10 @@ def stage(
     Each place stands in system_logs/data.txt, and in the run's log before the script's own lines.
     """
     found = places(run, spec)
+    try:
+        links.hold(found)
+    except OSError as error:
+        return ending.End(Reason.DATA_FAILED, ending.error_detail(error))
     if all(place.kind == "reference" and place.is_itself for place in found):
         end = _mounted(run, found)
     else:
