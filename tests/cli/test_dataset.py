@@ -67,7 +67,7 @@ def test_datasets_of_a_run_are_shown(history: History, invoke: Invoke, tmp_path:
     store.upload_files([str(tmp_path / "a.txt")], target_path="new", show_progress=False)
     letters = Dataset.File.from_files((store, "new"))
     registered = letters.register(workspace, "letters")
-    left = OutputFileDatasetConfig("left", (store, "left")).register_on_complete("made")
+    left = OutputFileDatasetConfig("left", (store, "left/{run-id}")).register_on_complete("made")
     arguments = [
         registered.as_named_input("one").as_mount(),
         letters.as_named_input("two").as_download("here"),
@@ -83,6 +83,6 @@ def test_datasets_of_a_run_are_shown(history: History, invoke: Invoke, tmp_path:
         "one: mount of letters version 1",
         "two: download of workspaceblobstore:new at here",
         "three: dataset workspaceblobstore:new",
-        "left: output to workspaceblobstore:left, registered as made",
+        f"left: output to workspaceblobstore:left/{run.id}, registered as made",
     ):
         assert words in shown

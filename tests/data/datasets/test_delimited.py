@@ -290,6 +290,14 @@ def test_separators(read: Read) -> None:
 def test_encodings(read: Read) -> None:
     assert rows(read("a,b\nä,1\n".encode("latin1"), encoding="iso88591")) == [["ä", 1]]
     assert rows(read("a,b\nä,1\n".encode("utf-16"), encoding="utf16")) == [["ä", 1]]
+    euro = 'ä b,€\n"x\nä",2019-01-02\n,\n'.encode("cp1252")
+    frame = read(euro, encoding="windows1252", support_multi_line=True)
+    assert list(frame.columns) == ["ä b", "€"]
+    assert rows(frame) == [["x\nä", pd.Timestamp(2019, 1, 2)], [None, None]]
+    with pytest.raises(
+        DatasetExecutionError, match=r"/a\.csv is not text in cp1252: .*give its enc"
+    ):
+        read(b"a\nx\n\x81\n", encoding="windows1252")
     with pytest.raises(DatasetExecutionError, match=r"a\.csv is not text in utf8: .*give its enco"):
         read("a,b\nä,1\n".encode("latin1"))
     with pytest.raises(UserErrorException, match="encoding='klingon' is not known; give one such"):
@@ -463,7 +471,7 @@ def test_long_fields(read: Read) -> None:
 @pytest.mark.parametrize(
     ("content", "remedy"),
     [
-        (gzip.compress(b"a,b\n1,2\n"), "packed with gzip, and its name has to end in .gz"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "packed with gzip, and its name has to end in .gz"),
         ("a,b\n1,2\n".encode("utf-16"), "give its encoding, such as encoding='utf16'"),
         (b"PAR1\x15\xbc,\n", "it is a parquet file: Dataset.Tabular.from_parquet_files reads it"),
         (
@@ -471,6 +479,7 @@ def test_long_fields(read: Read) -> None:
             r"a\.csv is an Excel workbook or a zip archive, .*pandas\.read_excel",
         ),
     ],
+    ids=["gzip", "utf16", "parquet", "excel"],
 )
 def test_what_is_no_text_is_said(dataset: Read, content: bytes, remedy: str) -> None:
     with pytest.raises(DatasetExecutionError, match=remedy):
@@ -498,7 +507,7 @@ def test_a_quotation_mark_that_is_not_closed_is_said(dataset: Read, engine: str)
 def test_a_type_that_fits_no_value_is_a_warning(dataset: Read, engine: str) -> None:
     days = dataset("d,n\n13/02/2020,x\n,y\n", set_column_types={"d": DataType.to_datetime()})
     with pytest.warns(
-        UserWarning, match="'d' has no value that is a datetime, .* give their format"
+        UserWarning, match="'d' has no value that is a datetime of 1677 .* give their format"
     ):
         assert days.to_pandas_dataframe()["d"].isnull().all()
     words = dataset("d,n\n13/02/2020,x\n,y\n", set_column_types={"n": DataType.to_long()})

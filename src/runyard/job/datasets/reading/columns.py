@@ -33,8 +33,9 @@ class Faults:
 _NONE_FITS = (
     "column {!r} has no value that is a {}, and all are missing: give it another type with "
     "set_column_types; to_pandas_dataframe(on_error='fail') names the first",
-    "column {!r} has no value that is a {}, and all are missing: give their format, such as "
-    "DataType.to_datetime('%d/%m/%Y'); to_pandas_dataframe(on_error='fail') names the first",
+    "column {!r} has no value that is a {} of 1677 to 2262, and all are missing: give their "
+    "format, such as DataType.to_datetime('%d/%m/%Y'); to_pandas_dataframe(on_error='fail') names "
+    "the first",
 )
 
 NULLS = Faults("null", "null")
@@ -66,7 +67,7 @@ def converted(column: "Any", kind: "Mapping[str, Any]", faults: Faults, where: s
         )
     if faults is not NULLS and lost.any() and not made.notnull().any():
         text = _NONE_FITS[kind["type"] == "datetime"].format(column.name, kind["type"])
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warnings.warn(text, UserWarning, stacklevel=6)
     return made
 
 

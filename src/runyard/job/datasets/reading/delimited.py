@@ -40,6 +40,8 @@ _LONGEST_FIELD = 2**31 - 1
 """In characters; the most that the module csv takes everywhere."""
 
 _UTF8 = ("utf8", "utf-8", "ascii", "us-ascii")
+_ONE_BYTE = ("iso8859-1", "cp1252")
+"""Encodings that pyarrow may read: a letter is a byte."""
 
 
 class Layout:
@@ -108,7 +110,7 @@ def _fits_pyarrow(options: "Mapping[str, Any]", wanted: "Wanted") -> bool:
     separator = options.get("separator", ",")
     return (
         wanted.limit is None
-        and is_utf8(options)
+        and (is_utf8(options) or options["encoding"] in _ONE_BYTE)
         and len(separator) == 1
         and separator.isprintable() | (separator == "\t")
         and separator != '"'
