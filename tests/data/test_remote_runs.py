@@ -166,6 +166,8 @@ raise SystemExit(3)
     run = submit(script, down, up)
     finished(run, Reason.SCRIPT_EXIT_CODE)
     assert runs.log_of(run.directory).splitlines()[2] == ("L" if overwrite else "of the source")
+    kept = "data: up: 1 file was there already, and what the script has left is not stored in place"
+    assert (kept in runs.log_of(run.directory)) is not overwrite
     stored = s3.files(far.container_name)
     assert stored["labels.txt"] == (b"of the script" if overwrite else b"L")
     assert stored["deep/new.txt"] == b"new"

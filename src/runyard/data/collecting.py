@@ -10,7 +10,7 @@ import os
 import time
 
 from runyard import _names
-from runyard.data import staging, transfers, views
+from runyard.data import links, staging, transfers, views
 from runyard.data.staging import SHOWN, StagingError
 from runyard.errors import RunyardError
 
@@ -102,7 +102,7 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         found = _shared(run, found, say)
     if not place.is_remote:
         target = [(path, os.path.join(place.source, name)) for path, name in found]
-        staging.copied(target, place.overwrite, "uploaded", say)
+        _say_kept(run, place, staging.copied(target, place.overwrite, "uploaded", say))
         return
     from runyard.data import registry
 
@@ -130,6 +130,21 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         seconds = time.monotonic() - begun
         done_text = f"{place.name}: uploaded"
         staging.tell(say, done_text, len(stored), size_bytes, seconds=seconds, skipped=skipped)
+    _say_kept(run, place, skipped)
+
+
+def _say_kept(run: RunDirectory, place: Place, kept: list[str]) -> None:
+    """Say in the run's log that older files stay: who reads the datastore next reads those."""
+    if not kept:
+        return
+    files = "1 file was" if len(kept) == 1 else f"{len(kept)} files were"
+    line = (
+        f"data: {place.name}: {files} there already, and what the script has left is not stored in "
+        f"place of that: {', '.join(map(os.path.basename, kept[:3]))}{', …' * (len(kept) > 3)}; "
+        "as_upload(overwrite=True) replaces it\n"
+    )
+    with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
+        log.write(line)
 
 
 def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[tuple[str, str]]:
@@ -167,18 +182,12 @@ def tidy(run: RunDirectory, found: list[Place]) -> None:
 
             fuse_mount.unmount(run, place)
         elif place.is_itself:
-            _unlink(place)
+            links.remove(place)
         elif place.mode == "mount" or place.here.startswith(os.path.join(run.path, "")):
             _remove_copies(run, place)
         views.forget(run, place)
     _remove_parts(run.join("data"))
     _remove_empty(run.join("data"))
-
-
-def _unlink(place: Place) -> None:
-    ours = place.here != place.source and os.path.islink(place.here)
-    if ours and os.readlink(place.here) == place.source:
-        os.unlink(place.here)
 
 
 def _remove_copies(run: RunDirectory, place: Place) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from runyard.data import credentials, databases, registry
 from runyard.data.storage import StorageDatastore
-from runyard.data.stores.opening import local_folder, open_store, scheme_of
+from runyard.data.stores.opening import OBJECT_SCHEMES, local_folder, open_store, scheme_of
 from runyard.errors import UserErrorException
 from runyard.record.layout import WorkspaceDirectory
 
@@ -78,10 +78,11 @@ def register(
 def _make_container(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
     from runyard.data.stores import azure_container, connecting
 
-    if connecting.kind_of(url) != "azure":
+    if scheme_of(url) not in OBJECT_SCHEMES or connecting.kind_of(url) != "azure":
         raise UserErrorException(
             "create_if_not_exists makes folders and Azure containers; make the bucket with the "
-            "tools of its provider, and leave it out"
+            "tools of its provider, and leave it out (folders of other storage are made when "
+            "something is stored in them)"
         )
     azure_container.make(url, {**options, **secrets})
 
@@ -114,24 +115,47 @@ def _write(
     secrets: Mapping[str, str],
     overwrite: bool,
 ) -> None:
-    place = given.get("path") or given["url"]
-    if registry.is_registered(directory, name) and not overwrite:
-        present = registry.url_of(directory, name)
-        if present != place:
-            raise UserErrorException(
-                f"datastore {name!r} is registered already, for {present!r}; give overwrite=True "
-                f"to make it {place!r}, or another name"
-            )
-        if _same(registry.record(directory, name), given, secrets, directory, name):
+    with registry.locked(directory):
+        before = _before(directory, name, overwrite)
+        if before and not overwrite:
+            _check_same(before, given, secrets, directory, name)
             return
+        if secrets or before.get("secrets"):
+            credentials.write(directory, name, secrets)
+        registry.add(directory, name, given)
+
+
+def _before(directory: WorkspaceDirectory, name: str, overwrite: bool) -> Mapping[str, Any]:
+    """What is registered, {} for nothing; what cannot be read may be replaced."""
+    if not registry.is_registered(directory, name):
+        return {}
+    try:
+        return registry.record(directory, name)
+    except UserErrorException:
+        if overwrite:
+            return {"secrets": ["unknown"]}
+        raise
+
+
+def _check_same(
+    before: Mapping[str, Any],
+    given: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    directory: WorkspaceDirectory,
+    name: str,
+) -> None:
+    """Raise UserErrorException when what is registered is another place, or with other options."""
+    place, present = given.get("path") or given["url"], registry.url_of(directory, name)
+    if present != place:
+        raise UserErrorException(
+            f"datastore {name!r} is registered already, for {present!r}; give overwrite=True "
+            f"to make it {place!r}, or another name"
+        )
+    if not _same(before, given, secrets, directory, name):
         raise UserErrorException(
             f"datastore {name!r} is registered already, for {present!r} with other options; give "
             "overwrite=True to replace them, or another name"
         )
-    before = registry.is_registered(directory, name) and registry.record(directory, name)
-    if secrets or (before and before.get("secrets")):
-        credentials.write(directory, name, secrets)
-    registry.add(directory, name, given)
 
 
 def _same(

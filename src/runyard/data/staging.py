@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from runyard.data import links
 from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
@@ -113,7 +114,7 @@ def mount(run: RunDirectory, place: Place, say: Say) -> None:
         return
     os.makedirs(os.path.dirname(place.here), exist_ok=True)
     check_free(place)
-    os.symlink(place.source, place.here)
+    links.make(place)
 
 
 def check_free(place: Place) -> None:
@@ -127,7 +128,8 @@ def check_free(place: Place) -> None:
 
 def _check_source(run: RunDirectory, place: Place) -> None:
     """It was there when the run was submitted; that of a built-in datastore is made."""
-    if not place.path and place.source.startswith(os.path.join(run.workspace.path, "")):
+    inside = place.source.startswith(os.path.join(run.workspace.path, ""))
+    if inside and not place.path and not place.file_name:
         os.makedirs(place.source, exist_ok=True)
     if not os.path.exists(place.source):
         raise gone(place)
@@ -136,7 +138,7 @@ def _check_source(run: RunDirectory, place: Place) -> None:
 def gone(place: Place) -> StagingError:
     """The error for an input that was there when the run was submitted."""
     return StagingError(
-        f"{place.called}: {place.source!r} is no longer there ({place.datastore}:{place.path}); "
+        f"{place.called}: {place.source!r} is no longer there ({place.of}); "
         "put it back and submit the run again"
     )
 
@@ -175,8 +177,11 @@ def pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
     return found
 
 
-def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> None:
-    """Copy files; one that fails does not keep back the others, and is raised when all is done."""
+def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> list[str]:
+    """Copy files; returns those that were there already.
+
+    One that fails does not keep back the others, and is raised when all is done.
+    """
     from runyard.data import transfers
 
     begun, size = time.monotonic(), 0
@@ -194,6 +199,7 @@ def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -
     tell(say, done, whole, size, seconds=time.monotonic() - begun, skipped=skipped)
     if failed:
         raise failed[0]
+    return skipped
 
 
 def tell(

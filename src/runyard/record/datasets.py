@@ -4,10 +4,12 @@ Versions count from 1 and are never given twice, also when all were unregistered
 whole, and two registrations at once get two versions.
 """
 
+import fcntl
 import os
 import re
 import time
 import uuid
+from contextlib import contextmanager
 
 from runyard.errors import UserErrorException
 from runyard.record import creation, jsonl
@@ -15,7 +17,7 @@ from runyard.record.layout import WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping, Optional, Union
+    from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
 
     Record = Dict[str, Any]
 
@@ -40,13 +42,6 @@ def add(
     ``create_new_version``.
     """
     folder = _folder(workspace, checked_name(name))
-    present = versions_in(folder)
-    if present and not create_new_version:
-        raise UserErrorException(
-            "There is already a dataset registered under name {!r}, version {}. Specify "
-            "create_new_version=True to register it as a new version, or take the one that is "
-            "there: Dataset.get_by_name(workspace, {!r})".format(name, present[-1], name)
-        )
     os.makedirs(folder, exist_ok=True)
     record = {
         "id": str(uuid.uuid4()),
@@ -57,7 +52,7 @@ def add(
         "properties": dict(properties or {}),
         "definition": definition,
     }
-    return _publish(folder, record)
+    return _publish(folder, record, bool(create_new_version))
 
 
 def checked_name(name: object) -> str:
@@ -70,13 +65,15 @@ def checked_name(name: object) -> str:
     )
 
 
-def _publish(folder: str, record: "Record") -> "Record":
+def _publish(folder: str, record: "Record", create_new_version: bool) -> "Record":
     """Link the file to the next free number: a link never replaces one that is there."""
     part = os.path.join(folder, "." + creation.random_hex(8))
-    version = max([0, *versions_in(folder), _highest_removed(folder)])
     try:
         while True:
-            version += 1
+            present = versions_in(folder)
+            if present and not create_new_version:
+                raise _taken(record["name"], present[-1])
+            version = max([0, *present, _highest_removed(folder)]) + 1
             record = dict(record, version=version)
             jsonl.write_once(part, record)
             try:
@@ -87,6 +84,14 @@ def _publish(folder: str, record: "Record") -> "Record":
     finally:
         if os.path.exists(part):
             os.unlink(part)
+
+
+def _taken(name: str, version: int) -> UserErrorException:
+    return UserErrorException(
+        "There is already a dataset registered under name {!r}, version {}. Specify "
+        "create_new_version=True to register it as a new version, or take the one that is "
+        "there: Dataset.get_by_name(workspace, {!r})".format(name, version, name)
+    )
 
 
 def versions_in(folder: str) -> "List[int]":
@@ -156,30 +161,45 @@ def listed(workspace: WorkspaceDirectory) -> "List[Record]":
     return [find(workspace, name) for name in names(workspace)]
 
 
-def edit(workspace: WorkspaceDirectory, record: "Record", **changed: "Any") -> "Record":
+def edit(
+    workspace: WorkspaceDirectory, record: "Record", change: "Callable[[Record], Record]"
+) -> "Record":
     """Change ``description`` or ``tags`` of a version; returns the new record.
 
+    ``change``: returns what is new, given the present record: of two edits at once both count.
     Raises UserErrorException when it is no longer registered.
     """
-    present = find(workspace, record["name"], record["version"])
-    new = dict(present, **changed)
-    jsonl.write_once(_file(_folder(workspace, record["name"]), record["version"]), new)
+    name, version = record["name"], record["version"]
+    find(workspace, name, version)
+    folder = _folder(workspace, name)
+    with _locked(folder):
+        present = find(workspace, name, version)
+        new = dict(present, **change(present))
+        jsonl.write_once(_file(folder, version), new)
     return new
 
 
 def unregister(workspace: WorkspaceDirectory, name: str) -> None:
     """Forget all versions of a name; the data stays. Their numbers are not given again."""
     folder = _folder(workspace, checked_name(name))
-    versions = versions_in(folder)
-    if not versions:
-        find(workspace, name)
-    highest = max([*versions, _highest_removed(folder)])
-    jsonl.write_once(os.path.join(folder, _REMOVED), {"version": highest})
-    for version in versions:
-        try:
+    find(workspace, name)
+    with _locked(folder):
+        versions = versions_in(folder)
+        highest = max([0, *versions, _highest_removed(folder)])
+        jsonl.write_once(os.path.join(folder, _REMOVED), {"version": highest})
+        for version in versions:
             os.unlink(_file(folder, version))
-        except FileNotFoundError:
-            continue
+
+
+@contextmanager
+def _locked(folder: str) -> "Iterator[None]":
+    """While nobody else edits or removes what is in the folder; registering needs no lock."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _highest_removed(folder: str) -> int:

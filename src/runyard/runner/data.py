@@ -10,9 +10,8 @@ import os
 import signal
 import sys
 
-from runyard.data import staging
+from runyard.data import links, staged, staging
 from runyard.data.places import places
-from runyard.record import jsonl
 from runyard.record.states import Reason
 from runyard.runner import ending, said
 from runyard.runner.forked import forked
@@ -35,9 +34,6 @@ _GRACE_S = 300.0
 _SHUTDOWN_GRACE_S = 30.0
 """The machine goes down: systemd kills after 90."""
 
-_FOUND = ("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "is_fuse")
-"""What staging finds out of a place."""
-
 
 def used(spec: dict[str, Any]) -> list[str]:
     """The names of all that a run reads and leaves."""
@@ -53,6 +49,10 @@ def stage(
     Each place stands in system_logs/data.txt, and in the run's log before the script's own lines.
     """
     found = places(run, spec)
+    try:
+        links.hold(found)
+    except OSError as error:
+        return ending.End(Reason.DATA_FAILED, ending.error_detail(error))
     if all(place.kind == "reference" and place.is_itself for place in found):
         end = _mounted(run, found)
     else:
@@ -80,9 +80,8 @@ def _brought(
     run: RunDirectory, found: list[Place], supervisor: Supervisor, ownership: Ownership
 ) -> End | None:
     outcome = supervisor.watch(_child(run, lambda: _stage(run, found, ownership)))
-    told = _told(run)
-    for place, facts in zip(found, told.get("places") or (), strict=False):
-        _apply(place, facts)
+    told = staged.read(run)
+    staged.apply(found, told)
     failed = _failed(outcome, told, "staged")
     if failed is None and any(place.is_fuse for place in found):
         from runyard.runner import fuse
@@ -107,17 +106,16 @@ def _reporting(run: RunDirectory, found: list[Place]) -> Iterator[TextIO]:
     signal.signal(signal.SIGTERM, _leave)
     if any(place.kind != "reference" or place.is_remote for place in found):
         _add_site_packages()
-    told: dict[str, Any] = {}
+    failed = None
     with open(run.data_log, "a", encoding="utf-8", errors="surrogateescape") as log:
         try:
             yield log
         except Exception as error:
-            told["error"] = ending.error_detail(error)
+            failed = ending.error_detail(error)
             log.write(f"failed: {error}\n")
             raise
         finally:
-            told["places"] = [{name: getattr(place, name) for name in _FOUND} for place in found]
-            jsonl.write_once(run.data_json, told, sync=False)
+            staged.write(run, found, failed)
 
 
 def _add_site_packages() -> None:
@@ -133,26 +131,17 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(1)
 
 
-def _told(run: RunDirectory) -> dict[str, Any]:
-    try:
-        return jsonl.read_json(run.data_json)
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _apply(place: Place, facts: dict[str, Any]) -> None:
-    for name, value in facts.items():
-        setattr(place, name, value)
-    place.mounts = [(here, there, read_only) for here, there, read_only in place.mounts]
-
-
 def _failed(outcome: Outcome, told: dict[str, Any], what: str) -> End | None:
     """The end that a child brings about; None when all went well."""
     if outcome.cause is not None:
         return ending.ended_by_runner(outcome)
     if not outcome.code:
         return None
-    why = "memory ran out" if outcome.out_of_memory else "its process was killed"
+    why = "its process was killed"
+    if outcome.out_of_memory:
+        why = "memory ran out"
+    elif outcome.code > 0 and not told:
+        why = "and why could not be written to the run's folder, whose disk may be full"
     killed = {"type": "killed", "message": f"the data of the run could not be {what}: {why}"}
     return ending.End(Reason.DATA_FAILED, told.get("error") or killed)
 
@@ -181,7 +170,7 @@ def collect(
     supervisor.heed_only_new_cancels()
     child = _child(run, lambda: _collect(run, found, completed, ownership))
     outcome = supervisor.watch(child, patience_s)
-    failed = _failed(outcome, _told(run), "stored")
+    failed = _failed(outcome, staged.read(run), "stored")
     if failed is None:
         return end
     if failed.reason is Reason.TIME_LIMIT:
