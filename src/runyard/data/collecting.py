@@ -102,7 +102,8 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         found = _shared(run, found, say)
     if not place.is_remote:
         target = [(path, os.path.join(place.source, name)) for path, name in found]
-        staging.copied(target, place.overwrite, "uploaded", say)
+        stayed = staging.copied(target, place.overwrite, "uploaded", say)
+        place.kept = [os.path.relpath(path, place.source) for path in stayed]
         return
     from runyard.data import registry
 
@@ -130,6 +131,7 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         seconds = time.monotonic() - begun
         done_text = f"{place.name}: uploaded"
         staging.tell(say, done_text, len(stored), size_bytes, seconds=seconds, skipped=skipped)
+    place.kept = [path.removeprefix(f"{place.path}/") for path in skipped]
 
 
 def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import signal
 import sys
 
 from runyard.data import staging
-from runyard.data.places import places
+from runyard.data.places import places, shortened
 from runyard.record import jsonl
 from runyard.record.states import Reason
 from runyard.runner import ending, said
@@ -35,7 +35,9 @@ _GRACE_S = 300.0
 _SHUTDOWN_GRACE_S = 30.0
 """The machine goes down: systemd kills after 90."""
 
-_FOUND = ("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "is_fuse")
+_FOUND = (
+    *("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "kept", "is_fuse"),
+)
 """What staging finds out of a place."""
 
 
@@ -181,7 +183,9 @@ def collect(
     supervisor.heed_only_new_cancels()
     child = _child(run, lambda: _collect(run, found, completed, ownership))
     outcome = supervisor.watch(child, patience_s)
-    failed = _failed(outcome, _told(run), "stored")
+    told = _told(run)
+    _tell_kept(run, found, told)
+    failed = _failed(outcome, told, "stored")
     if failed is None:
         return end
     if failed.reason is Reason.TIME_LIMIT:
@@ -190,6 +194,19 @@ def collect(
     if completed:
         return ending.End(failed.reason, failed.error, **end.detail)
     return end
+
+
+def _tell_kept(run: RunDirectory, found: list[Place], told: dict[str, Any]) -> None:
+    """Say in the run's log what was not stored: a result that is lost otherwise."""
+    with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
+        for place, facts in zip(found, told.get("places") or (), strict=False):
+            kept = facts.get("kept") if place.is_upload else ()
+            if kept:
+                names = shortened(kept)
+                log.write(
+                    f"data: {place.name}: not stored, since {place.of} has files of the same names,"
+                    f" and overwrite=True was not given: {names}; they stay in {place.here}\n"
+                )
 
 
 def _collect(run: RunDirectory, found: list[Place], completed: bool, ownership: Ownership) -> None:
