@@ -21,6 +21,8 @@ def test_the_way_of_a_dataset(history: History, invoke: Invoke, tmp_path: Path) 
     source = "workspaceblobstore:new"
     said = invoke("dataset", "register", "letters", source, "--tag", "k=v", "--description", "text")
     assert (said.code, said.err) == (0, "dataset 'letters' has version 1\n")
+    again = invoke("dataset", "register", "letters", source)
+    assert again.words.endswith("under name 'letters', version 1. Give --new-version as well")
     said = invoke("dataset", "register", "letters", f"{source}/*.txt", "--new-version")
     assert (said.code, said.err) == (0, "dataset 'letters' has version 2\n")
     rows = [line.split() for line in invoke("dataset", "list").out.splitlines()]
@@ -47,7 +49,7 @@ def test_the_way_of_a_dataset(history: History, invoke: Invoke, tmp_path: Path) 
 
 def test_what_goes_wrong_is_a_sentence(history: History, invoke: Invoke) -> None:
     for arguments, words in (
-        (("show", "gone"), "there is no dataset 'gone' in"),
+        (("show", "gone"), "Register one: runyard dataset register 'gone' DATASTORE:PATH"),
         (("head", "gone:2"), "there is no dataset 'gone' in"),
         (("unregister", "gone"), "there is no dataset 'gone' in"),
         (("register", "a", "gone:x"), "there is no datastore 'gone' in"),
@@ -65,7 +67,7 @@ def test_datasets_of_a_run_are_shown(history: History, invoke: Invoke, tmp_path:
     store.upload_files([str(tmp_path / "a.txt")], target_path="new", show_progress=False)
     letters = Dataset.File.from_files((store, "new"))
     registered = letters.register(workspace, "letters")
-    left = OutputFileDatasetConfig("left", (store, "left")).register_on_complete("made")
+    left = OutputFileDatasetConfig("left", (store, "left/{run-id}")).register_on_complete("made")
     arguments = [
         registered.as_named_input("one").as_mount(),
         letters.as_named_input("two").as_download("here"),
@@ -81,6 +83,6 @@ def test_datasets_of_a_run_are_shown(history: History, invoke: Invoke, tmp_path:
         "one: mount of letters version 1",
         "two: download of workspaceblobstore:new at here",
         "three: dataset workspaceblobstore:new",
-        "left: output to workspaceblobstore:left, registered as made",
+        f"left: output to workspaceblobstore:left/{run.id}, registered as made",
     ):
         assert words in shown

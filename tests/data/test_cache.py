@@ -45,6 +45,17 @@ def test_other_content_is_another_file(cache: ContentCache, store: MemoryStore) 
     assert store.fetched == ["a", "b", "deep/c", "b"]
 
 
+def test_what_does_not_tell_of_changes_is_always_fetched(
+    cache: ContentCache, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a file that was changed and is as long as before would be the old one for ever."""
+    entries = [entry._replace(etag="") for entry in store.entries("b")]
+    monkeypatch.setattr(store, "entries", lambda prefix="": iter(entries))
+    assert texts(cache, store) == ["BB"]
+    store.files["b"] = b"XX"
+    assert texts(cache, store) == ["XX"]
+
+
 def test_a_file_that_somebody_wrote_to_is_fetched_again(
     cache: ContentCache, store: MemoryStore
 ) -> None:

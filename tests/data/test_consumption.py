@@ -10,7 +10,7 @@ import pytest
 
 from runyard.data.consumption import DatasetConsumptionConfig
 from runyard.data.datapath import DataPath
-from runyard.data.output_config import OutputFileDatasetConfig
+from runyard.data.output_config import OutputFileDatasetConfig, OutputTabularDatasetConfig
 from runyard.errors import UserErrorException
 from runyard.job.datasets.api import Dataset
 
@@ -120,6 +120,15 @@ def test_an_output_says_where_it_goes(store: Any) -> None:
     )
     assert (given._mode, given._registration) == ("mount", None)
     assert given != upload
+
+
+def test_an_output_that_is_a_table_is_made_of_one_of_files() -> None:
+    table = OutputFileDatasetConfig("left").read_delimited_files()
+    assert (type(table), table.name) == (OutputTabularDatasetConfig, "left")
+    with pytest.raises(
+        UserErrorException, match=r"take OutputFileDatasetConfig\('name'\)\.read_de"
+    ):
+        OutputTabularDatasetConfig(name="left")
 
 
 made: Any = OutputFileDatasetConfig

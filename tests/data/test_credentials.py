@@ -14,7 +14,7 @@ import pytest
 
 from runyard.data import credentials
 from runyard.data.datastore import Datastore
-from runyard.data.stores import connecting
+from runyard.data.stores import connecting, failures
 from runyard.data.stores.opening import open_store
 from runyard.errors import UserErrorException
 from runyard.job.keyvault import Keyvault
@@ -25,7 +25,8 @@ from tests.s3_server import KEY, S3, SECRET
 _SECRETS = """
 access_key_id key secret secret_access_key session_token token account_key sas_token sas_key
 client_secret password passwd bearer_token service_account_key connection_string passphrase
-encryption_key sse_customer_key_base64 credential
+encryption_key sse_customer_key_base64 credential AWS_SECRET_ACCESS_KEY aws_access_key_id accountKey
+sasToken apikey authorization
 """
 _PLAIN = """
 endpoint region anon client_id tenant_id account_name key_filename service_account_path
@@ -42,6 +43,52 @@ def test_what_is_kept_as_a_secret(name: str) -> None:
 @pytest.mark.parametrize("name", re.findall(r"\w+", _PLAIN))
 def test_what_is_no_secret(name: str) -> None:
     assert not credentials.is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"connect_kwargs": {"password": SECRET}}, "connect_kwargs has 'password' in it, which"),
+        ({"a": [{"b": {"accountKey": SECRET}}]}, "option a has 'accountKey' in it"),
+        ({"proxy_url": f"http://u:{SECRET}@host"}, "option proxy_url is a URL with a password or"),
+        ({"endpoint": f"https://host/?sv=1&sig={SECRET}"}, "endpoint is a URL with a password or"),
+        ({"weird": object()}, "weird is of type object, which cannot be written down; give text"),
+    ],
+)
+def test_no_secret_hides_in_a_plain_option(options: Any, message: str) -> None:
+    with pytest.raises(UserErrorException, match=message) as raised:
+        credentials.split("memory://x", options)
+    assert SECRET not in str(raised.value)
+
+
+def test_plain_options_are_kept_as_they_are() -> None:
+    options = {"retries": 3, "anon": True, "paths": [Path("/a")], "none": None, "deep": {"x": 1.5}}
+    assert credentials.split("memory://x", options) == (
+        "memory://x",
+        {"retries": 3, "anon": True, "paths": ["/a"], "none": None, "deep": {"x": 1.5}},
+        {},
+    )
+
+
+def test_no_form_of_a_secret_is_shown() -> None:
+    sas = "?sv=2021&sp=r&sig=a%2Fb%3D"
+    text = "GET https://host/c?sv=2021&sp=r&sig=a%2Fb%3D (sig a/b=) key p/w+ as p%2Fw%2B"
+    assert failures.masked(text, {"sas_token": sas, "key": "p/w+", "empty": ""}) == (
+        "GET https://host/c*** (sig ***) key *** as ***"
+    )
+
+
+def test_files_of_aws_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(f"aws_secret_access_key = {SECRET}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(UserErrorException, match=r"credentials, line 1 cannot be read") as raised:
+        open_store("s3://bucket", {})
+    assert SECRET not in str(raised.value)
+    file.write_text("")
+    with pytest.raises(UserErrorException, match="no profile 'x' in the files of aws"):
+        open_store("s3://bucket", {"profile": "x"})
 
 
 def test_the_files_of_aws_count_where_nothing_else_is_said(

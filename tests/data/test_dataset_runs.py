@@ -161,6 +161,22 @@ def output(place: Place, mode: str) -> Any:
     return made.register_on_complete("what is left", "of a run", {"of": "run"})
 
 
+def test_one_file_of_the_workspace_is_mounted_as_itself(workspace: Any, submit: Any) -> None:
+    store = workspace.get_default_datastore()
+    path = Path(store.container_name, "one.txt")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("1")
+    one = Dataset.File.from_files((store, "one.txt"))
+    run = submit(
+        REPORT,
+        one.as_named_input("as_it_is").as_mount(),
+        one.as_named_input("elsewhere").as_mount("here/"),
+    )
+    found = report(run)
+    assert found["argv"] == [str(path), f"{run.directory.work}/here/one.txt"]
+    assert found["inputs"] == {"as_it_is": "1", "elsewhere": "1"}
+
+
 @pytest.mark.parametrize("mode", ["mount", "upload"])
 def test_an_output_is_registered_and_read_again(
     workspace: Any, place: Place, submit: Any, mode: str

@@ -79,6 +79,12 @@ _REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"create_if_not_exists": True},
         "datastore 'new': create_if_not_exists makes folders and Azure containers; make the bucket",
     ),
+    (
+        "memory://x",
+        {"create_if_not_exists": True},
+        "datastore 'new': create_if_not_exists makes folders and Azure containers; make the bucket",
+    ),
+    ("memory://x", {"kwargs": {"token": "abc"}}, "datastore 'new': option kwargs has 'token' in"),
     ("/tmp", {"region": "x"}, "datastore 'new': a folder has no option region"),
 ]
 

@@ -167,7 +167,7 @@ raise SystemExit(3)
     down = far.path(None, "down").as_download("data", overwrite=overwrite)
     run = submit(script, down, up)
     finished(run, Reason.SCRIPT_EXIT_CODE)
-    tells_what_stayed(run, overwrite, "far", run.directory.join("data", "up"))
+    tells_what_stayed(run, overwrite)
     stored = s3.files(far.container_name)
     assert stored["labels.txt"] == (b"of the script" if overwrite else b"L")
     assert stored["deep/new.txt"] == b"new"

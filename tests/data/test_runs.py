@@ -167,15 +167,15 @@ def test_an_absolute_place_is_that_place(store: Any, submit: Any, tmp_path: Path
     assert Path(store.container_name, "up/new.txt").read_text() == "N"
 
 
-def tells_what_stayed(run: Any, overwrite: bool, store: str, folder: str) -> None:
+def tells_what_stayed(run: Any, overwrite: bool) -> None:
     """The log and inputs.json of a run whose script printed data/labels.txt first."""
     log = runs.log_of(run.directory).splitlines()
     assert log[2] == ("L" if overwrite else "of the source")
     stayed = "; 1 of them, there before and not the same, stayed: labels.txt)"
     assert sum(line.endswith(stayed) for line in log[:2]) == (not overwrite)
     text = (
-        f"data: up: not stored, since {store} has files of the same names, and overwrite=True was "
-        f"not given: labels.txt; they stay in {folder}"
+        "data: up: 1 file was there already, and what the script has left is not stored in place "
+        "of that: labels.txt; as_upload(overwrite=True) replaces it"
     )
     assert [line for line in log if "not stored" in line] == ([] if overwrite else [text])
     [read] = [item for item in fingerprints.read(run.directory) if item["name"] == "down"]
@@ -195,7 +195,7 @@ open(sys.argv[2] + "/labels.txt", "w").write("of the script")
     down = store.path(None, "down").as_download("data", overwrite=overwrite)
     run = submit(script, down, up)
     finished(run)
-    tells_what_stayed(run, overwrite, "photos", run.directory.join("work", "up"))
+    tells_what_stayed(run, overwrite)
     left = Path(store.container_name, "labels.txt").read_text()
     assert left == ("of the script" if overwrite else "L")
     log = Path(run.directory.data_log).read_text()

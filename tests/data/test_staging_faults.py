@@ -16,6 +16,7 @@ from runyard.computes import processes
 from runyard.data import views
 from runyard.data.datastore import Datastore
 from runyard.data.output_config import OutputFileDatasetConfig
+from runyard.data.reference import DataReference
 from runyard.errors import UserErrorException
 from runyard.record import owner
 from runyard.record.states import Reason
@@ -88,6 +89,28 @@ def test_a_download_whose_process_is_killed_is_gone_on_with(
     assert len(report(again)["trees"]["faulty"]["big.txt"]) == len(BIG)
     log = Path(again.directory.data_log).read_text()
     assert "faulty: 1 of 3 files fetched, the others were in the cache\n" in log
+
+
+def test_of_a_run_whose_runner_is_killed_only_what_the_script_changed_stays(
+    faulty: Any, store: Any, submit: Any, tmp_path: Path
+) -> None:
+    """Else each would take the room of all its data, and its links would be in the way for ever."""
+    script = f"{WRITE}\nprint('written', flush=True)\nimport time; time.sleep(300)"
+    link = tmp_path / "here"
+    run = submit(
+        script,
+        faulty.as_mount(),
+        faulty.path("a.txt", "one"),
+        DataReference(store, "two", path_on_compute=str(link)),
+    )
+    runs.wait_for(lambda: "written" in runs.log_of(run.directory))
+    assert link.is_symlink()
+    os.kill(owner.signature(run.directory.lock)["pid"], signal.SIGKILL)
+    run.wait_for_completion(raise_on_error=False)  # whoever looks ends a run without a runner
+    assert runs.finish(run.directory).reason is Reason.RUNNER_LOST
+    assert files_of(Path(run.directory.join("data"))) == {"faulty/new.txt": "N"}
+    assert not link.is_symlink()
+    assert Path(store.container_name).is_dir()
 
 
 def test_of_two_runs_that_need_the_same_one_fetches_it(

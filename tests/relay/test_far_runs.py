@@ -26,6 +26,7 @@ from runyard.history.workspace import Workspace
 from runyard.job.datasets.api import Dataset
 from runyard.record import events, jsonl, owner
 from runyard.record.states import Reason
+from runyard.runner import far as far_runner
 from runyard.testing import runs
 from tests import relay_target
 from tests.faulty_proxy import before
@@ -126,6 +127,31 @@ def test_a_cancel_goes_there_and_its_end_comes_back(
     run.cancel()
     assert runs.finish(run.directory).reason is Reason.CANCELLED
     runs.wait_for(lambda: far_processes(tmp_path) == [])
+
+
+def test_a_cancel_that_a_full_disk_has_left_without_content_goes_there(
+    submit: Callable[..., Any],
+) -> None:
+    run = submit(WAITS)
+    ready(run)
+    Path(run.directory.requests, "cancel-1.0-1.json").write_text('{"t":')
+    assert runs.finish(run.directory).reason is Reason.CANCELLED
+
+
+def test_a_run_that_was_never_placed_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "far").mkdir()
+    told = {"url": str(tmp_path / "store"), "options": {}, "secrets": {}, "datastores": {}}
+    monkeypatch.setenv("RUNYARD_FAR_DIR", str(tmp_path / "far"))
+    monkeypatch.setenv("RUNYARD_RELAY", json.dumps(told))
+    with pytest.raises(UserErrorException) as caught:
+        far_runner.main(["far", "exp_1"])
+    assert caught.value.message == (
+        f"there is no 'azureml/exp_1/run.json' on '{tmp_path}/store': start the runner with the id "
+        "of a run that was submitted to this target, and the variables it was submitted with"
+    )
+    assert os.listdir(tmp_path / "far") == []
 
 
 def test_a_killed_runner_is_told_by_the_one_that_sends(

@@ -32,12 +32,15 @@ class Ends:
         self.pusher = Pusher(self.far, self.store)
         self.said: list[str] = []
         self.ended: Callable[[str], None] = self.said.append
+        self.again = False
         self._number = 1
 
     def receive(self) -> bool:
         """Carry out all that has come; whether the last was among it."""
         while True:
             came, is_last = applying.apply(self.near, self.store, self._number, self.ended)
+            if came and self.again:
+                applying.apply(self.near, self.store, self._number, self.ended)
             if not came or is_last:
                 return is_last
             self._number += 1
@@ -196,6 +199,24 @@ def test_a_folder_takes_the_place_of_a_file_or_link_and_the_other_way_round(ends
     assert os.listdir(near / "was_link") == os.listdir(near / "was_file") == ["b.txt"]
     assert (near / "was_folder").read_text() == "file"
     assert os.readlink(near / "was_real") == "/elsewhere"
+
+
+def test_a_change_that_is_carried_out_twice_does_no_harm(ends: Ends) -> None:
+    """A keeper may be killed when it has carried one out and has not yet said so."""
+    ends.again = True
+    ends.write("user_logs/std_log.txt", "one\n")
+    ends.write("work/outputs/a.txt", "a")
+    os.symlink("a.txt", ends.far.join("work/outputs/link"))
+    ends.pusher.push()
+    ends.write("user_logs/std_log.txt", "one\ntwo\n")
+    os.unlink(ends.far.join("work/outputs/a.txt"))
+    ends.write("work/outputs/large.bin", b"x" * 100_000)
+    EventLog(ends.far).end(Reason.COMPLETED)
+    ends.pusher.finish()
+    assert ends.receive() is True
+    assert ends.seen("user_logs/std_log.txt") == b"one\ntwo\n"
+    assert sorted(os.listdir(ends.near.join("work/outputs"))) == ["large.bin", "link"]
+    assert len(ends.seen("events.jsonl").splitlines()) == 1
 
 
 def test_large_results_come_in_batches_that_logs_do_not_wait_for(

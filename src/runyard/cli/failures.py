@@ -68,6 +68,9 @@ def _report(error: BaseException, debug: bool) -> int | None:
 def _in_words_of_commands(message: str) -> str:
     """Advice that is given in terms of the Python API, for those who typed a command."""
     text = message.replace(" (CondaDependencies.set_python_version)", " with --python")
+    text = re.sub(r"Specify create_new_version=True .*", "Give --new-version as well", text)
+    register = r"Register one: runyard dataset register \1 DATASTORE:PATH"
+    text = re.sub(r"Register one: dataset\.register\(workspace, (.*)\)", register, text)
     return re.sub(r"(uv python install \S+)$", r"\1 (if uv has it)", text, flags=re.MULTILINE)
 
 

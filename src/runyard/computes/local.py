@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from runyard import _names
 from runyard.computes import processes, runner_process
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
@@ -71,6 +72,8 @@ class LocalTarget:
         if os.path.exists(run.container_json):
             _remove_container(run)
         processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
+        if os.path.exists(run.data_log):
+            _names.load("runyard.data.left:tidy")(run)
 
 
 def _of_container(spec: Any) -> list[Problem]:

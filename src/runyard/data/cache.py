@@ -59,8 +59,8 @@ class ContentCache:
         return True
 
     def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
-        """Those that would have to be fetched."""
-        return [item for item in wanted if not self.has(self.path(*item))]
+        """Those that would have to be fetched; always, where storage does not tell of changes."""
+        return [item for item in wanted if not item[1].etag or not self.has(self.path(*item))]
 
     def ensure(self, wanted: Sequence[Wanted], what: str = "") -> None:
         """Fetch what is not there. Raises UserErrorException when the disk has no room for it.

@@ -102,8 +102,7 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         found = _shared(run, found, say)
     if not place.is_remote:
         target = [(path, os.path.join(place.source, name)) for path, name in found]
-        stayed = staging.copied(target, place.overwrite, "uploaded", say)
-        place.kept = [os.path.relpath(path, place.source) for path in stayed]
+        _say_kept(run, place, staging.copied(target, place.overwrite, "uploaded", say))
         return
     from runyard.data import registry
 
@@ -131,7 +130,21 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         seconds = time.monotonic() - begun
         done_text = f"{place.name}: uploaded"
         staging.tell(say, done_text, len(stored), size_bytes, seconds=seconds, skipped=skipped)
-    place.kept = [path.removeprefix(f"{place.path}/") for path in skipped]
+    _say_kept(run, place, skipped)
+
+
+def _say_kept(run: RunDirectory, place: Place, kept: list[str]) -> None:
+    """Say in the run's log that older files stay: who reads the datastore next reads those."""
+    if not kept:
+        return
+    files = "1 file was" if len(kept) == 1 else f"{len(kept)} files were"
+    line = (
+        f"data: {place.name}: {files} there already, and what the script has left is not stored in "
+        f"place of that: {', '.join(map(os.path.basename, kept[:3]))}{', …' * (len(kept) > 3)}; "
+        "as_upload(overwrite=True) replaces it\n"
+    )
+    with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
+        log.write(line)
 
 
 def _shared(run: RunDirectory, pairs: list[tuple[str, str]], say: Say) -> list[tuple[str, str]]:

@@ -86,8 +86,9 @@ def serve(run: RunDirectory, place: Place) -> None:
         place.here,
         foreground=True,
         ro=True,
-        auto_unmount=True,  # also when this process is killed
-        fsname=f"{_SOURCE}{place.name}",
+        # No auto_unmount: when this process is killed, the script is to meet errors from then on,
+        # not the empty folder below. The runner, or `unmount_left`, takes it away.
+        fsname=f"{_of(run)}{place.name}",
     )
 
 
@@ -98,25 +99,39 @@ def is_mounted(place: Place) -> bool:
 
 def unmount(run: RunDirectory, place: Place) -> None:
     """Take the folder away, whoever has still something open in it."""
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if program is not None and place.here in mount_points():
-        command = [program, "-u", "-z", place.here]
-        subprocess.run(command, capture_output=True, check=False, timeout=10)
+    if place.here in mount_points(run):
+        _take_away(place.here)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_file(run, place))
     with contextlib.suppress(OSError):
         os.rmdir(place.here)
 
 
-def mount_points() -> list[str]:
-    """Where FUSE shows something of ours now; also what no process serves any more."""
+def unmount_left(run: RunDirectory) -> None:
+    """Take away what a run has left whose processes were all killed."""
+    for point in mount_points(run):
+        _take_away(point)
+
+
+def _take_away(point: str) -> None:
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is not None:
+        subprocess.run([program, "-u", "-z", point], capture_output=True, check=False, timeout=10)
+
+
+def mount_points(run: RunDirectory) -> list[str]:
+    """Where FUSE shows something to a run now; also what no process serves any more."""
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as stream:
         found = [line.split(" ") for line in stream]
     letters = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
-    points = [fields[1] for fields in found if fields[0].startswith(_SOURCE)]
+    points = [fields[1] for fields in found if fields[0].startswith(_of(run))]
     for text, letter in letters:
         points = [point.replace(text, letter) for point in points]
     return points
+
+
+def _of(run: RunDirectory) -> str:
+    return f"{_SOURCE}{run.id}."
 
 
 def _file(run: RunDirectory, place: Place) -> str:

@@ -207,7 +207,7 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         )
 
     def _read(self, kind: str, glob: str | None, **options: Any) -> OutputTabularDatasetConfig:
-        twin = OutputTabularDatasetConfig(self._name)
+        twin = OutputTabularDatasetConfig.__new__(OutputTabularDatasetConfig)
         content = {**self.__dict__, "_definition": _definition(kind, glob, **options)}
         twin.__dict__.update(content)
         return twin
@@ -215,6 +215,12 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
 
 class OutputTabularDatasetConfig(OutputDatasetConfig):
     """An output whose files are read as a table; `OutputFileDatasetConfig` makes it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        raise UserErrorException(
+            "an OutputTabularDatasetConfig is not made like this; take "
+            "OutputFileDatasetConfig('name').read_delimited_files() or .read_parquet_files()"
+        )
 
     def keep_columns(self, columns: str | Sequence[str]) -> OutputTabularDatasetConfig:
         """A copy with these columns alone."""

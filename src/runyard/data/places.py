@@ -47,8 +47,8 @@ class Place:
     differs in a container. ``mounts``: what a container must be shown. ``contained``: the script
     is in one. ``entries``: the files of an input, by their paths below it; None where nobody has
     listed them. ``size_bytes``: of them all, None where that is not known. ``kept``: files of the
-    same names that were there before and stayed: what is read then is not the datastore's, and what
-    is left is not on it. ``is_fuse``: its folder is shown by FUSE. ``item``: what the spec says.
+    same names that were there before and stayed: the script reads these. ``is_fuse``: its folder is
+    shown by FUSE. ``item``: what the spec says of it.
     """
 
     __slots__ = (
@@ -168,7 +168,7 @@ class Place:
         files = "1 file" if self.files == 1 else f"{self.files} files"
         about = f"{word} {self.of}, {files}, {self.size_bytes} bytes"
         if self.kept:
-            count, names = len(self.kept), shortened(self.kept)
+            count, names = len(self.kept), _shortened(self.kept)
             about += f"; {count} of them, there before and not the same, stayed: {names}"
         return f"{self.name}: {self.seen} ({about})"
 
@@ -179,7 +179,7 @@ class Place:
         self.size_bytes = sum(entry.size_bytes for entry in entries)
 
 
-def shortened(names: Sequence[str]) -> str:
+def _shortened(names: Sequence[str]) -> str:
     """The first three names, and how many more there are."""
     more = f", and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from runyard.data import credentials, databases, registry
 from runyard.data.storage import StorageDatastore
-from runyard.data.stores.opening import local_folder, open_store, scheme_of
+from runyard.data.stores.opening import OBJECT_SCHEMES, local_folder, open_store, scheme_of
 from runyard.errors import UserErrorException
 from runyard.record.layout import WorkspaceDirectory
 
@@ -78,10 +78,11 @@ def register(
 def _make_container(url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
     from runyard.data.stores import azure_container, connecting
 
-    if connecting.kind_of(url) != "azure":
+    if scheme_of(url) not in OBJECT_SCHEMES or connecting.kind_of(url) != "azure":
         raise UserErrorException(
             "create_if_not_exists makes folders and Azure containers; make the bucket with the "
-            "tools of its provider, and leave it out"
+            "tools of its provider, and leave it out (folders of other storage are made when "
+            "something is stored in them)"
         )
     azure_container.make(url, {**options, **secrets})
 

@@ -127,7 +127,8 @@ def check_free(place: Place) -> None:
 
 def _check_source(run: RunDirectory, place: Place) -> None:
     """It was there when the run was submitted; that of a built-in datastore is made."""
-    if not place.path and place.source.startswith(os.path.join(run.workspace.path, "")):
+    inside = place.source.startswith(os.path.join(run.workspace.path, ""))
+    if inside and not place.path and not place.file_name:
         os.makedirs(place.source, exist_ok=True)
     if not os.path.exists(place.source):
         raise gone(place)
@@ -136,7 +137,7 @@ def _check_source(run: RunDirectory, place: Place) -> None:
 def gone(place: Place) -> StagingError:
     """The error for an input that was there when the run was submitted."""
     return StagingError(
-        f"{place.called}: {place.source!r} is no longer there ({place.datastore}:{place.path}); "
+        f"{place.called}: {place.source!r} is no longer there ({place.of}); "
         "put it back and submit the run again"
     )
 

@@ -40,13 +40,6 @@ def add(
     ``create_new_version``.
     """
     folder = _folder(workspace, checked_name(name))
-    present = versions_in(folder)
-    if present and not create_new_version:
-        raise UserErrorException(
-            "There is already a dataset registered under name {!r}, version {}. Specify "
-            "create_new_version=True to register it as a new version, or take the one that is "
-            "there: Dataset.get_by_name(workspace, {!r})".format(name, present[-1], name)
-        )
     os.makedirs(folder, exist_ok=True)
     record = {
         "id": str(uuid.uuid4()),
@@ -57,7 +50,7 @@ def add(
         "properties": dict(properties or {}),
         "definition": definition,
     }
-    return _publish(folder, record)
+    return _publish(folder, record, bool(create_new_version))
 
 
 def checked_name(name: object) -> str:
@@ -70,13 +63,15 @@ def checked_name(name: object) -> str:
     )
 
 
-def _publish(folder: str, record: "Record") -> "Record":
+def _publish(folder: str, record: "Record", create_new_version: bool) -> "Record":
     """Link the file to the next free number: a link never replaces one that is there."""
     part = os.path.join(folder, "." + creation.random_hex(8))
-    version = max([0, *versions_in(folder), _highest_removed(folder)])
     try:
         while True:
-            version += 1
+            present = versions_in(folder)
+            if present and not create_new_version:
+                raise _taken(record["name"], present[-1])
+            version = max([0, *present, _highest_removed(folder)]) + 1
             record = dict(record, version=version)
             jsonl.write_once(part, record)
             try:
@@ -87,6 +82,14 @@ def _publish(folder: str, record: "Record") -> "Record":
     finally:
         if os.path.exists(part):
             os.unlink(part)
+
+
+def _taken(name: str, version: int) -> UserErrorException:
+    return UserErrorException(
+        "There is already a dataset registered under name {!r}, version {}. Specify "
+        "create_new_version=True to register it as a new version, or take the one that is "
+        "there: Dataset.get_by_name(workspace, {!r})".format(name, version, name)
+    )
 
 
 def versions_in(folder: str) -> "List[int]":

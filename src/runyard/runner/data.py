@@ -10,9 +10,8 @@ import os
 import signal
 import sys
 
-from runyard.data import staging
-from runyard.data.places import places, shortened
-from runyard.record import jsonl
+from runyard.data import staged, staging
+from runyard.data.places import places
 from runyard.record.states import Reason
 from runyard.runner import ending, said
 from runyard.runner.forked import forked
@@ -34,11 +33,6 @@ GRACE_VARIABLE = "AZUREML_RUN_KILL_SIGNAL_TIMEOUT_SEC"
 _GRACE_S = 300.0
 _SHUTDOWN_GRACE_S = 30.0
 """The machine goes down: systemd kills after 90."""
-
-_FOUND = (
-    *("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "kept", "is_fuse"),
-)
-"""What staging finds out of a place."""
 
 
 def used(spec: dict[str, Any]) -> list[str]:
@@ -82,9 +76,8 @@ def _brought(
     run: RunDirectory, found: list[Place], supervisor: Supervisor, ownership: Ownership
 ) -> End | None:
     outcome = supervisor.watch(_child(run, lambda: _stage(run, found, ownership)))
-    told = _told(run)
-    for place, facts in zip(found, told.get("places") or (), strict=False):
-        _apply(place, facts)
+    told = staged.read(run)
+    staged.apply(found, told)
     failed = _failed(outcome, told, "staged")
     if failed is None and any(place.is_fuse for place in found):
         from runyard.runner import fuse
@@ -109,17 +102,16 @@ def _reporting(run: RunDirectory, found: list[Place]) -> Iterator[TextIO]:
     signal.signal(signal.SIGTERM, _leave)
     if any(place.kind != "reference" or place.is_remote for place in found):
         _add_site_packages()
-    told: dict[str, Any] = {}
+    failed = None
     with open(run.data_log, "a", encoding="utf-8", errors="surrogateescape") as log:
         try:
             yield log
         except Exception as error:
-            told["error"] = ending.error_detail(error)
+            failed = ending.error_detail(error)
             log.write(f"failed: {error}\n")
             raise
         finally:
-            told["places"] = [{name: getattr(place, name) for name in _FOUND} for place in found]
-            jsonl.write_once(run.data_json, told, sync=False)
+            staged.write(run, found, failed)
 
 
 def _add_site_packages() -> None:
@@ -133,19 +125,6 @@ def _add_site_packages() -> None:
 def _leave(*_: object) -> NoReturn:
     """End by an exception, so that a half-written file is removed."""
     raise SystemExit(1)
-
-
-def _told(run: RunDirectory) -> dict[str, Any]:
-    try:
-        return jsonl.read_json(run.data_json)
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _apply(place: Place, facts: dict[str, Any]) -> None:
-    for name, value in facts.items():
-        setattr(place, name, value)
-    place.mounts = [(here, there, read_only) for here, there, read_only in place.mounts]
 
 
 def _failed(outcome: Outcome, told: dict[str, Any], what: str) -> End | None:
@@ -183,9 +162,7 @@ def collect(
     supervisor.heed_only_new_cancels()
     child = _child(run, lambda: _collect(run, found, completed, ownership))
     outcome = supervisor.watch(child, patience_s)
-    told = _told(run)
-    _tell_kept(run, found, told)
-    failed = _failed(outcome, told, "stored")
+    failed = _failed(outcome, staged.read(run), "stored")
     if failed is None:
         return end
     if failed.reason is Reason.TIME_LIMIT:
@@ -194,19 +171,6 @@ def collect(
     if completed:
         return ending.End(failed.reason, failed.error, **end.detail)
     return end
-
-
-def _tell_kept(run: RunDirectory, found: list[Place], told: dict[str, Any]) -> None:
-    """Say in the run's log what was not stored: a result that is lost otherwise."""
-    with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
-        for place, facts in zip(found, told.get("places") or (), strict=False):
-            kept = facts.get("kept") if place.is_upload else ()
-            if kept:
-                names = shortened(kept)
-                log.write(
-                    f"data: {place.name}: not stored, since {place.of} has files of the same names,"
-                    f" and overwrite=True was not given: {names}; they stay in {place.here}\n"
-                )
 
 
 def _collect(run: RunDirectory, found: list[Place], completed: bool, ownership: Ownership) -> None:

@@ -55,7 +55,11 @@ def main(arguments: list[str]) -> int:
     told = json.loads(os.environ.pop(VARIABLE))
     store = open_store(told["url"], told["options"], told["secrets"])
     folder = tempfile.mkdtemp(prefix=f"runyard-{run_id}-", dir=os.environ.get(FOLDER) or None)
-    run = unpack(store, run_id, folder)
+    try:
+        run = unpack(store, run_id, folder)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     runner = _start(run, told["datastores"])
     signal.signal(signal.SIGTERM, lambda *_: runner.send_signal(signal.SIGTERM))
     pusher = Pusher(run, store)

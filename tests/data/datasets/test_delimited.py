@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import gzip
 import random
@@ -289,6 +290,14 @@ def test_separators(read: Read) -> None:
 def test_encodings(read: Read) -> None:
     assert rows(read("a,b\nä,1\n".encode("latin1"), encoding="iso88591")) == [["ä", 1]]
     assert rows(read("a,b\nä,1\n".encode("utf-16"), encoding="utf16")) == [["ä", 1]]
+    euro = 'ä b,€\n"x\nä",2019-01-02\n,\n'.encode("cp1252")
+    frame = read(euro, encoding="windows1252", support_multi_line=True)
+    assert list(frame.columns) == ["ä b", "€"]
+    assert rows(frame) == [["x\nä", pd.Timestamp(2019, 1, 2)], [None, None]]
+    with pytest.raises(
+        DatasetExecutionError, match=r"/a\.csv is not text in cp1252: .*give its enc"
+    ):
+        read(b"a\nx\n\x81\n", encoding="windows1252")
     with pytest.raises(DatasetExecutionError, match=r"a\.csv is not text in utf8: .*give its enco"):
         read("a,b\nä,1\n".encode("latin1"))
     with pytest.raises(UserErrorException, match="encoding='klingon' is not known; give one such"):
@@ -342,7 +351,10 @@ def test_what_is_not_of_the_type_is_missing_or_an_error(
     dataset: Read, engine: str, kind: DataType, value: str
 ) -> None:
     made = dataset(f"a,v\n1,{value}\n2,\n", set_column_types={"v": kind})
-    assert list(made.to_pandas_dataframe()["v"].isnull()) == [True, True]
+    with pytest.warns(
+        UserWarning, match="column 'v' has no value that is a .*, and all are missing"
+    ):
+        assert list(made.to_pandas_dataframe()["v"].isnull()) == [True, True]
     with pytest.raises(DatasetExecutionError, match=f"a.csv: '{value}' in column 'v' is no "):
         made.to_pandas_dataframe(on_error="fail")
 
@@ -448,3 +460,58 @@ def test_without_pandas_it_says_what_to_install(
     monkeypatch.setenv("RUNYARD_RUN_DIRECTORY", "x")
     with pytest.raises(UserErrorException, match=r"add it to .*run: pip_packages=\['pandas'\]"):
         packages.pandas()
+
+
+def test_long_fields(read: Read) -> None:
+    long = "x" * 200_000
+    assert rows(read(f'a,b\n1,"{long}\ny"\n2,z\n')) == [[1, f"{long}\ny"], [2, "z"]]
+    assert csv.field_size_limit() == 131_072, "what other code relies on stays"
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "packed with gzip, and its name has to end in .gz"),
+        ("a,b\n1,2\n".encode("utf-16"), "give its encoding, such as encoding='utf16'"),
+        (b"PAR1\x15\xbc,\n", "it is a parquet file: Dataset.Tabular.from_parquet_files reads it"),
+        (
+            b"PK\x03\x04\x14,\n",
+            r"a\.csv is an Excel workbook or a zip archive, .*pandas\.read_excel",
+        ),
+    ],
+    ids=["gzip", "utf16", "parquet", "excel"],
+)
+def test_what_is_no_text_is_said(dataset: Read, content: bytes, remedy: str) -> None:
+    with pytest.raises(DatasetExecutionError, match=remedy):
+        dataset(content)
+
+
+def test_markers_of_spark_beside_text_are_passed_over(folder: Path, workspace: Any) -> None:
+    store = Datastore.register(workspace, "spark", folder)
+    (folder / "_SUCCESS").touch()
+    (folder / "part-0.csv").write_text("a\n1\n")
+    (folder / "_more.csv").write_text("a\n2\n")
+    assert rows(Dataset.Tabular.from_delimited_files((store, "")).to_pandas_dataframe()) == [
+        [2],
+        [1],
+    ]
+
+
+def test_a_quotation_mark_that_is_not_closed_is_said(dataset: Read, engine: str) -> None:
+    with pytest.raises(
+        DatasetExecutionError, match=r"mark .* that opens a field and is never closed"
+    ):
+        dataset('a,b\n"x,1\ny,2\n').to_pandas_dataframe()
+
+
+def test_a_type_that_fits_no_value_is_a_warning(dataset: Read, engine: str) -> None:
+    days = dataset("d,n\n13/02/2020,x\n,y\n", set_column_types={"d": DataType.to_datetime()})
+    with pytest.warns(
+        UserWarning, match="'d' has no value that is a datetime of 1677 .* give their format"
+    ):
+        assert days.to_pandas_dataframe()["d"].isnull().all()
+    words = dataset("d,n\n13/02/2020,x\n,y\n", set_column_types={"n": DataType.to_long()})
+    with pytest.warns(
+        UserWarning, match="'n' has no value that is a long, .* another type with set_"
+    ):
+        words.to_pandas_dataframe()

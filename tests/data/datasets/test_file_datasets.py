@@ -148,6 +148,8 @@ def test_a_mount_shows_the_files_while_it_lasts(photos: Any, tmp_path: Path) -> 
         ("data/train.csv", r"'data/train.csv' is a path of this machine, and a dataset has its"),
         ("file:///data/train.csv", r"is a path of this machine.*Datastore\.register\(workspace"),
         ("https://a.blob.core.windows.net/c/x?sv=1&sig=abc", r"'a\.blob\.core\.windows\.net' with"),
+        ("https://b.s3/x?X-Amz-Signature=abc", "of 'b.s3' with a secret, 'X-Amz-Signature', which"),
+        ("https://host/x?token=abc&a=b", r"with a secret, 'token', which would be kept.* register"),
         ("https://me:geheim@host/x", r"a URL of 'host' with a password"),
         ([], r"path is an empty list; give \(datastore, 'folder/\*\*'\)"),
         (7, r"path is 7 of type int; give \(datastore, 'folder/\*\*'\), a list"),
@@ -163,6 +165,18 @@ def test_other_paths_are_refused(path: Any, message: str) -> None:
 def test_a_path_must_stay_on_the_datastore(photos: Any) -> None:
     with pytest.raises(UserErrorException, match=r"'a/../../b' leads outside the datastore"):
         from_files((photos, "a/../../b"))
+
+
+def test_names_keep_the_letters_that_queries_begin_with(photos: Any, tmp_path: Path) -> None:
+    for name in ("what?.txt", "what?b.txt"):
+        (tmp_path / "photos" / "test" / name).write_text(name)
+    found = from_files((photos, "test"), partition_format="{name}.txt")
+    assert found.to_path() == ["/a.txt", "/what?.txt", "/what?b.txt"]
+    assert [one["name"] for one in found.get_partition_key_values()] == ["a", "what?", "what?b"]
+    assert [Path(path).read_text() for path in found.download(str(tmp_path / "out"))][1:] == [
+        "what?.txt",
+        "what?b.txt",
+    ]
 
 
 def test_nothing_at_a_path_is_an_error_at_once_or_when_it_is_read(photos: Any) -> None:

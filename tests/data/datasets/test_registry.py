@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +148,40 @@ def test_the_first_datasets_of_sdk_v1_lead_to_those_of_now() -> None:
         "use Dataset.Tabular.from_delimited_files"
     )
     assert not hasattr(Dataset, "nonsense")
+
+
+_RACE = """
+import json, sys, time
+from runyard.errors import UserErrorException
+from runyard.record import datasets
+from runyard.record.layout import WorkspaceDirectory
+
+workspace, begin, more = WorkspaceDirectory(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "more"
+made = {"format": 1, "type": "file", "sources": [], "steps": []}
+time.sleep(max(0, begin - time.time()))
+found = []
+for number in range(10):
+    name = "all" if more else f"name-{number}"
+    try:
+        record = datasets.add(workspace, name, made, create_new_version=more)
+        found.append([name, record["version"], record["id"]])
+    except UserErrorException as error:
+        assert "already a dataset registered under name" in error.message
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("how", ["once", "more"])
+def test_processes_that_register_at_once(workspace: Any, how: str) -> None:
+    """Each has a version of its own, and only one has a name that is not to be taken twice."""
+    command = [sys.executable, "-c", _RACE, workspace.directory.path, str(time.time() + 1), how]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(8)]
+    found = [item for racer in racers for item in json.loads(racer.communicate()[0])]
+    assert len({id for _, _, id in found}) == len(found)
+    versions = sorted((name, version) for name, version, _ in found)
+    if how == "more":
+        assert versions == [("all", number) for number in range(1, 81)]
+    else:
+        assert versions == [(f"name-{number}", 1) for number in range(10)]
+    folder = Path(workspace.directory.path, "datasets")
+    assert not [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"]

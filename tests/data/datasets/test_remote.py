@@ -14,7 +14,7 @@ from runyard.data.datastore import Datastore
 from runyard.data.stores.objects import ObjectStore
 from runyard.errors import UserErrorException
 from runyard.job.datasets.api import Dataset
-from tests.data.conftest import files_of
+from tests.data.conftest import files_of, write
 from tests.file_server import served
 from tests.s3_server import S3
 
@@ -113,6 +113,17 @@ def address(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "web" / "folder" / "text.txt").write_text("T")
     with served(tmp_path / "web") as root:
         yield f"{root.rstrip('/')}/folder"
+
+
+def test_the_query_of_a_url_is_sent_and_is_no_part_of_the_name(tmp_path: Path) -> None:
+    write(tmp_path / "web", folder__a="A")
+    answers: list[str] = []
+    with served(tmp_path / "web", answers=answers) as root:
+        made = Dataset.File.from_files(f"{root.rstrip('/')}/folder/a.txt?download=1&v=*")
+        assert made.to_path() == ["/a.txt"]
+        made.download(str(tmp_path / "target"))
+    assert files_of(tmp_path / "target") == {"a.txt": "A"}
+    assert {answer.split()[0] for answer in answers} == {"/folder/a.txt?download=1&v=*"}
 
 
 def test_files_behind_urls(address: str, tmp_path: Path, workspace: Any) -> None:

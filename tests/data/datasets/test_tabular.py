@@ -256,6 +256,8 @@ def test_what_times_cannot_be(days: Any, numbers: Any) -> None:
         days.time_before("2020")
     with pytest.raises(UserErrorException, match="'n' is no column of datetimes; make it one"):
         numbers.with_timestamp_columns("n", validate=True)
+    with pytest.raises(UserErrorException, match="no column 'x' for the times; there is 'n', 'sq"):
+        numbers.with_timestamp_columns("x", validate=True)
     with pytest.raises(UserErrorException, match="partition_timestamp='x' needs a timestamp"):
         numbers.with_timestamp_columns(partition_timestamp="x")
     with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
@@ -456,6 +458,37 @@ def test_rows_are_partitioned(folder: Path, store: Any, workspace: Any, opened: 
     assert files.to_path() == ["/A%2FB/data.parquet", "/NZ/data.parquet", "/US/data.parquet"]
     with pytest.raises(UserErrorException, match="partition_keys names 'x', and the dataset has"):
         made.partition_by(["x"], target)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (["a", None, "b"], "partition key 'k' has no value in 1 rows, and so no folder for them"),
+        (["a", "", ""], "partition key 'k' has no value in 2 rows"),
+        (
+            pd.to_datetime([1.1, 1.2, 3], unit="s"),
+            "partition key 'k' has times with parts of seconds, which names of folders do not",
+        ),
+    ],
+    ids=["missing", "empty", "parts of seconds"],
+)
+def test_no_row_is_lost_to_a_folder_without_a_name(store: Any, keys: Any, message: str) -> None:
+    frame = pd.DataFrame({"k": keys, "n": [1, 2, 3]})
+    made = Tabular.register_pandas_dataframe(frame, store, "rows", show_progress=False)
+    with pytest.raises(UserErrorException, match=message):
+        made.partition_by(["k"], (store, "parts"), show_progress=False)
+    with pytest.raises(UserErrorException, match="names all columns of the dataset, and the files"):
+        made.partition_by(["k", "n"], (store, "parts"), show_progress=False)
+
+
+def test_values_that_are_no_names_stay_below_the_folder(store: Any, folder: Path) -> None:
+    frame = pd.DataFrame({"k": ["..", ".", "a/b", "50%", "é ü", "{x}*?"], "n": range(6)})
+    made = Tabular.register_pandas_dataframe(frame, store, "rows", show_progress=False)
+    parts = made.partition_by(["k"], (store, "parts"), show_progress=False)
+    found = parts.to_pandas_dataframe().sort_values("n")
+    assert list(found["n"]) == list(range(6))
+    assert list(found["k"]) == ["%2E%2E", "%2E", "a%2Fb", "50%25", "é ü", "{x}*?"]
+    assert len(list((folder / "parts").glob("*/*/data.parquet"))) == 6
 
 
 @pytest.mark.parametrize(

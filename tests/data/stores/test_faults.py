@@ -8,16 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from runyard.data.stores import objects, parts
+from runyard.data.stores import failures, objects, parallel, parts
 from runyard.data.stores.opening import open_store
 from runyard.data.stores.store import Entry, Store
 from runyard.data.transfers import PART
@@ -122,6 +126,109 @@ def test_a_body_that_always_breaks_off_is_no_file(proxy: Proxy, s3: S3, tmp_path
     assert time.monotonic() - begun < BOUND_S
     assert not (tmp_path / "a.txt").exists()
     assert not leftovers(tmp_path)
+
+
+def test_a_stream_goes_on_as_long_as_much_of_it_comes(
+    proxy: Proxy, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a web server without ranges at once, a large file takes longer than one request may."""
+    monkeypatch.setattr(objects, "_RANGE_BYTES", 1 << 17)
+    monkeypatch.setattr(failures, "_PAUSES_S", (0, 0, 0))
+    content = os.urandom(2 << 20)
+    bucket = s3.bucket()
+    s3.put(bucket, "big.bin", content)
+    fault = proxy.fault("GET .*big.bin", times=7, cut_after=(1 << 17) + 17)
+    fetch_all(opened(proxy, s3, bucket), tmp_path)
+    assert (tmp_path / "big.bin").read_bytes() == content
+    assert len(fault.seen) == 7
+
+
+def test_files_of_more_pieces_than_a_storage_takes_have_larger_ones(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def put(*_: Any, chunk_size: int, **__: Any) -> dict[str, Any]:
+        given.append(chunk_size)
+        return {"e_tag": "x"}
+
+    monkeypatch.setattr("obstore.put", put)
+    store = open_store(s3.bucket(), s3.plain, s3.secrets)
+    for size in (9 << 20, 200 << 30):
+        (tmp_path / "large").touch()
+        os.truncate(tmp_path / "large", size)
+        store.put([(str(tmp_path / "large"), "large")], overwrite=True)
+        assert -(-size // given[-1]) <= 10_000
+    assert given[0] == objects._RANGE_BYTES
+
+
+def test_a_bucket_of_many_objects_is_listed_a_page_at_a_time() -> None:
+    """100,000 objects: one request for 1,000 of them, none for each, and the first one at once."""
+    pages: list[int] = []
+
+    def page(path: str) -> bytes:
+        found = parse_qs(urlsplit(path).query).get("continuation-token", ["0"])
+        begin = int(found[0])
+        pages.append(begin)
+        more = begin + 1000 < 100_000
+        keys = "".join(
+            f"<Contents><Key>f/{n:06}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified>"
+            f"<ETag>&quot;{n}&quot;</ETag><Size>3</Size></Contents>"
+            for n in range(begin, begin + 1000)
+        )
+        token = f"<NextContinuationToken>{begin + 1000}</NextContinuationToken>" if more else ""
+        return (
+            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{keys}"
+            "</ListBucketResult>"
+        ).encode()
+
+    with answering(page) as address:
+        secrets = {"access_key_id": KEY, "secret_access_key": SECRET}
+        store = open_store("s3://b", {"endpoint": address, "region": "x"}, secrets)
+        assert next(iter(store.entries())) == Entry("f/000000", 3, "0")
+        assert len(pages) < 10
+        pages.clear()
+        assert sum(1 for _ in store.entries()) == 100_000
+        assert pages == list(range(0, 100_000, 1000))
+
+
+@contextmanager
+def answering(page: Callable[[str], bytes]) -> Iterator[str]:
+    """A server that answers every GET; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = page(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_panic_in_a_worker_is_an_error() -> None:
+    class PanicError(BaseException):
+        pass
+
+    def action(item: int) -> tuple[Entry, bool]:
+        raise PanicError("lost")
+
+    with pytest.raises(RuntimeError, match="PanicError: lost"):
+        parallel.carry_out([1, 2, 3], action, 2, None)
 
 
 def test_large_files_come_in_ranges_and_those_that_break_again(

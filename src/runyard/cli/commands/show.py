@@ -12,6 +12,7 @@ from runyard.cli import data_lines, ending, facts, formats, output, summary, tab
 from runyard.cli.facts import Facts, command_line
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.data.places import of_run
 from runyard.record import files
 
 _FILES_SHOWN = 8
@@ -100,10 +101,12 @@ def _times(found: Facts) -> Rows:
 def _job(found: Facts) -> Rows:
     spec = found.spec
     limit = spec.get("max_run_duration_s")
+    outputs = [of_run(item, found.run.id) for item in spec.get("outputs") or ()]
+    data = data_lines.lines({**spec, "outputs": outputs}, found.inputs)
     return [
         ("command", output.one_line(command_line(spec)) if spec else ""),
         ("variables", _lines(found.variables)),
-        ("data", "\n".join(map(output.one_line, data_lines.lines(spec, found.inputs)))),
+        ("data", "\n".join(map(output.one_line, data))),
         ("target", spec.get("target")),
         ("time limit", "" if limit is None else formats.duration(limit)),
     ]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from runyard.data import registry
+from runyard.data import names, registry
 from runyard.data.datasets import localizing, sources
 from runyard.data.datasets.sources import SourceFile
 from runyard.data.stores.store import Entry
@@ -70,9 +70,9 @@ def _put(
     assert directory is not None
     new: dict[str, bool] = {}
     store = registry.store_of(directory, datastore)
-    given = [(local, path) for local, path in pairs]
+    given = [(local, names.inside(path)) for local, path in pairs]
     store.put(given, overwrite=overwrite, done=lambda entry, was: new.update({entry.path: was}))
-    return [new.get(path, True) for _, path in pairs]
+    return [new.get(path, True) for _, path in given]
 
 
 def _changed(directory: Directory, definition: dict[str, Any]) -> float | None:

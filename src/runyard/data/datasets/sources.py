@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from runyard.data import registry
 from runyard.data.stores import opening
@@ -75,7 +75,7 @@ def resolve(definition: Definition, directory: WorkspaceDirectory | None) -> lis
 
 
 def _source_file(item: _Found, relative: str, parsed: PartitionFormat | None) -> SourceFile:
-    values = parsed.values(item.entry.path.partition("?")[0]) if parsed else {}
+    values = parsed.values(item.entry.path) if parsed else {}
     return SourceFile(item.place.store, item.entry, relative, values, item.place.source)
 
 
@@ -147,17 +147,18 @@ def _opened(source: dict[str, Any], directory: WorkspaceDirectory | None) -> _Pl
     if "url" not in source:
         return _Place(source["datastore"], store, source["path"], source)
     parts = urlsplit(source["url"])
-    path = unquote(parts.path).strip("/")
-    path = f"{path}?{parts.query}" if parts.query else path
-    return _Place(parts.netloc, store, path, source)
+    return _Place(parts.netloc, store, unquote(parts.path).strip("/"), source)
 
 
 def root_of(source: dict[str, Any]) -> dict[str, str]:
-    """What the store of a source is found by: its datastore or the root of its URL."""
+    """What the store of a source is found by: its datastore or the root of its URL, and its query.
+
+    A web server is sent the query with the path of each file.
+    """
     if "url" not in source:
         return {"datastore": source["datastore"]}
     parts = urlsplit(source["url"])
-    return {"url": f"{parts.scheme}://{parts.netloc}"}
+    return {"url": urlunsplit((parts.scheme, parts.netloc, "", parts.query, ""))}
 
 
 def store_of(source: dict[str, Any], directory: WorkspaceDirectory | None) -> Store:
@@ -204,7 +205,7 @@ def _relatives(found: list[_Found]) -> list[str]:
     relatives = []
     for item in found:
         head = common[item.place.key]
-        relative = item.entry.path[len(head) + 1 if head else 0 :].partition("?")[0]
+        relative = item.entry.path[len(head) + 1 if head else 0 :]
         relatives.append(f"{item.place.key}/{relative}" if several else relative)
     _check_unique(relatives, found)
     return relatives

@@ -75,13 +75,13 @@ class Keeper:
         """Until the run has ended, or somebody has removed it."""
         pause_s = _FIRST_PAUSE_S
         while os.path.exists(self._run.run_json):
-            trouble = ""
+            trouble, came, is_last = "", False, False
+            self._try_to_ask()
             try:
-                self._ask()
                 number = self._next["back"]
                 came, is_last = applying.apply(self._run, self._store, number, self._adopt)
             except (RunyardError, OSError, ValueError) as error:
-                came, is_last, trouble = False, False, f"{error}"
+                trouble = f"{error}"
                 _say(trouble)
             if came:
                 self._count("back")
@@ -104,14 +104,18 @@ class Keeper:
         self._next[what] += 1
         jsonl.write_once(self._run.join("relay", "next.json"), self._next, sync=False)
 
+    def _try_to_ask(self) -> None:
+        try:
+            self._ask()
+        except (RunyardError, OSError) as error:  # what comes back is read in spite of that
+            _say(f"what is asked of the run is not sent on: {error}")
+
     def _ask(self) -> None:
         """Send on the requests that have come since, in their order."""
         for name in sorted(os.listdir(self._run.requests)):
             if name.endswith(".json") and name not in self._next["asked"]:
-                body = Path(self._run.requests, name).read_bytes()
-                asked = json.loads(body) if body else {}
                 place = self._run.join("relay", "request")
-                Path(place).write_text(json.dumps({**asked, "name": name}))
+                Path(place).write_text(json.dumps({**_asked(self._run, name), "name": name}))
                 number = self._next["request"]
                 self._store.put([(place, batches.request(self._run.id, number))], overwrite=True)
                 self._next["asked"].append(name)
@@ -168,6 +172,14 @@ class Keeper:
         _tidy(self._run)
         jsonl.sync_file(self._run.events)
         events.touch(self._run)
+
+
+def _asked(run: RunDirectory, name: str) -> dict[str, Any]:
+    """What is in a request; of one that was left on a full disk the name says enough."""
+    try:
+        return jsonl.read_json(os.path.join(run.requests, name))
+    except ValueError:
+        return {}
 
 
 def _tidy(run: RunDirectory) -> None:

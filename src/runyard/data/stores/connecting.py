@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from runyard.data.stores import failures
 from runyard.errors import UserErrorException
 
 _S3 = {
@@ -112,8 +113,8 @@ def _http(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     elif password:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         client["default_headers"] = {"Authorization": f"Basic {pair}"}
-    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return store.HTTPStore.from_url(_folder(urlunsplit(plain)), **common)
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=_folder(parts.path))
+    return store.HTTPStore.from_url(urlunsplit(plain), **common)
 
 
 def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
@@ -175,8 +176,8 @@ def _bucket(url: str) -> tuple[str, str | None]:
     return parts.netloc, unquote(parts.path).strip("/") or None
 
 
-def _folder(url: str) -> str:
-    return url if url.endswith("/") else f"{url}/"
+def _folder(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
 
 
 def _check_address(config: Mapping[str, Any], name: str) -> None:
@@ -216,9 +217,18 @@ def _number(given: dict[str, Any], name: str, default: float) -> float:
 
 def _first_line(error: BaseException, secrets: Mapping[str, str]) -> str:
     text = str(error).partition("\n")[0].rstrip(". ")
-    for secret in filter(None, secrets.values()):
-        text = text.replace(secret, "***")
-    return text or type(error).__name__
+    return failures.masked(text, secrets) or type(error).__name__
+
+
+def _section(path: str, name: str) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except configparser.Error as error:  # whose text has the line, and that may be a key
+        at = getattr(error, "lineno", None)
+        where = f"{path}, line {at}" if at else path
+        raise ValueError(f"{where} cannot be read: {type(error).__name__}") from None
+    return dict(parser.items(name)) if parser.has_section(name) else {}
 
 
 def _aws_files(profile: str | None) -> dict[str, str]:
@@ -229,10 +239,9 @@ def _aws_files(profile: str | None) -> dict[str, str]:
         ("AWS_CONFIG_FILE", "~/.aws/config", name if name == "default" else f"profile {name}"),
         ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", name),
     ):
-        parser = configparser.RawConfigParser()
-        parser.read(os.path.expanduser(os.environ.get(variable) or file), encoding="utf-8")
-        if parser.has_section(section):
-            found.update(parser.items(section))
+        found.update(_section(os.path.expanduser(os.environ.get(variable) or file), section))
+    if profile and not found:
+        raise ValueError(f"there is no profile {profile!r} in the files of aws (~/.aws)")
     names = {
         "aws_access_key_id": "access_key_id",
         "aws_secret_access_key": "secret_access_key",

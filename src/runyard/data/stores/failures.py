@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from runyard.data.stores.parallel import StoreLostError
 from runyard.data.stores.store import Entry
@@ -79,11 +79,21 @@ def is_unknown_request(error: Exception) -> bool:
     return "".join(_STATUS.findall(str(error))[:1]) in ("400", "403", "404", "405", "501")
 
 
+def masked(text: str, secrets: Mapping[str, str]) -> str:
+    """Without the secrets, as they are and as URLs have them; of a SAS token its signature too."""
+    for secret in filter(None, secrets.values()):
+        signatures = parse_qs(secret.lstrip("?")).get("sig", [])
+        for plain in (secret, secret.lstrip("?"), *signatures):
+            for form in (plain, quote(plain, safe=""), quote(plain)):
+                text = text.replace(form, "***") if form else text
+    return text
+
+
 class Failures:
     """The errors of one store."""
 
     def __init__(self, url: str, secrets: Mapping[str, str]) -> None:
-        self._url, self._secrets = url, [text for text in secrets.values() if text]
+        self._url, self._secrets = url, secrets
 
     def explained(
         self, error: Exception, doing: str, path: str, local: str = ""
@@ -94,7 +104,7 @@ class Failures:
         text, lost = self._words(error, path, local)
         head = f"{doing} {path!r} on {self._url!r}" if path else f"{doing} {self._url!r}"
         made = StoreLostError if lost else UserErrorException
-        return made(self._clean(f"{head}: {text}"))
+        return made(masked(f"{head}: {text}", self._secrets))
 
     def _words(self, error: Exception, path: str, local: str) -> tuple[str, bool]:
         from obstore import exceptions
@@ -130,7 +140,7 @@ class Failures:
 
     def _unreachable(self, text: str, said: str, status: str) -> str:
         address = "".join(_ADDRESS.findall(text)[:1])
-        place = urlsplit(address).netloc or "the storage"
+        place = urlsplit(address).netloc.rpartition("@")[2] or "the storage"
         if status == "501" or (status[:1] == "4" and status not in ("408", "429")):
             return (
                 f"{place} answers {said}, as one that is no such storage; check the URL, the "
@@ -143,11 +153,6 @@ class Failures:
             f"{place} does not answer {why}; check the network, and the endpoint the datastore is "
             "registered with"
         )
-
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
 
 
 def _of_this_machine(error: OSError, local: str) -> str:

@@ -24,8 +24,11 @@ _FINAL = (
     *(NotADirectoryError, NotImplementedError, ValueError, TypeError),
 )
 _CHUNK_BYTES = 1 << 20
-_ETAGS = ("ETag", "etag", "e_tag", "md5", "content_md5", "checksum")
-_DATES = ("mtime", "modified", "last_modified", "LastModified", "created")
+_ETAGS = ("ETag", "etag", "e_tag", "md5", "content_md5", "checksum", "sha")
+_DATES = (
+    *("mtime", "modified", "modify", "last_modified", "LastModified", "last_write_time"),
+    *("updated", "created"),
+)
 
 
 class FilesystemStore(Store):
@@ -33,7 +36,7 @@ class FilesystemStore(Store):
 
     def __init__(self, url: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self.url = url.rstrip("/")
-        self._secrets = [text for text in secrets.values() if text]
+        self._secrets = secrets
         self._system, self._root = self._opened(url, {**options, **secrets})
 
     def _opened(self, url: str, given: Mapping[str, Any]) -> tuple[Any, str]:
@@ -184,8 +187,7 @@ class FilesystemStore(Store):
         if isinstance(error, OSError) and error.errno in failures.FULL:
             said = f"{error.strerror}; make room, or give another place"
         text = f"{text}: {said}; what was copied before is there, and the same call goes on"
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = failures.masked(text, self._secrets)
         lost = isinstance(error, OSError) and error.errno in failures.FULL
         return StoreLostError(text) if lost else UserErrorException(text)
 
@@ -206,4 +208,4 @@ def _entry(path: str, info: Mapping[str, Any]) -> Entry:
     date = next((info[name] for name in _DATES if info.get(name)), "")
     if hasattr(date, "timestamp"):  # what lists and what looks for one file may say it otherwise
         date = date.timestamp()
-    return Entry(path, size, etag.strip('"') or f"{size}-{date}")
+    return Entry(path, size, etag.strip('"') or (f"{size}-{date}" if date else ""))

@@ -26,6 +26,8 @@ _RANGE_BYTES = 8 << 20
 _RANGES = 8
 _LARGE_AT_ONCE = 2
 """Uploads in pieces, each of which takes memory for four."""
+_MOST_PIECES = 9_000
+"""Of one object; S3 takes 10,000."""
 _STREAMED_BYTES = 1 << 20
 
 
@@ -111,7 +113,7 @@ class ObjectStore(Store):
         except Exception as error:
             found = self._failures.explained(error, "looking for", "")
             if failures.NO_BUCKET in found.message:
-                raise found from error
+                raise found from None
         self._bucket_is_there = True
 
     def fetch(
@@ -147,8 +149,15 @@ class ObjectStore(Store):
         return True
 
     def _fill(self, entry: Entry, part: Part) -> None:
-        """In one stream, and from where it broke in another one."""
-        failures.tried_again(lambda: self._append(entry, part))
+        """In one stream, and from where it broke in another one, as long as much has come."""
+        while True:
+            before = part.size_bytes
+            try:
+                failures.tried_again(lambda: self._append(entry, part))
+                return
+            except Exception as error:
+                if not failures.may_pass(error) or part.size_bytes - before < _RANGE_BYTES:
+                    raise
 
     def _append(self, entry: Entry, part: Part) -> None:
         import obstore
@@ -228,8 +237,9 @@ class ObjectStore(Store):
             size = os.stat(source).st_size
             if size > _RANGE_BYTES:
                 with self._large:
+                    piece = max(_RANGE_BYTES, -(-size // _MOST_PIECES))
                     stored = obstore.put(
-                        self._store, path, Path(source), chunk_size=_RANGE_BYTES, max_concurrency=4
+                        self._store, path, Path(source), chunk_size=piece, max_concurrency=4
                     )
             else:
                 content = Path(source).read_bytes()

@@ -79,9 +79,10 @@ class _Work:
                 if item is self:
                     break
                 self.answers.put(self._action(item))
-            except StoreLostError as error:
-                self.stopped = True
-                self.answers.put(error)
             except Exception as error:
+                self.stopped = self.stopped or isinstance(error, StoreLostError)
                 self.answers.put(error)
+            except BaseException as error:  # a panic of obstore: nobody may wait for this thread
+                self.stopped = True
+                self.answers.put(RuntimeError(f"{type(error).__name__}: {error}"))
         self.answers.put(None)

@@ -31,7 +31,8 @@ class Entry(_Fields):
     """One file of a store.
 
     ``path``: relative to the root of the store, with '/'. ``etag``: text that is another one when
-    the content is: what the storage says, and of local files size and time of change.
+    the content is: what the storage says, and of local files size and time of change. '' where
+    the storage says nothing by which a change could be seen.
     """
 
     __slots__ = ()

@@ -19,6 +19,8 @@ _FORMS = (
     "give (datastore, 'folder/**'), a list of such tuples, a DataPath, a DataReference, or a URL "
     "such as 'https://host/data.csv'"
 )
+_SECRETS = ("x-amz-signature", "x-goog-signature", "signature", "access_token", "token", "api_key")
+"""Of the queries of URLs; a SAS token has one of its own."""
 
 
 def sources_of(path: "Any") -> "Found":
@@ -98,7 +100,15 @@ def _checked_url(url: str) -> str:
             "copying, datastore.upload_files([{!r}]) copies it to one; then give (datastore, "
             "'path')".format(url, url)
         )
-    if "sig" in parse_qs(parts.query):
+    query = parse_qs(parts.query)
+    secret = next((name for name in query if name.lower() in _SECRETS), None)
+    if secret is not None:
+        raise UserErrorException(
+            "path is a URL of {!r} with a secret, {!r}, which would be kept with the dataset; "
+            "register the storage as a datastore, with its credentials, and give (datastore, "
+            "'path')".format(parts.hostname, secret)
+        )
+    if "sig" in query:
         raise UserErrorException(
             "path is a URL of {!r} with a SAS token, which would be kept with the dataset; "
             "register the container with Datastore.register_azure_blob_container(…, sas_token=…) "

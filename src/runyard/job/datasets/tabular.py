@@ -160,7 +160,13 @@ class TabularDataset(AbstractDataset):
     def _check_timestamps(self, names: "List[str]") -> None:
         frame = self.take(1).to_pandas_dataframe()
         for name in names:
-            if name not in frame.columns or frame[name].dtype.kind != "M":
+            if name not in frame.columns:
+                raise UserErrorException(
+                    "there is no column {!r} for the times; there is {}".format(
+                        name, ", ".join(map(repr, frame.columns)) or "none"
+                    )
+                )
+            if frame[name].dtype.kind != "M":
                 raise UserErrorException(
                     "{!r} is no column of datetimes; make it one: set_column_types={{{!r}: "
                     "DataType.to_datetime()}}".format(name, name)

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -108,6 +109,11 @@ def partitioned(  # noqa: PLR0917
                 ", ".join(map(repr, missing)), ", ".join(map(repr, frame.columns))
             )
         )
+    if set(frame.columns) <= set(names):
+        raise UserErrorException(
+            "partition_keys names all columns of the dataset, and the files would have none; leave "
+            "one out of {}".format(", ".join(map(repr, names)))
+        )
     head = _below(paths.inside(path), str(uuid.uuid4()))
     groups = dict(_groups(frame, names))
     files = {_below(head, folder, "data.parquet"): _writer(rows) for folder, rows in groups.items()}
@@ -125,22 +131,52 @@ def partitioned(  # noqa: PLR0917
     return made if name is None else made.register(directory, name, create_new_version=True)
 
 
+_NO_NAME = re.compile(r"[%/\x00-\x1f\x7f]")
+"""What no name of a folder has everywhere, and what stands for it."""
 _DATE = ":yyyy-MM-dd-HH-mm-ss"
 
 
 def _groups(frame: "Any", names: "List[str]") -> "Any":
-    """The rows of each combination of values, without the keys, by the folder they go to."""
+    """The rows of each combination of values, without the keys, by the folder they go to.
+
+    Raises UserErrorException for values that a folder cannot be named by: rows would be lost.
+    """
+    for name in names:
+        _check_key(frame[name])
     found: "Dict[str, Any]" = {}
     for values, rows in frame.groupby(names if len(names) > 1 else names[0], sort=True):
         key = values if isinstance(values, tuple) else (values,)
-        found["/".join(_folder_of(value) for value in key)] = rows.drop(columns=names)
+        folder = "/".join(_folder_of(value) for value in key)
+        if folder in found:
+            raise UserErrorException(
+                "partition_keys={!r}: two of their values would have the same folder {!r}; make "
+                "the columns of one type".format(names, folder)
+            )
+        found[folder] = rows.drop(columns=names)
     return found
+
+
+def _check_key(column: "Any") -> None:
+    missing = int(column.isnull().sum())
+    if missing or (column.astype(object) == "").any():
+        raise UserErrorException(
+            "the partition key {!r} has no value in {} rows, and so no folder for them; leave them "
+            "out with filter, or give them a value".format(
+                column.name, missing or int((column.astype(object) == "").sum())
+            )
+        )
+    if column.dtype.kind == "M" and (column != column.dt.floor("s")).any():
+        raise UserErrorException(
+            "the partition key {!r} has times with parts of seconds, which names of folders do "
+            "not have; make a column of days or seconds of it".format(column.name)
+        )
 
 
 def _folder_of(value: "Any") -> str:
     if isinstance(value, datetime.datetime):
         return value.strftime("%Y-%m-%d-%H-%M-%S")
-    return quote(str(value), safe=" ") or "_"
+    text = _NO_NAME.sub(lambda found: quote(found.group(), safe=""), str(value))
+    return text if text.strip(".") else text.replace(".", "%2E")
 
 
 def _writer(rows: "Any") -> "Callable[[str], None]":

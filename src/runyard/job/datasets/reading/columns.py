@@ -1,6 +1,7 @@
 """Columns brought to a type: datetimes of text, and what ``set_column_types`` asks for."""
 
 import re
+import warnings
 
 from runyard.job.datasets.reading import kinds
 from runyard.job.datasets.types import DatasetExecutionError
@@ -29,8 +30,16 @@ class Faults:
         self.out_of_range = out_of_range
 
 
+_NONE_FITS = (
+    "column {!r} has no value that is a {}, and all are missing: give it another type with "
+    "set_column_types; to_pandas_dataframe(on_error='fail') names the first",
+    "column {!r} has no value that is a {} of 1677 to 2262, and all are missing: give their "
+    "format, such as DataType.to_datetime('%d/%m/%Y'); to_pandas_dataframe(on_error='fail') names "
+    "the first",
+)
+
 NULLS = Faults("null", "null")
-"""What does not fit is missing."""
+"""What does not fit is missing, and nothing is said of it."""
 
 
 def converted(column: "Any", kind: "Mapping[str, Any]", faults: Faults, where: str) -> "Any":
@@ -56,6 +65,9 @@ def converted(column: "Any", kind: "Mapping[str, Any]", faults: Faults, where: s
                 where, column[lost].iloc[0], column.name, kind["type"]
             )
         )
+    if faults is not NULLS and lost.any() and not made.notnull().any():
+        text = _NONE_FITS[kind["type"] == "datetime"].format(column.name, kind["type"])
+        warnings.warn(text, UserWarning, stacklevel=6)
     return made
 
 

@@ -7,6 +7,7 @@ it that are read; without inference it is text. A line with fewer fields than th
 values at its end, one with more is an error. Blank lines do not count.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -35,7 +36,12 @@ SAMPLE_ROWS = 200
 NONE = "\x1f"
 """A separator that is in no text."""
 
+_LONGEST_FIELD = 2**31 - 1
+"""In characters; the most that the module csv takes everywhere."""
+
 _UTF8 = ("utf8", "utf-8", "ascii", "us-ascii")
+_ONE_BYTE = ("iso8859-1", "cp1252")
+"""Encodings that pyarrow may read: a letter is a byte."""
 
 
 class Layout:
@@ -81,18 +87,30 @@ def read(  # noqa: PLR0917
         return delimited_pandas.read(path, name, layout, options, wanted, faults)
     except UnicodeDecodeError as error:
         raise DatasetExecutionError(
-            "{} is not text in {}: {}; give its encoding, such as encoding='latin1'".format(
-                name, options.get("encoding", "utf8"), error
+            "{} is not text in {}: {}; {}".format(
+                name, options.get("encoding", "utf8"), error, _remedy(path)
             ),
             error,
         )
+
+
+def _remedy(path: str) -> str:
+    """What to do with a file that is not text in the encoding that was given."""
+    with open(path, "rb") as stream:
+        head = stream.read(4)
+    if head[:2] == b"\x1f\x8b":
+        return "it is packed with gzip, and its name has to end in .gz"
+    if head == b"PAR1":
+        return "it is a parquet file: Dataset.Tabular.from_parquet_files reads it"
+    found = "utf16" if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin1"
+    return "give its encoding, such as encoding={!r}".format(found)
 
 
 def _fits_pyarrow(options: "Mapping[str, Any]", wanted: "Wanted") -> bool:
     separator = options.get("separator", ",")
     return (
         wanted.limit is None
-        and is_utf8(options)
+        and (is_utf8(options) or options["encoding"] in _ONE_BYTE)
         and len(separator) == 1
         and separator.isprintable() | (separator == "\t")
         and separator != '"'
@@ -120,10 +138,23 @@ def layout_of(
     compression = {"gz": "gzip", "bz2": "bz2"}.get(name.rpartition(".")[2])
     encoding = "utf-8-sig" if is_utf8(options) else options["encoding"]
     with _opened(path, compression, encoding) as stream:
-        rows = csv.reader(stream, delimiter=_delimiter(options))
-        first = next((row for row in rows if row), None)
-        skip = rows.line_num
-        sample = list(itertools.islice(rows, SAMPLE_ROWS))
+        longest = csv.field_size_limit(
+            _LONGEST_FIELD
+        )  # 131,072 by default, and documents are longer
+        try:
+            rows = csv.reader(stream, delimiter=_delimiter(options))
+            first = next((row for row in rows if row), None)
+            skip = rows.line_num
+            sample = list(itertools.islice(rows, SAMPLE_ROWS))
+        finally:
+            csv.field_size_limit(longest)
+    if first and first[0].startswith("PK\x03\x04"):
+        raise DatasetExecutionError(
+            "{} is an Excel workbook or a zip archive, and no delimited text; unpack it, or give "
+            "the frame of pandas.read_excel to Dataset.Tabular.register_pandas_dataframe".format(
+                name
+            )
+        )
     separator = options.get("separator", ",")
     if first is not None and is_long(separator):
         first = first[0].split(separator)

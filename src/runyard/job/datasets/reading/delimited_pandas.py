@@ -74,6 +74,14 @@ def _read(pd: "Any", path: str, name: str, settings: "Dict[str, Any]") -> "Any":
         if "Too many columns specified" in str(error) and settings.get("engine") != "python":
             # pandas 1.3 to 2 says so of the column behind the last where no line has as many.
             return _read(pd, path, name, _for_python(settings))
+        if "EOF inside string" in str(error):
+            raise DatasetExecutionError(
+                '{} has a quotation mark (") that opens a field and is never closed: {}; repair '
+                "the file: a mark inside of a field is written twice".format(
+                    name, str(error).strip()
+                ),
+                error,
+            )
         raise _uneven(name, len(settings["names"]) - 1, str(error))
     more = frame[_MORE].dropna()
     if len(more):

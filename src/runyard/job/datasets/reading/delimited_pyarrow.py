@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from runyard.job.datasets.reading.delimited import Layout
     from runyard.job.datasets.reading.wanted import Wanted
 
+_ENCODINGS_SINCE = 4
+"""The first version that reads what is not UTF-8."""
 _ZONES_SINCE = 7
 """The first version that takes times with zones for times."""
 
@@ -24,6 +26,9 @@ def read(
     """A frame of the wanted columns; None where pyarrow does not take the file."""
     import pyarrow as pa
 
+    version = int(pa.__version__.partition(".")[0])
+    if version < _ENCODINGS_SINCE and not delimited.is_utf8(options):
+        return None
     names = wanted.of(layout.names)
     text = {n for n in names if not options.get("infer", True) or n in wanted.as_text}
     text |= delimited.typed(options) | layout.text
@@ -42,7 +47,7 @@ def read(
     if any(pa.types.is_binary(field.type) for field in table.schema):
         return None  # no UTF-8, pandas says where
     frame = _frame(table)[names] if not names else _frame(table)
-    late = set() if int(pa.__version__.partition(".")[0]) >= _ZONES_SINCE else set(names) - text
+    late = set() if version >= _ZONES_SINCE else set(names) - text
     for name in beyond | {name for name in late if _has_zones(frame[name])}:
         frame[name] = columns.datetimes(frame[name].astype(object), faults)
     return frame
@@ -72,6 +77,8 @@ def _table(
         false_values=list(delimited.FALSE),
     )
     reading = csv.ReadOptions(column_names=layout.names, skip_rows=layout.skip)
+    if not delimited.is_utf8(options):
+        reading.encoding = options["encoding"]
     parsing = csv.ParseOptions(
         delimiter=options.get("separator", ","),
         newlines_in_values=bool(options.get("multi_line")),

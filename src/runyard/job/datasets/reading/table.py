@@ -91,6 +91,10 @@ class _Table:
                 rules.append(step["expression"])
         if self._options["kind"] == "parquet":  # beside them lie _SUCCESS, _metadata, .crc
             files = [file for file in files if not _is_aside(file["path"])]
+        else:  # Spark leaves its _SUCCESS beside text, too
+            files = [
+                file for file in files if file.get("size_bytes") or not _is_aside(file["path"])
+            ]
         return [
             file
             for file in files
