@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +338,30 @@ def test_the_import_paths_of_sdk_v1() -> None:
         found = _names.load(f"runyard.azureml.{module}:{name}")
         assert isinstance(found, type)
     assert _names.load("runyard.azureml.core:Datastore") is Datastore
+
+
+def test_a_name_is_registered_by_one_of_many_at_once(workspace: Any, tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(8)]
+    done: list[Path] = []
+    begin = threading.Barrier(len(folders))
+
+    def register(folder: Path) -> None:
+        begin.wait()
+        with contextlib.suppress(UserErrorException):
+            Datastore.register(workspace, "one", folder, create_if_not_exists=True)
+            done.append(folder)
+
+    threads = [threading.Thread(target=register, args=(folder,)) for folder in folders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(folder) for folder in done] == [Datastore(workspace, "one").container_name]
+
+
+def test_a_damaged_registration_is_replaced(workspace: Any, tmp_path: Path) -> None:
+    Datastore.register(workspace, "one", tmp_path)
+    Path(workspace.path, "datastores", "one.json").write_text("{")
+    with pytest.raises(UserErrorException, match=r"register it again: Datastore\.register\(work"):
+        Datastore(workspace, "one")
+    assert Datastore.register(workspace, "one", tmp_path, overwrite=True).name == "one"

@@ -360,6 +360,42 @@ def test_a_whole_built_in_datastore_is_made_by_the_run(submit: Any, workspace: A
     assert files_of(Path(default.container_name)) == {"out.txt": "O"}
 
 
+WAITS_FOR = """
+import os, sys, time
+print('ready', flush=True)
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.02)
+print(sorted(os.listdir(sys.argv[1])))
+"""
+
+
+def test_runs_at_the_same_time_share_a_mount_at_one_place(
+    store: Any, submit: Any, tmp_path: Path
+) -> None:
+    """As those of a sweep do: the first that ends does not take it from the others."""
+    here = tmp_path / "here"
+    data = DataReference(store, "m", "train", "mount", str(here))
+    first = submit(WAITS_FOR, data, str(tmp_path / "one"))
+    runs.wait_for(lambda: "ready" in runs.log_of(first.directory))
+    second = submit(WAITS_FOR, data, str(tmp_path / "two"))
+    runs.wait_for(lambda: "ready" in runs.log_of(second.directory))
+    (tmp_path / "one").touch()
+    finished(first)
+    assert here.is_symlink()
+    (tmp_path / "two").touch()
+    finished(second)
+    assert runs.log_of(second.directory).splitlines()[-1] == "['a.txt', 'deep']"
+    assert not here.is_symlink()
+
+
+def test_a_link_that_is_no_runs_stays(store: Any, submit: Any, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.symlink_to(Path(store.container_name, "train"))
+    data = DataReference(store, "m", "train", "mount", str(here))
+    finished(submit("import os, sys; print(os.listdir(sys.argv[1]))", data))
+    assert here.is_symlink()
+
+
 def test_a_place_that_is_taken_ends_the_run_with_a_sentence(store: Any, submit: Any) -> None:
     run = submit(REPORT, DataReference(store, "m", "train", "mount", "outputs"))
     state = finished(run, Reason.DATA_FAILED)

@@ -115,16 +115,8 @@ def plan(
     spec = _spec(
         config, source, environment, asked, plain, secret_names=tuple(sorted(secret)), data=data
     )
-    spec = msgspec.structs.replace(
-        spec,
-        script=script,
-        entry=kind,
-        data=frozen(relay.wanted(data, workspace.directory), workspace.directory),
-        datasets=frozen_inputs(data.inputs, workspace.directory),
-        outputs=frozen_outputs(data.outputs, workspace.directory),
-    )
-    conflicts.check(spec.data, spec.datasets, spec.outputs)
-    spec = relay.relayed(spec, target, data.store, workspace.directory)
+    spec = msgspec.structs.replace(spec, script=script, entry=kind)
+    spec = _with_data(spec, target, data, workspace.directory)
     entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
     checks.result_folders(source, snapshot)
@@ -147,16 +139,28 @@ def plan(
             *added,
             *environment.notices,
             *snapshot.warnings,
-            *containers.without_effect(run_config, environment),
             *relay.notices(data, spec),
-            *_without_effect(run_config),
-            *run_based.without_effect(run_config),
+            *_without_effect(run_config, environment),
             *asked.notices,
             *fell_back,
             *_of_target(target, spec),
         ),
         warnings=_warnings(spec, script_checks),
     )
+
+
+def _with_data(
+    spec: JobSpec, target: ComputeTarget, data: Used, directory: WorkspaceDirectory
+) -> JobSpec:
+    """With the data it reads and leaves, which is looked for now."""
+    spec = msgspec.structs.replace(
+        spec,
+        data=frozen(relay.wanted(data, directory), directory),
+        datasets=frozen_inputs(data.inputs, directory),
+        outputs=frozen_outputs(data.outputs, directory),
+    )
+    conflicts.check(spec.data, spec.datasets, spec.outputs)
+    return relay.relayed(spec, target, data.store, directory)
 
 
 def _warnings(spec: JobSpec, wanted: Collection[str]) -> tuple[str, ...]:
@@ -275,9 +279,12 @@ def _with_id(section: Data, spec: DatasetSpec) -> dict[str, Any]:
     return {**plain.section(section), "dataLocation": location, "mechanism": spec.mode}
 
 
-def _without_effect(run_config: RunConfiguration) -> list[str]:
+def _without_effect(run_config: RunConfiguration, environment: EnvironmentSpec) -> list[str]:
     """Settings that change nothing here, one sentence each."""
-    notices = []
+    notices = [
+        *containers.without_effect(run_config, environment),
+        *run_based.without_effect(run_config),
+    ]
     if not run_config.history.output_collection:
         notices.append("history.output_collection=False has no effect: outputs are always kept")
     if not run_config.history.snapshot_project:

@@ -115,24 +115,47 @@ def _write(
     secrets: Mapping[str, str],
     overwrite: bool,
 ) -> None:
-    place = given.get("path") or given["url"]
-    if registry.is_registered(directory, name) and not overwrite:
-        present = registry.url_of(directory, name)
-        if present != place:
-            raise UserErrorException(
-                f"datastore {name!r} is registered already, for {present!r}; give overwrite=True "
-                f"to make it {place!r}, or another name"
-            )
-        if _same(registry.record(directory, name), given, secrets, directory, name):
+    with registry.locked(directory):
+        before = _before(directory, name, overwrite)
+        if before and not overwrite:
+            _check_same(before, given, secrets, directory, name)
             return
+        if secrets or before.get("secrets"):
+            credentials.write(directory, name, secrets)
+        registry.add(directory, name, given)
+
+
+def _before(directory: WorkspaceDirectory, name: str, overwrite: bool) -> Mapping[str, Any]:
+    """What is registered, {} for nothing; what cannot be read may be replaced."""
+    if not registry.is_registered(directory, name):
+        return {}
+    try:
+        return registry.record(directory, name)
+    except UserErrorException:
+        if overwrite:
+            return {"secrets": ["unknown"]}
+        raise
+
+
+def _check_same(
+    before: Mapping[str, Any],
+    given: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    directory: WorkspaceDirectory,
+    name: str,
+) -> None:
+    """Raise UserErrorException when what is registered is another place, or with other options."""
+    place, present = given.get("path") or given["url"], registry.url_of(directory, name)
+    if present != place:
+        raise UserErrorException(
+            f"datastore {name!r} is registered already, for {present!r}; give overwrite=True "
+            f"to make it {place!r}, or another name"
+        )
+    if not _same(before, given, secrets, directory, name):
         raise UserErrorException(
             f"datastore {name!r} is registered already, for {present!r} with other options; give "
             "overwrite=True to replace them, or another name"
         )
-    before = registry.is_registered(directory, name) and registry.record(directory, name)
-    if secrets or (before and before.get("secrets")):
-        credentials.write(directory, name, secrets)
-    registry.add(directory, name, given)
 
 
 def _same(

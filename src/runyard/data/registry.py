@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import fcntl
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,20 @@ def unknown(directory: WorkspaceDirectory, name: object) -> UserErrorException:
     )
 
 
-def add(directory: WorkspaceDirectory, name: str, given: Mapping[str, Any]) -> None:
-    """Write down a registration, in place of the one there may be."""
+@contextlib.contextmanager
+def locked(directory: WorkspaceDirectory) -> Iterator[None]:
+    """While nobody else registers or unregisters a datastore: record and secrets go together."""
     os.makedirs(_folder(directory), exist_ok=True)
+    descriptor = os.open(_folder(directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def add(directory: WorkspaceDirectory, name: str, given: Mapping[str, Any]) -> None:
+    """Write down a registration, in place of the one there may be; `locked` meanwhile."""
     jsonl.write_once(_file(directory, name), {"name": name, **given, "created": time.time()})
 
 
@@ -129,6 +141,13 @@ def remove(directory: WorkspaceDirectory, name: str) -> None:
 
     Raises UserErrorException when there is none.
     """
+    with locked(directory):
+        _remove(directory, name)
+    if default_name(directory) == name:
+        workspace_folder.update(directory, {_DEFAULT_KEY: DEFAULT})
+
+
+def _remove(directory: WorkspaceDirectory, name: str) -> None:
     from runyard.data import credentials
 
     had_secrets = is_registered(directory, name) and bool(record(directory, name).get("secrets"))
@@ -142,8 +161,6 @@ def remove(directory: WorkspaceDirectory, name: str) -> None:
         raise unknown(directory, name) from None
     if had_secrets:
         credentials.write(directory, name, {})
-    if default_name(directory) == name:
-        workspace_folder.update(directory, {_DEFAULT_KEY: DEFAULT})
 
 
 def default_name(directory: WorkspaceDirectory) -> str:

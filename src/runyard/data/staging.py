@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from runyard.data import links
 from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
@@ -113,7 +114,7 @@ def mount(run: RunDirectory, place: Place, say: Say) -> None:
         return
     os.makedirs(os.path.dirname(place.here), exist_ok=True)
     check_free(place)
-    os.symlink(place.source, place.here)
+    links.make(place)
 
 
 def check_free(place: Place) -> None:

@@ -9,7 +9,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 PART = ".part~"
@@ -18,10 +18,13 @@ PART = ".part~"
 _CHUNK_BYTES = 32 << 20
 
 
-def copy(source: str, target: str, *, overwrite: bool) -> bool:
+def copy(
+    source: str, target: str, *, overwrite: bool, check: Callable[[], None] | None = None
+) -> bool:
     """Copy a file with its modes and times; False when the target is there and stays.
 
-    It is written beside the target and takes its name when it is whole. Raises OSError.
+    It is written beside the target and takes its name when it is whole. ``check``: called when it
+    has been written, may raise what keeps it from that. Raises OSError.
     """
     import shutil
 
@@ -34,6 +37,8 @@ def copy(source: str, target: str, *, overwrite: bool) -> bool:
         with open(source, "rb") as reader, open(part, "wb") as writer:
             _fill(reader, writer)
         shutil.copystat(source, part)
+        if check is not None:
+            check()
         os.replace(part, target)
     finally:
         if os.path.lexists(part):

@@ -4,18 +4,20 @@ Versions count from 1 and are never given twice, also when all were unregistered
 whole, and two registrations at once get two versions.
 """
 
+import fcntl
 import os
 import re
 import time
 import uuid
+from contextlib import contextmanager
 
 from runyard.errors import UserErrorException
 from runyard.record import creation, jsonl
-from runyard.record.layout import WorkspaceDirectory
+from runyard.record.layout import OFFLINE, WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping, Optional, Union
+    from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
 
     Record = Dict[str, Any]
 
@@ -118,6 +120,11 @@ def find(
                 name, version, ", ".join(map(str, versions))
             )
         )
+    if os.path.basename(workspace.path).startswith(OFFLINE):
+        raise UserErrorException(
+            "there is no dataset {!r}: a script that is started by hand has an empty workspace of "
+            "its own; submit it, or take those of Workspace.from_config()".format(name)
+        )
     raise UserErrorException(
         "there is no dataset {!r} in {}. It has {}. Register one: "
         "dataset.register(workspace, {!r})".format(
@@ -159,30 +166,45 @@ def listed(workspace: WorkspaceDirectory) -> "List[Record]":
     return [find(workspace, name) for name in names(workspace)]
 
 
-def edit(workspace: WorkspaceDirectory, record: "Record", **changed: "Any") -> "Record":
+def edit(
+    workspace: WorkspaceDirectory, record: "Record", change: "Callable[[Record], Record]"
+) -> "Record":
     """Change ``description`` or ``tags`` of a version; returns the new record.
 
+    ``change``: returns what is new, given the present record: of two edits at once both count.
     Raises UserErrorException when it is no longer registered.
     """
-    present = find(workspace, record["name"], record["version"])
-    new = dict(present, **changed)
-    jsonl.write_once(_file(_folder(workspace, record["name"]), record["version"]), new)
+    name, version = record["name"], record["version"]
+    find(workspace, name, version)
+    folder = _folder(workspace, name)
+    with _locked(folder):
+        present = find(workspace, name, version)
+        new = dict(present, **change(present))
+        jsonl.write_once(_file(folder, version), new)
     return new
 
 
 def unregister(workspace: WorkspaceDirectory, name: str) -> None:
     """Forget all versions of a name; the data stays. Their numbers are not given again."""
     folder = _folder(workspace, checked_name(name))
-    versions = versions_in(folder)
-    if not versions:
-        find(workspace, name)
-    highest = max([*versions, _highest_removed(folder)])
-    jsonl.write_once(os.path.join(folder, _REMOVED), {"version": highest})
-    for version in versions:
-        try:
+    find(workspace, name)
+    with _locked(folder):
+        versions = versions_in(folder)
+        highest = max([0, *versions, _highest_removed(folder)])
+        jsonl.write_once(os.path.join(folder, _REMOVED), {"version": highest})
+        for version in versions:
             os.unlink(_file(folder, version))
-        except FileNotFoundError:
-            continue
+
+
+@contextmanager
+def _locked(folder: str) -> "Iterator[None]":
+    """While nobody else edits or removes what is in the folder; registering needs no lock."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _highest_removed(folder: str) -> int:

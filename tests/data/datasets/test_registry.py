@@ -150,6 +150,25 @@ def test_the_first_datasets_of_sdk_v1_lead_to_those_of_now() -> None:
     assert not hasattr(Dataset, "nonsense")
 
 
+def test_tags_that_are_added_at_once_are_all_there(dataset: Any, workspace: Any) -> None:
+    dataset.register(workspace, "faces", tags={"a": "1"})
+    found = [Dataset.get_by_name(workspace, "faces") for _ in range(4)]
+
+    def add(number: int) -> None:
+        for count in range(5):
+            found[number].add_tags({f"{number}-{count}": ""})
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = {"a", *(f"{number}-{count}" for number in range(4) for count in range(5))}
+    assert set(Dataset.get_by_name(workspace, "faces").tags) == expected
+    found[0].remove_tags(["a"])  # of what is there now, not of what it knew
+    assert set(Dataset.get_by_name(workspace, "faces").tags) == expected - {"a"}
+
+
 _RACE = """
 import json, sys, time
 from runyard.errors import UserErrorException

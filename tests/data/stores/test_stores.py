@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import uuid
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from runyard.data import transfers
 from runyard.data.stores import failures
 from runyard.data.stores.local import LocalStore
 from runyard.data.stores.opening import open_store
@@ -250,3 +252,40 @@ def test_no_room_over_fsspec(flaky: Any, tmp_path: Path) -> None:
         with pytest.raises(UserErrorException, match="No space left on device; make room, or"):
             flaky.fetch([(entry, str(disk / entry.path)) for entry in flaky.entries("big")])
         assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_a_file_that_changes_under_the_copy_is_no_file(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(
+        str(tmp_path / "store") if kind == "local" else f"memory://{uuid.uuid4().hex}"
+    )
+    old, new = (write(tmp_path / name, a=name) for name in ("old", "new"))
+    store.put([(str(old / "a.txt"), "a.txt")])
+    (entry,) = store.entries()
+    read = transfers._fill if kind == "local" else failures.check_whole
+
+    def changing(*given: Any) -> None:
+        read(*given)
+        store.put([(str(new / "a.txt"), "a.txt")], overwrite=True)
+
+    if kind == "local":
+        os.utime(new / "a.txt", (1, 1))
+        monkeypatch.setattr(transfers, "_fill", _once(changing, read))
+    else:
+        monkeypatch.setattr(failures, "check_whole", _once(changing, read))
+    with pytest.raises(UserErrorException, match="changed while it was being read"):
+        store.fetch([(entry, str(tmp_path / "out" / "a.txt"))])
+    assert files_of(tmp_path / "out") == {}
+
+
+def _once(first: Any, then: Any) -> Any:
+    """``first`` for the first call, ``then`` for those it makes and that follow."""
+    left = [first]
+
+    def call(*given: Any) -> Any:
+        chosen = left.pop() if left else then
+        return chosen(*given)
+
+    return call

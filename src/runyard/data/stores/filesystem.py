@@ -125,6 +125,7 @@ class FilesystemStore(Store):
             while chunk := reader.read(_CHUNK_BYTES):
                 part.append(chunk)
             failures.check_whole(entry, part.size_bytes)
+            self._check(entry)  # once more: what is written to meanwhile would be a mixture
 
     def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
         """A piece of a file."""

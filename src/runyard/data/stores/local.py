@@ -13,7 +13,7 @@ from runyard.errors import UserErrorException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runyard.data.stores.store import Done
 
@@ -76,13 +76,18 @@ class LocalStore(Store):
         source = self.local_path(entry.path)
         if not overwrite and os.path.lexists(target):
             return False
+        self._check(entry)
+        return _copied(source, target, overwrite, lambda: self._check(entry))
+
+    def _check(self, entry: Entry) -> None:
+        """Before a copy and after it: what is written to meanwhile would be a mixture."""
         found = self.entry(entry.path)
         if found is None or (entry.etag and found != entry):
             now = "is no longer there" if found is None else "is not what it was any more"
             raise UserErrorException(
-                f"{source!r} {now}: it was changed while it was being read; do it again"
+                f"{self.local_path(entry.path)!r} {now}: it was changed while it was being read; "
+                "do it again"
             )
-        return _copied(source, target, overwrite)
 
     def put(
         self,
@@ -123,9 +128,11 @@ def _entry(path: str, place: str) -> Entry | None:
     return Entry(path, found.st_size, f"{found.st_size}-{found.st_mtime_ns}")
 
 
-def _copied(source: str, target: str, overwrite: bool) -> bool:
+def _copied(
+    source: str, target: str, overwrite: bool, check: Callable[[], None] | None = None
+) -> bool:
     try:
-        return transfers.copy(source, target, overwrite=overwrite)
+        return transfers.copy(source, target, overwrite=overwrite, check=check)
     except OSError as error:
         raise UserErrorException(
             f"{source!r} could not be copied to {target!r}: {_words(error)}; what was copied "

@@ -11,7 +11,7 @@ from runyard.record.layout import WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple, TypeVar, Union
+    from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 
     Self = TypeVar("Self", bound="AbstractDataset")
 
@@ -181,20 +181,23 @@ class AbstractDataset:
             changed["description"] = description
         if tags is not None:
             changed["tags"] = arguments.checked_tags(tags)
-        return self._edit(changed)
+        return self._edit(lambda _: changed)
 
     def add_tags(self: "Self", tags: "Optional[Dict[str, str]]" = None) -> "Self":
         """Add tags to the registered version, or change them; returns self."""
-        return self._edit({"tags": dict(self.tags, **(arguments.checked_tags(tags) or {}))})
+        new = arguments.checked_tags(tags) or {}
+        return self._edit(lambda record: {"tags": dict(record["tags"], **new)})
 
     def remove_tags(self: "Self", tags: "Optional[List[str]]" = None) -> "Self":
         """Remove tags of the registered version by their names; returns self."""
         gone = {str(tag) for tag in tags or ()}
-        return self._edit({"tags": {k: v for k, v in self.tags.items() if k not in gone}})
+        return self._edit(
+            lambda record: {"tags": {k: v for k, v in record["tags"].items() if k not in gone}}
+        )
 
-    def _edit(self: "Self", changed: "Dict[str, Any]") -> "Self":
+    def _edit(self: "Self", change: "Callable[[Dict[str, Any]], Dict[str, Any]]") -> "Self":
         directory, record = self._home()
-        self._record = registry.edit(directory, record, **changed)
+        self._record = registry.edit(directory, record, change)
         return self
 
     def unregister_all_versions(self) -> None:
