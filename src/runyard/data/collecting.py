@@ -10,7 +10,7 @@ import os
 import time
 
 from runyard import _names
-from runyard.data import staging, transfers, views
+from runyard.data import links, staging, transfers, views
 from runyard.data.staging import SHOWN, StagingError
 from runyard.errors import RunyardError
 
@@ -182,18 +182,12 @@ def tidy(run: RunDirectory, found: list[Place]) -> None:
 
             fuse_mount.unmount(run, place)
         elif place.is_itself:
-            _unlink(place)
+            links.remove(place)
         elif place.mode == "mount" or place.here.startswith(os.path.join(run.path, "")):
             _remove_copies(run, place)
         views.forget(run, place)
     _remove_parts(run.join("data"))
     _remove_empty(run.join("data"))
-
-
-def _unlink(place: Place) -> None:
-    ours = place.here != place.source and os.path.islink(place.here)
-    if ours and os.readlink(place.here) == place.source:
-        os.unlink(place.here)
 
 
 def _remove_copies(run: RunDirectory, place: Place) -> None:

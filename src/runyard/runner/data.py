@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from runyard.data import staged, staging
+from runyard.data import links, staged, staging
 from runyard.data.places import places
 from runyard.record.states import Reason
 from runyard.runner import ending, said
@@ -49,6 +49,10 @@ def stage(
     Each place stands in system_logs/data.txt, and in the run's log before the script's own lines.
     """
     found = places(run, spec)
+    try:
+        links.hold(found)
+    except OSError as error:
+        return ending.End(Reason.DATA_FAILED, ending.error_detail(error))
     if all(place.kind == "reference" and place.is_itself for place in found):
         end = _mounted(run, found)
     else:
@@ -133,7 +137,11 @@ def _failed(outcome: Outcome, told: dict[str, Any], what: str) -> End | None:
         return ending.ended_by_runner(outcome)
     if not outcome.code:
         return None
-    why = "memory ran out" if outcome.out_of_memory else "its process was killed"
+    why = "its process was killed"
+    if outcome.out_of_memory:
+        why = "memory ran out"
+    elif outcome.code > 0 and not told:
+        why = "and why could not be written to the run's folder, whose disk may be full"
     killed = {"type": "killed", "message": f"the data of the run could not be {what}: {why}"}
     return ending.End(Reason.DATA_FAILED, told.get("error") or killed)
 
