@@ -149,7 +149,9 @@ def test_diff_names_the_files_of_an_input_that_differ(history: History, invoke: 
     (history.folder / "photos/new.txt").write_text("N")
     (history.folder / "photos/train/x\ny.txt").write_text("N")
     said = invoke("rerun", "--follow", one)
-    assert f"input 'photos' (photos) is not what run {one} read: 2 new files" in said.words
+    text = f"input 'photos' (photos) is not what run {one} read: 2 new files"
+    assert said.words.count(text) == 1
+    assert f"warning: {text}" in said.words
     text = invoke("diff", one, "last").out
     assert "\ninputs\n  photos:train  photos:train, no files  photos:train, 1 file, 1 bytes" in text
     assert "\n    + train/x\\ny.txt\n" in text

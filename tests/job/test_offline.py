@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runyard.errors import ExperimentExecutionException, UserErrorException
+from runyard.job.datasets.api import Dataset
 from runyard.job.offline import OfflineRun
 from runyard.job.run import Run
 from tests.job.conftest import Script
@@ -106,6 +107,11 @@ def test_what_sdk_v1_lacked_works(run: OfflineRun) -> None:
         "OutputFileDatasetConfig('x'), as an argument"
     )
     assert run.output_datasets.get("x") is None
+    with pytest.raises(
+        UserErrorException, match=r"take those of Workspace\.from_config\(\)"
+    ) as empty:
+        Dataset.get_by_name(run.experiment.workspace, "x")
+    assert empty.value.message.startswith("there is no dataset 'x': a script that is started by ha")
     assert run.parent is None
     assert run.get_details()["status"] == "Running"
     run.display_name = "mine"

@@ -9,6 +9,8 @@ import click
 from runyard.cli import facts, following, opening, output
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from runyard.cli.request import Request
     from runyard.config.planning import Plan
     from runyard.config.script_run_config import ScriptRunConfig
@@ -66,11 +68,22 @@ def start(request: Request) -> RunDirectory:
     return workspace.directory.run(experiment.name, run.id)
 
 
-def after_start(ctx: click.Context, run: RunDirectory, follow: bool, as_json: bool) -> None:
-    """Say what was started; with ``follow`` watch it and exit as it ends."""
+def after_start(
+    ctx: click.Context,
+    run: RunDirectory,
+    follow: bool,
+    as_json: bool,
+    *,
+    told: Collection[str] = (),
+) -> None:
+    """Say what was started; with ``follow`` watch it and exit as it ends.
+
+    ``told``: notices that stand on the terminal already.
+    """
     found = facts.read(run)
     for notice in found.record.get("notices") or ():
-        output.notice(f"note: {notice}")
+        if notice not in told:
+            output.notice(f"note: {notice}")
     if not follow:
         _tell_started(found, as_json)
         return

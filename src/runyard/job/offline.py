@@ -13,7 +13,7 @@ from runyard.job import context, interactive
 from runyard.job.file_methods import copy_file
 from runyard.job.run import Run
 from runyard.record import creation, jsonl
-from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
+from runyard.record.layout import FORMAT, OFFLINE, RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
 
 TYPE_CHECKING = False
@@ -290,7 +290,7 @@ def _workspace() -> WorkspaceDirectory:
     if _temporary is None:
         import tempfile
 
-        _temporary = WorkspaceDirectory(tempfile.mkdtemp(prefix="runyard-offline-"))
+        _temporary = WorkspaceDirectory(tempfile.mkdtemp(prefix=OFFLINE))
         atexit.register(_remove, _temporary.path, os.getpid())
         record = {"format": FORMAT, "id": creation.random_hex(16), "name": EXPERIMENT}
         jsonl.write_once(_temporary.workspace_json, record, sync=False)

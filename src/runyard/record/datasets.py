@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from runyard.errors import UserErrorException
 from runyard.record import creation, jsonl
-from runyard.record.layout import WorkspaceDirectory
+from runyard.record.layout import OFFLINE, WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ def find(
             "dataset {!r} has no version {!r}; it has {}".format(
                 name, version, ", ".join(map(str, versions))
             )
+        )
+    if os.path.basename(workspace.path).startswith(OFFLINE):
+        raise UserErrorException(
+            "there is no dataset {!r}: a script that is started by hand has an empty workspace of "
+            "its own; submit it, or take those of Workspace.from_config()".format(name)
         )
     raise UserErrorException(
         "there is no dataset {!r} in {}. It has {}. Register one: "

@@ -6,6 +6,8 @@ FORMAT = 1
 """Version of the formats written by this release (workspace.json, run.json)."""
 
 WORKSPACE_FOLDER = ".runyard"
+OFFLINE = "runyard-offline-"
+"""The temporary workspace of scripts that are started by hand begins so."""
 
 
 class WorkspaceDirectory:

@@ -260,6 +260,8 @@ def test_a_long_line_is_an_error(dataset: Read, engine: str, text: str) -> None:
         DatasetExecutionError, match=r"/a\.csv has 2 columns by its first line, and"
     ):
         made.to_pandas_dataframe()
+    with pytest.raises(DatasetExecutionError, match=r"/a\.csv has 1 column by its first line, and"):
+        dataset("a\n1,2\n", validate=False).to_pandas_dataframe()
 
 
 def test_a_separator_at_the_end_of_lines_does_no_harm(read: Read) -> None:

@@ -390,6 +390,11 @@ def test_lines_that_are_no_objects_are_errors_or_left_out(folder: Path, store: A
     with pytest.raises(DatasetExecutionError, match=r"/a\.jsonl, line 2 is not a JSON object: Exp"):
         Tabular.from_json_lines_files(path, validate=False).to_pandas_dataframe()
     assert ns(Tabular.from_json_lines_files(path, invalid_lines="drop")) == [1, 3]
+    (folder / "b.json").write_text('[{"n": 1}]\n')
+    with pytest.raises(
+        DatasetExecutionError, match="line 1 is not a JSON object: it is an array; a"
+    ):
+        Tabular.from_json_lines_files((store, "b.json"))
     with pytest.raises(UserErrorException, match="invalid_lines='skip' is not known; give 'error'"):
         Tabular.from_json_lines_files(path, invalid_lines="skip")
 

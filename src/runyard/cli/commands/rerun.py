@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
-from runyard.cli import facts, launching, request
+from runyard.cli import facts, launching, output, request
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
 from runyard.config.resubmission import resubmit
@@ -42,5 +44,10 @@ def command(  # noqa: PLR0917
     runyard rerun --follow digits_1767225600_1a2b3c4d
     """
     old = facts.named(run)
-    new = resubmit(old.run, request.variables(env), refresh=refresh)
-    launching.after_start(ctx, new, follow, as_json)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        new = resubmit(old.run, request.variables(env), refresh=refresh)
+    told = [str(warning.message) for warning in caught]
+    for text in told:
+        output.warning(text)
+    launching.after_start(ctx, new, follow, as_json, told=told)

@@ -97,8 +97,8 @@ def _for_python(settings: "Mapping[str, Any]") -> "Dict[str, Any]":
 
 def _uneven(name: str, count: int, why: str) -> DatasetExecutionError:
     return DatasetExecutionError(
-        "{} has {} columns by its first line, and lines that do not fit: {}; repair the file, or "
-        "give its separator".format(name, count, why.strip())
+        "{} has {} by its first line, and lines that do not fit: {}; repair the file, or give its "
+        "separator".format(name, "1 column" if count == 1 else "%d columns" % count, why.strip())
     )
 
 

@@ -52,6 +52,10 @@ def _parsed(line: str, name: str, number: int, drop: bool) -> "Any":
     try:
         record = json.loads(line)
         why = "it is no object in braces"
+        if isinstance(record, list):
+            why = (
+                "it is an array; a file of JSON lines has one object on each line, and no brackets"
+            )
     except ValueError as error:
         record, why = None, str(error)
     if isinstance(record, dict):
