@@ -49,7 +49,8 @@ def test_the_way_of_a_file(history: History, invoke: Invoke, tmp_path: Path) -> 
     invoke("datastore", "upload", "photos", given[1], "--to", "new", "--overwrite")
     assert invoke("datastore", "download", "photos", "new/b.txt", "-o", str(tmp_path)).code == 0
     assert (tmp_path / "new/b.txt").read_text() == "changed"
-    assert invoke("datastore", "unregister", "photos").code == 0
+    said = invoke("datastore", "unregister", "photos")
+    assert (said.code, said.err) == (0, "datastore 'photos' is forgotten; its files stay\n")
     assert [s["name"] for s in invoke("datastore", "list", "--json").json if s["default"]] == [
         "workspaceblobstore"
     ]
@@ -110,6 +111,18 @@ def test_secrets_that_cannot_be_had(
     assert said.code == 2
     assert text in said.words
     assert "hid" not in said.err.replace("which asks", "")
+
+
+def test_a_password_in_a_url_is_refused(history: History, invoke: Invoke) -> None:
+    for url in ("https://me:hidden@127.0.0.1/x", "postgresql://me:hidden@127.0.0.1/x"):
+        said = invoke("datastore", "register", "cloud", url)
+        assert said.code == 2
+        assert "the URL has a password, which others on this machine see; leave it out of the" in (
+            said.words
+        )
+        assert "give --secret password, which asks for it, or --secret password=" in said.words
+        assert "hidden" not in said.err
+    assert "cloud" not in invoke("datastore", "list").out
 
 
 def _submit(folder: Path, name: str) -> str:

@@ -49,6 +49,15 @@ CASES: list[tuple[Callable[[Parts], object], str]] = [
     (lambda p: Datastore.get(p.workspace, "foto"), "there is no datastore 'foto' in "),
     (lambda p: Datastore(p.workspace, "photo"), "; did you mean 'photos'? It has workspaceblob"),
     (
+        lambda p: Datastore.register(p.workspace, "s", "s3://b", endpoint="127.0.0.1:9000"),
+        "datastore 's': option endpoint is '127.0.0.1:9000'; give a whole address, such as "
+        "'http://127.0.0.1:9000' or 'https://127.0.0.1:9000'",
+    ),
+    (
+        lambda p: Datastore.register(p.workspace, "s", "gs://b", base_url="https://"),
+        "option base_url is 'https://'; give a whole address, such as 'http://host:port'",
+    ),
+    (
         lambda p: DataReference(p.store, "r", mode="copy"),
         "mode='copy' is not known; give one of mount, download, upload",
     ),

@@ -17,9 +17,8 @@ from runyard.environments.environment import Environment
 from runyard.errors import UserErrorException
 from runyard.history.experiment import Experiment
 from runyard.record.states import Reason
-from runyard.testing import runs
 from tests.data.conftest import files_of
-from tests.data.test_runs import PHOTOS, REPORT, TRAIN, finished, report
+from tests.data.test_runs import PHOTOS, REPORT, TRAIN, finished, report, tells_what_stayed
 from tests.s3_server import S3, SECRET
 
 
@@ -110,12 +109,15 @@ os.unlink(top + "/labels.txt")
     assert stored == {**PHOTOS, "train/a.txt": "changed", "new/n.txt": "N"}
     assert not os.path.exists(run.directory.join("data"))
     log = Path(run.directory.data_log).read_text().splitlines()
-    assert log[0] == "far: 3 of 3 files fetched, the others were in the cache"
-    assert log[2] == f"far: {found['argv'][0]} (mount of far, 3 files, 3 bytes)"
+    assert log[:2] == [
+        "far: fetching 3 files, 3 bytes, from far",
+        "far: 3 of 3 files fetched, the others were in the cache",
+    ]
+    assert log[3] == f"far: {found['argv'][0]} (mount of far, 3 files, 3 bytes)"
     again = submit(REPORT, far)
     assert report(again)["trees"]["far"] == {**PHOTOS, "train/a.txt": "changed", "new/n.txt": "N"}
     text = Path(again.directory.data_log).read_text()
-    assert text.startswith("far: 2 of 4 files fetched, the others were in the cache\n")
+    assert "far: 2 of 4 files fetched, the others were in the cache\n" in text
     assert "uploaded" not in text
 
 
@@ -165,9 +167,7 @@ raise SystemExit(3)
     down = far.path(None, "down").as_download("data", overwrite=overwrite)
     run = submit(script, down, up)
     finished(run, Reason.SCRIPT_EXIT_CODE)
-    assert runs.log_of(run.directory).splitlines()[2] == ("L" if overwrite else "of the source")
-    kept = "data: up: 1 file was there already, and what the script has left is not stored in place"
-    assert (kept in runs.log_of(run.directory)) is not overwrite
+    tells_what_stayed(run, overwrite)
     stored = s3.files(far.container_name)
     assert stored["labels.txt"] == (b"of the script" if overwrite else b"L")
     assert stored["deep/new.txt"] == b"new"

@@ -14,6 +14,7 @@ import pytest
 from runyard.computes.local import LocalTarget
 from runyard.config import resubmission
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.data import fingerprints
 from runyard.data.datastore import Datastore
 from runyard.data.reference import DataReference
 from runyard.environments.environment import Environment
@@ -166,6 +167,22 @@ def test_an_absolute_place_is_that_place(store: Any, submit: Any, tmp_path: Path
     assert Path(store.container_name, "up/new.txt").read_text() == "N"
 
 
+def tells_what_stayed(run: Any, overwrite: bool) -> None:
+    """The log and inputs.json of a run whose script printed data/labels.txt first."""
+    log = runs.log_of(run.directory).splitlines()
+    assert log[2] == ("L" if overwrite else "of the source")
+    stayed = "; 1 of them, there before and not the same, stayed: labels.txt)"
+    assert sum(line.endswith(stayed) for line in log[:2]) == (not overwrite)
+    text = (
+        "data: up: 1 file was there already, and what the script has left is not stored in place "
+        "of that: labels.txt; as_upload(overwrite=True) replaces it"
+    )
+    assert [line for line in log if "not stored" in line] == ([] if overwrite else [text])
+    [read] = [item for item in fingerprints.read(run.directory) if item["name"] == "down"]
+    sizes = {path: size for path, size, _ in read["entries"]}
+    assert sizes["labels.txt"] == (1 if overwrite else len("of the source"))
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_overwrite_is_honoured(store: Any, submit: Any, tmp_path: Path, overwrite: bool) -> None:
     write(tmp_path / "source", data__labels="of the source")
@@ -178,13 +195,7 @@ open(sys.argv[2] + "/labels.txt", "w").write("of the script")
     down = store.path(None, "down").as_download("data", overwrite=overwrite)
     run = submit(script, down, up)
     finished(run)
-    said = runs.log_of(run.directory).splitlines()
-    kept = (
-        "data: up: 1 file was there already, and what the script has left is not stored in place "
-        "of that: labels.txt; as_upload(overwrite=True) replaces it"
-    )
-    assert (said.pop() == kept) if not overwrite else (kept not in said)
-    assert said[-1] == ("L" if overwrite else "of the source")
+    tells_what_stayed(run, overwrite)
     left = Path(store.container_name, "labels.txt").read_text()
     assert left == ("of the script" if overwrite else "L")
     log = Path(run.directory.data_log).read_text()

@@ -88,7 +88,7 @@ def test_a_download_whose_process_is_killed_is_gone_on_with(
     again = submit(REPORT, faulty)
     assert len(report(again)["trees"]["faulty"]["big.txt"]) == len(BIG)
     log = Path(again.directory.data_log).read_text()
-    assert log.startswith("faulty: 1 of 3 files fetched, the others were in the cache")
+    assert "faulty: 1 of 3 files fetched, the others were in the cache\n" in log
 
 
 def test_of_a_run_whose_runner_is_killed_only_what_the_script_changed_stays(

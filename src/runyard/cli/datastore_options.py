@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import click
 
 from runyard.errors import UserErrorException
+
+
+def check_url(url: str) -> None:
+    """Raise UserErrorException for a URL with a password."""
+    parts = urlsplit(url) if "://" in url else None
+    if parts is not None and parts.password is not None:
+        raise UserErrorException(
+            "the URL has a password, which others on this machine see; leave it out of the URL, "
+            "and give --secret password, which asks for it, or --secret password=VARIABLE"
+        )
 
 
 def given(options: Sequence[str], secrets: Sequence[str]) -> dict[str, str]:

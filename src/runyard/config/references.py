@@ -113,8 +113,19 @@ def as_text(given: Any) -> Any:
 
 
 def _text(item: Any) -> Any:
+    refuse_bare(item)
     reference = reference_of(item)
     return datasets.as_text(item) if reference is None else str(reference)
+
+
+def refuse_bare(item: object) -> None:
+    """Raise UserErrorException for a place on a datastore without a name, and without a mode."""
+    if isinstance(item, DataPath):
+        raise UserErrorException(
+            f"{item!r} is a place on a datastore, and a run needs to know how to get at it: give "
+            "its create_data_reference('name'), and as_mount(), as_download() or as_upload() of "
+            "that"
+        )
 
 
 def collected(items: Iterable[object]) -> dict[str, DataReference]:
@@ -158,6 +169,7 @@ def checked_inputs(inputs: object) -> list[Any]:
         )
     for item in inputs:
         datasets.refuse_bare(item)
+        refuse_bare(item)
         if reference_of(item) is None and not datasets.is_data(item):
             raise UserErrorException(
                 f"Type {type(item)} is not supported for inputs. Give {advice}"

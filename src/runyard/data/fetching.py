@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from runyard.data import fuse_mount, registry, room, staging, views
+from runyard.data import fuse_mount, registry, room, staging, stayed, views
 from runyard.data.cache import ContentCache
 from runyard.data.places import plan
 from runyard.data.stores.local import LocalStore
@@ -71,12 +71,15 @@ def bring(
     if _is_writable(place):
         room.check(place.here, sum(entry.size_bytes for _, entry, _ in wanted))
     view = _view(run, place, wanted, cache)
+    if view.skipped:
+        stayed.note(place, view.skipped)
     text = f"{place.name}: {fetched} of {len(remote)} files fetched, the others were in the cache"
     if remote:
         say(text)
     placed, seconds = len(wanted) - len(view.skipped), time.monotonic() - begun
     size_bytes = place.size_bytes or 0
-    staging.tell(say, "placed", placed, size_bytes, seconds=seconds, skipped=view.skipped)
+    skipped = [target for _, target in view.skipped]
+    staging.tell(say, "placed", placed, size_bytes, seconds=seconds, skipped=skipped)
 
 
 def _can_fuse(place: Place, store: Store | None, say: Say) -> bool:
@@ -104,6 +107,10 @@ def _fetched(cache: ContentCache, wanted: Sequence[Wanted], place: Place, say: S
 
     with cache.turn(f"{place.datastore} {place.source} {place.id}", waits):
         missing = cache.missing(items)
+        if missing:
+            files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
+            size_bytes = sum(entry.size_bytes for _, entry in missing)
+            say(f"{place.name}: fetching {files}, {size_bytes} bytes, from {place.of}")
         cache.ensure(missing)
     return len(missing)
 

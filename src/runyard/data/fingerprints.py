@@ -100,7 +100,7 @@ def fingerprint(item: Input) -> dict[str, Any]:
     """
     entries = item.entries
     if entries is None:
-        entries = _of_this_machine(item.source, item.mode)
+        entries = of_this_machine(item.source, item.mode)
     about = {key: value for key, value in item._asdict().items() if key != "entries"}
     if entries is None:
         return {**about, **_shallow(item.source)}
@@ -135,7 +135,7 @@ def _digest(entries: Iterable[Entry]) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _of_this_machine(source: str, mode: str) -> list[Entry] | None:
+def of_this_machine(source: str, mode: str) -> list[Entry] | None:
     """The files at a path; None for a mounted folder with too many to look at."""
     if os.path.isdir(source):
         most = MOUNTED_FILES if mode in {"mount", "direct"} else None

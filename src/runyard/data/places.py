@@ -46,8 +46,9 @@ class Place:
     of a dataset it reads directly. ``here``: the same file or folder as this machine names it; it
     differs in a container. ``mounts``: what a container must be shown. ``contained``: the script
     is in one. ``entries``: the files of an input, by their paths below it; None where nobody has
-    listed them. ``size_bytes``: of them all, None where that is not known. ``is_fuse``: its
-    folder is shown by FUSE. ``item``: what the spec says of it.
+    listed them. ``size_bytes``: of them all, None where that is not known. ``kept``: files of the
+    same names that were there before and stayed: the script reads these. ``is_fuse``: its folder is
+    shown by FUSE. ``item``: what the spec says of it.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Place:
         "here",
         "is_fuse",
         "item",
+        "kept",
         "kind",
         "mounts",
         "seen",
@@ -78,6 +80,7 @@ class Place:
         self.entries: list[Entry] | None = None
         self.files: int | None = None
         self.size_bytes: int | None = None
+        self.kept: list[str] = []
 
     @property
     def name(self) -> str:
@@ -163,13 +166,23 @@ class Place:
         if self.size_bytes is None:
             return f"{self.name}: {self.seen} ({word} {self.of})"
         files = "1 file" if self.files == 1 else f"{self.files} files"
-        return f"{self.name}: {self.seen} ({word} {self.of}, {files}, {self.size_bytes} bytes)"
+        about = f"{word} {self.of}, {files}, {self.size_bytes} bytes"
+        if self.kept:
+            count, names = len(self.kept), _shortened(self.kept)
+            about += f"; {count} of them, there before and not the same, stayed: {names}"
+        return f"{self.name}: {self.seen} ({about})"
 
     def listed(self, entries: list[Entry]) -> None:
         """Take note of what its files are."""
         self.entries = entries
         self.files = len(entries)
         self.size_bytes = sum(entry.size_bytes for entry in entries)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    more = f", and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def places(run: RunDirectory, spec: Mapping[str, Any]) -> list[Place]:

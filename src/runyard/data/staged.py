@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from runyard.data.places import Place
     from runyard.record.layout import RunDirectory
 
-_FOUND = ("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "is_fuse")
+_FOUND = (
+    *("seen", "here", "mounts", "source", "file_name", "files", "size_bytes", "kept"),
+    "is_fuse",
+)
 
 
 def write(run: RunDirectory, found: Sequence[Place], error: dict[str, Any] | None) -> None:

@@ -152,8 +152,13 @@ def _download(run: RunDirectory, place: Place, say: Say) -> None:
     room.check(place.here, size_bytes)
     if os.path.isdir(place.source):
         os.makedirs(place.here, exist_ok=True)
-    copied(found, place.overwrite, "copied", say)
+    skipped = set(copied(found, place.overwrite, "copied", say))
     place.files, place.size_bytes = len(found), size_bytes
+    if skipped:
+        from runyard.data import fingerprints, stayed
+
+        place.entries = fingerprints.of_this_machine(place.source, place.mode)
+        stayed.note(place, [pair for pair in found if pair[1] in skipped])
 
 
 def _output(run: RunDirectory, place: Place, say: Say) -> None:
@@ -178,7 +183,7 @@ def pairs(source: str, target: str, say: Say) -> list[tuple[str, str]]:
 
 
 def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -> list[str]:
-    """Copy files; returns those that were there already.
+    """Copy files; returns the targets that were there already, and stayed.
 
     One that fails does not keep back the others, and is raised when all is done.
     """

@@ -28,7 +28,10 @@ _NAME_BYTES = 255
 
 
 class View:
-    """The files of one place. ``skipped``: paths where there was something already."""
+    """The files of one place.
+
+    ``skipped``: sources, and their targets, where there was something already.
+    """
 
     def __init__(self, run: RunDirectory, place: Place) -> None:
         self._run = run
@@ -36,7 +39,7 @@ class View:
         self._made: dict[str, list[int]] = {}
         self._folders: set[str] = set()
         self._mode = _mode_of_new_files()
-        self.skipped: list[str] = []
+        self.skipped: list[tuple[str, str]] = []
 
     def copy(self, source: str, relative: str) -> None:
         """Put a copy that the script may write to. Raises OSError."""
@@ -45,7 +48,7 @@ class View:
             os.chmod(target, self._mode)
             self._note(relative, target)
         else:
-            self.skipped.append(target)
+            self.skipped.append((source, target))
 
     def link(self, source: str, relative: str, *, symbolic: bool = False) -> None:
         """Put a link to a file that stays as it is. Raises OSError."""
@@ -56,7 +59,7 @@ class View:
             else:
                 os.link(source, target)
         except FileExistsError:
-            self.skipped.append(target)
+            self.skipped.append((source, target))
             return
         except OSError as error:
             if error.errno not in _NO_LINK or symbolic:

@@ -85,6 +85,23 @@ def test_a_server_that_goes_on_failing_is_given_up(proxy: Proxy, s3: S3, tmp_pat
         list(store.entries())
 
 
+@pytest.mark.parametrize("status", [400, 404, 501])
+def test_a_server_that_is_no_such_storage_is_told_from_one_that_fails(
+    proxy: Proxy, s3: S3, status: int
+) -> None:
+    store = opened(proxy, s3, s3.bucket(a="A"))
+    proxy.fault("", status=status)
+    with pytest.raises(UserErrorException) as caught:
+        list(store.entries())
+    place = proxy.address.removeprefix("http://")
+    text = (
+        ", as one that is no such storage; check the URL, the container, and the endpoint the "
+        "datastore is registered with"
+    )
+    assert f": {place} answers {status}" in caught.value.message
+    assert caught.value.message.endswith(text)
+
+
 def test_a_body_that_breaks_off_goes_on_where_it_broke(
     proxy: Proxy, s3: S3, tmp_path: Path
 ) -> None:

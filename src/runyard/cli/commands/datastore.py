@@ -82,6 +82,7 @@ def register_command(  # noqa: PLR0917
     """Give a folder, or storage at a URL, a name; nothing is copied."""
     from runyard.data.datastore import Datastore
 
+    datastore_options.check_url(url)
     store = Datastore.register(
         opening.existing(),
         name,
@@ -101,6 +102,7 @@ def register_command(  # noqa: PLR0917
 def unregister_command(name: str) -> None:
     """Forget the name; the files stay."""
     _store(name).unregister()
+    output.notice(f"datastore {name!r} is forgotten; its files stay")
 
 
 @command.command("show", cls=Command)

@@ -124,6 +124,7 @@ def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     profile = config.pop("profile", None)
     if not {"access_key_id", "skip_signature"} & config.keys():
         config = {**_aws_files(profile), **config}
+    _check_address(config, "endpoint")
     _plain_http(str(config.get("endpoint", "")), common)
     bucket, prefix = _bucket(url)
     return store.S3Store(bucket, prefix=prefix, config=config, **common)  # type: ignore[arg-type]
@@ -133,6 +134,7 @@ def _gcs(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     from obstore import store
 
     config = _renamed(given, _GCS)
+    _check_address(config, "base_url")
     _plain_http(str(config.get("base_url", "")), common)
     bucket, prefix = _bucket(url)
     return store.GCSStore(bucket, prefix=prefix, config=config, **common)  # type: ignore[arg-type]
@@ -176,6 +178,20 @@ def _bucket(url: str) -> tuple[str, str | None]:
 
 def _folder(path: str) -> str:
     return path if path.endswith("/") else f"{path}/"
+
+
+def _check_address(config: Mapping[str, Any], name: str) -> None:
+    """Raise UserErrorException for an address without a scheme, at which obstore panics later."""
+    given = config.get(name)
+    if given is None:
+        return
+    parts = urlsplit(str(given))
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        bare = str(given).rpartition("//")[2] or "host:port"
+        raise UserErrorException(
+            f"option {name} is {given!r}; give a whole address, such as 'http://{bare}' or "
+            f"'https://{bare}'"
+        )
 
 
 def _plain_http(endpoint: str, common: dict[str, Any]) -> None:

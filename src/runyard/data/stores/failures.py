@@ -19,7 +19,8 @@ _ADDRESS = re.compile(r"https?://[^\s?]*")
 NO_BUCKET = "there is no such bucket or container"
 NO_CREDENTIALS = (
     "there are no credentials, and this is no machine of the provider that would have some; give "
-    "them to Datastore.register, or set the variables of the provider such as AWS_ACCESS_KEY_ID"
+    "them to Datastore.register (again with overwrite=True: each user has their own), or set the "
+    "variables of the provider, such as AWS_ACCESS_KEY_ID or AZURE_STORAGE_ACCOUNT_KEY"
 )
 _METADATA = ("/latest/api/token", "/latest/meta-data/", "/computeMetadata/", "/metadata/identity")
 """Of the services of virtual machines, which are asked where nothing else has credentials."""
@@ -134,12 +135,17 @@ class Failures:
         if isinstance(error, (ValueError, exceptions.InvalidPathError)):
             return f"{text.partition(chr(10))[0]}; give it a name that can be a path", False
         if isinstance(error, exceptions.GenericError):
-            return self._unreachable(text, said), True
+            return self._unreachable(text, said, status), True
         return f"{type(error).__name__}: {text.partition(chr(10))[0]}", False
 
-    def _unreachable(self, text: str, said: str) -> str:
+    def _unreachable(self, text: str, said: str, status: str) -> str:
         address = "".join(_ADDRESS.findall(text)[:1])
         place = urlsplit(address).netloc.rpartition("@")[2] or "the storage"
+        if status == "501" or (status[:1] == "4" and status not in ("408", "429")):
+            return (
+                f"{place} answers {said}, as one that is no such storage; check the URL, the "
+                "container, and the endpoint the datastore is registered with"
+            )
         if said:
             return f"{place} answers {said}, also when asked again; try again later"
         why = "in time" if "kind: Timeout" in text or "timed out" in text else "at all"
