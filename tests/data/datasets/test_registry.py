@@ -17,6 +17,7 @@ from runyard.job.datasets import dataset as datasets
 from runyard.job.datasets.api import Dataset
 from runyard.job.datasets.file import FileDataset
 from runyard.record import datasets as registry
+from runyard.record import jsonl
 
 
 @pytest.fixture
@@ -174,18 +175,18 @@ def test_what_is_unregistered_meanwhile_is_not_there(
 ) -> None:
     made = dataset.register(workspace, "gone")
     dataset.register(workspace, "kept")
-    read = registry.jsonl.read_json
+    read = jsonl.read_json
 
     def reading(path: str) -> Any:
         if "gone" in path:
             raise FileNotFoundError(path)
         return read(path)
 
-    monkeypatch.setattr(registry.jsonl, "read_json", reading)
+    monkeypatch.setattr(jsonl, "read_json", reading)
     assert list(Dataset.get_all(workspace)) == ["kept"]
     with pytest.raises(UserErrorException, match="there is no dataset 'gone'"):
         Dataset.get_by_name(workspace, "gone")
-    with pytest.raises(UserErrorException, match="no dataset registered in .* has the id"):
+    with pytest.raises(UserErrorException, match=r"no dataset registered in .* has the id"):
         Dataset.get_by_id(workspace, made.id)
 
 
