@@ -32,10 +32,14 @@ def hold(found: Iterable[Place]) -> None:
 
 
 def make(place: Place) -> None:
-    """Link a place to its source. Raises OSError."""
+    """Link a place to its source, unless another run does so in this moment. Raises OSError."""
     if _shared(place):
         os.close(os.open(_file(place.here, "made"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
-    os.symlink(place.source, place.here)
+    try:
+        os.symlink(place.source, place.here)
+    except FileExistsError:
+        if os.path.realpath(place.here) != os.path.realpath(place.source):
+            raise
 
 
 def remove(place: Place) -> None:

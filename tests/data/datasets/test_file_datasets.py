@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from runyard.data.datasets import sources
 from runyard.data.datastore import Datastore
 from runyard.errors import UserErrorException
 from runyard.job.datasets import definition as definitions
+from runyard.job.datasets import folders
 from runyard.job.datasets.api import Dataset
 from tests.data.conftest import files_of, write
 
@@ -287,6 +289,17 @@ def test_partition_columns_come_from_the_paths(workspace: Any, tmp_path: Path) -
     for mistake in ("no/columns.csv", "{a", "{a:qq}.csv", "{}/x"):
         with pytest.raises(UserErrorException, match=r"cannot be read; name columns as {column}"):
             from_files((store, None), partition_format=mistake)
+
+
+def test_an_upload_follows_links_and_ends(photos: Any, tmp_path: Path) -> None:
+    folder = write(tmp_path / "new", sub__a="A")
+    (folder / "sub" / "loop").symlink_to("..")
+    (folder / "linked").symlink_to(write(tmp_path / "other", b="B"))
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / f".x{folders.PART}").write_text("half")
+    os.mkfifo(folder / "pipe")
+    made = Dataset.File.upload_directory(folder, (photos, "links"), show_progress=False)
+    assert made.to_path() == ["/linked/b.txt", "/sub/a.txt"]
 
 
 def test_upload_directory_makes_a_dataset(

@@ -131,6 +131,10 @@ def test_columns_are_kept_and_dropped(numbers: Any) -> None:
         "square",
         "even",
     ]
+    assert list(numbers.keep_columns(["n", "even", "n"]).take(1).to_pandas_dataframe()) == [
+        "n",
+        "even",
+    ]
     left = numbers.keep_columns(["n", "square"]).drop_columns("n")
     assert list(left.to_pandas_dataframe().columns) == ["square"]
     with pytest.raises(DatasetExecutionError, match="keep_columns names 'x', and there is no such"):
@@ -430,6 +434,8 @@ def test_a_frame_is_registered(store: Any, workspace: Any, capsys: Any) -> None:
         register(3, store, "x")
     with pytest.raises(UserErrorException, match=r"cannot be written as parquet: .*give every"):
         register(pd.DataFrame({"a": [1, "x", {}]}), store, "x", show_progress=False)
+    with pytest.raises(UserErrorException, match=r"cannot be written as parquet: .* of its own"):
+        register(pd.DataFrame([[1, 2]], columns=["1", 1]), store, "x", show_progress=False)
 
 
 def test_rows_become_files(numbers: Any, workspace: Any, tmp_path: Path) -> None:

@@ -72,10 +72,10 @@ def _is_whole(value: "Any") -> bool:
 
 
 def checked_columns(columns: "Any") -> "List[str]":
-    """Names of columns, given as one or several. Raises UserErrorException."""
+    """Names of columns, given as one or several, each once. Raises UserErrorException."""
     found = [columns] if isinstance(columns, str) else columns
     if isinstance(found, (list, tuple)) and found and all(isinstance(c, str) for c in found):
-        return list(found)
+        return list(dict.fromkeys(found))
     raise UserErrorException(
         "columns is {!r}; give the name of a column, or a list of names".format(columns)
     )

@@ -4,7 +4,7 @@ import fnmatch
 import os
 
 from runyard.errors import UserErrorException
-from runyard.job.datasets import arguments, definition, paths, service_client
+from runyard.job.datasets import arguments, definition, folders, paths, service_client
 from runyard.job.datasets.file import FileDataset
 from runyard.job.datasets.partitions import PartitionFormat
 
@@ -78,12 +78,11 @@ def _matching(folder: str, given: "Any", pattern: "Optional[str]") -> "List[str]
                 given
             )
         )
-    found = []
-    for top, _, names in os.walk(folder, followlinks=True):
-        for name in names:
-            path = os.path.relpath(os.path.join(top, name), folder)
-            if pattern is None or fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(name, pattern):
-                found.append(path)
+    found = [
+        path
+        for path, entry in folders.files(folder)
+        if pattern is None or fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(entry.name, pattern)
+    ]
     if not found:
         raise UserErrorException(
             "there is no file {}in src_dir={!r}; there is nothing to upload".format(

@@ -54,10 +54,10 @@ def to_parquet(frame: "Any", path: str, row_group_size: "Optional[int]" = None) 
 
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         raise UserErrorException(
             "the rows cannot be written as parquet: {}; give every column values of one "
-            "type".format(error),
+            "type and a name of its own".format(error),
             error,
         )
     # Parquet files of version 1 have no nanoseconds; old pyarrow would refuse them.
