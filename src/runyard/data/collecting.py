@@ -137,10 +137,9 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
 def _say_left(run: RunDirectory, place: Place, left: int, files: int) -> None:
     """Say in the run's log that an upload has failed or was ended, and where the results are."""
     if left:
-        with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
-            log.write(
-                f"data: {place.name}: {left} of {files} not stored; they are in {place.here}\n"
-            )
+        _to_log(
+            run, f"data: {place.name}: {left} of {files} not stored; they are in {place.here}\n"
+        )
 
 
 def _say_kept(run: RunDirectory, place: Place, kept: list[str]) -> None:
@@ -153,6 +152,10 @@ def _say_kept(run: RunDirectory, place: Place, kept: list[str]) -> None:
         f"place of that: {', '.join(map(os.path.basename, kept[:3]))}{', …' * (len(kept) > 3)}; "
         "as_upload(overwrite=True) replaces it\n"
     )
+    _to_log(run, line)
+
+
+def _to_log(run: RunDirectory, line: str) -> None:
     with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
         log.write(line)
 
