@@ -113,7 +113,10 @@ def find(
     versions = versions_in(_folder(workspace, checked_name(name)))
     wanted = versions[-1] if versions and version in (None, LATEST) else _number(version)
     if wanted in versions:
-        return jsonl.read_json(_file(_folder(workspace, name), wanted))
+        try:
+            return jsonl.read_json(_file(_folder(workspace, name), wanted))
+        except FileNotFoundError:  # unregistered a moment ago
+            versions = []
     if versions:
         raise UserErrorException(
             "dataset {!r} has no version {!r}; it has {}".format(
@@ -142,7 +145,10 @@ def find_id(workspace: WorkspaceDirectory, dataset_id: str) -> "Record":
     """The record with an id. Raises UserErrorException when no registered dataset has it."""
     for name in names(workspace):
         for version in reversed(versions_in(_folder(workspace, name))):
-            record = jsonl.read_json(_file(_folder(workspace, name), version))
+            try:
+                record = jsonl.read_json(_file(_folder(workspace, name), version))
+            except FileNotFoundError:  # unregistered a moment ago
+                continue
             if record["id"] == dataset_id:
                 return record
     raise UserErrorException(
@@ -163,7 +169,13 @@ def names(workspace: WorkspaceDirectory) -> "List[str]":
 
 def listed(workspace: WorkspaceDirectory) -> "List[Record]":
     """The latest record of every name, by name."""
-    return [find(workspace, name) for name in names(workspace)]
+    found = []
+    for name in names(workspace):
+        try:
+            found.append(find(workspace, name))
+        except UserErrorException:  # unregistered a moment ago
+            continue
+    return found
 
 
 def edit(

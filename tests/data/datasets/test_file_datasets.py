@@ -18,6 +18,7 @@ from runyard.job.datasets import definition as definitions
 from runyard.job.datasets import folders
 from runyard.job.datasets.api import Dataset
 from tests.data.conftest import files_of, write
+from tests.requirements import small_disk
 
 from_files = Dataset.File.from_files
 
@@ -109,6 +110,14 @@ def test_a_download_replaces_nothing_unless_it_is_asked_to(photos: Any, tmp_path
     assert files_of(tmp_path / "target") == {"b.txt": "mine"}
     dataset.download(str(tmp_path / "target"), overwrite=True)
     assert files_of(tmp_path / "target") == {"a.txt": "A", "b.txt": "BB"}
+
+
+def test_a_download_without_room_says_so(photos: Any, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "train" / "big.txt").write_bytes(b"x" * (2 << 20))
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        with pytest.raises(UserErrorException, match=r"No space left.*; make room, or give anoth"):
+            from_files((photos, "train")).download(str(disk))
+        assert [path.name for path in Path(disk).iterdir() if "big" in path.name] == []
 
 
 def test_a_download_without_a_target_goes_to_a_new_folder(

@@ -169,6 +169,26 @@ def test_tags_that_are_added_at_once_are_all_there(dataset: Any, workspace: Any)
     assert set(Dataset.get_by_name(workspace, "faces").tags) == expected - {"a"}
 
 
+def test_what_is_unregistered_meanwhile_is_not_there(
+    dataset: Any, workspace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = dataset.register(workspace, "gone")
+    dataset.register(workspace, "kept")
+    read = registry.jsonl.read_json
+
+    def reading(path: str) -> Any:
+        if "gone" in path:
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(registry.jsonl, "read_json", reading)
+    assert list(Dataset.get_all(workspace)) == ["kept"]
+    with pytest.raises(UserErrorException, match="there is no dataset 'gone'"):
+        Dataset.get_by_name(workspace, "gone")
+    with pytest.raises(UserErrorException, match="no dataset registered in .* has the id"):
+        Dataset.get_by_id(workspace, made.id)
+
+
 _RACE = """
 import json, sys, time
 from runyard.errors import UserErrorException

@@ -57,7 +57,13 @@ class FileDataset(AbstractDataset):
             try:
                 _copy(source, target)
                 kept.append(target)
-            except FileNotFoundError:
+            except OSError as error:
+                if os.path.lexists(source):
+                    raise UserErrorException(
+                        "{!r} could not be copied to {!r}: {}; make room, or give another "
+                        "target_path".format(source, target, error.strerror or error),
+                        error,
+                    )
                 if not ignore_not_found:
                     raise UserErrorException(
                         "{!r} is no longer there; give ignore_not_found=True to go on without "
