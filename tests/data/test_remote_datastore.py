@@ -35,6 +35,15 @@ def test_a_bucket_is_used_as_a_folder_is(cloud: Any, workspace: Any, tmp_path: P
         found.local_path()
 
 
+def test_what_is_not_there_names_the_datastore(workspace: Any, s3: S3, tmp_path: Path) -> None:
+    gone = Datastore.register(workspace, "gone", "s3://no-such-bucket", **s3.options)
+    text = r"^datastore 'gone': listing 's3://no-such-bucket': there is no such bucket or container"
+    with pytest.raises(UserErrorException, match=text):
+        list(gone.files())
+    with pytest.raises(UserErrorException, match=text):
+        gone.download(tmp_path, show_progress=False)
+
+
 def test_no_secret_is_in_the_workspace(cloud: Any, workspace: Any) -> None:
     for path in Path(workspace.path).rglob("*"):
         assert not path.is_file() or SECRET not in path.read_text(errors="replace")

@@ -139,6 +139,8 @@ def test_a_cancel_ends_an_upload_and_what_was_left_stays(
     finished(run, Reason.CANCELLED)
     assert time.monotonic() - begun < 5
     assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
+    left = f"data: u: 1 of 1 not stored; they are in {run.directory.join('data', 'u')}\n"
+    assert runs.log_of(run.directory).endswith(left)
 
 
 def test_what_a_cancelled_script_left_is_stored(
@@ -235,6 +237,20 @@ def test_a_place_without_room_ends_the_run_before_anything_is_copied(
         assert f"there is no room for it at '{small}': it takes 3.1 MB, " in message
         assert "give a path_on_compute on a larger disk" in message
         assert os.listdir(small) in ([], ["data"])
+
+
+def test_results_without_room_on_a_folder_say_where(
+    workspace: Any, submit: Any, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "small", "1m") as small:
+        full = Datastore.register(workspace, "full", small)
+        script = "import sys; open(sys.argv[1] + '/big', 'wb').write(bytes(3_000_000))"
+        run = submit(script, full.path("out", "u").as_upload())
+        message = finished(run, Reason.DATA_FAILED).detail["error"]["message"]
+    assert message == (
+        f"data reference 'u' (upload of full:out): No space left on device: '{small}/out/big'"
+    )
+    assert os.path.getsize(run.directory.join("data", "u", "big")) == 3_000_000
 
 
 def test_a_name_that_leads_out_is_refused_by_storage(

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from runyard.data.relay import applying, batches, pushing
+from runyard.data.relay import adopting, applying, batches, pushing
+from runyard.data.relay.keeper import Keeper
 from runyard.data.relay.pushing import Pusher
 from runyard.data.stores.local import LocalStore
 from runyard.errors import UserErrorException
@@ -311,3 +312,16 @@ def test_no_link_leads_a_change_out_of_the_run(ends: Ends, tmp_path: Path) -> No
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 2, and this version reads 1"):
         batches.decode(b'{"format": 2}\n')
+
+
+def test_outputs_are_registered_once_however_often_the_end_is_carried_out(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the end of the run is tried again and again."""
+    adopted: list[str] = []
+    monkeypatch.setattr(adopting, "adopt", lambda run, reason: adopted.append(reason))
+    for _ in range(2):  # the second is started after the first was killed
+        keeper = Keeper(ends.near, ends.store, "far")
+        keeper._adopt("completed")
+        keeper._adopt("completed")
+    assert adopted == ["completed"]

@@ -130,7 +130,16 @@ def _store(run: RunDirectory, place: Place, found: list[tuple[str, str]], say: S
         seconds = time.monotonic() - begun
         done_text = f"{place.name}: uploaded"
         staging.tell(say, done_text, len(stored), size_bytes, seconds=seconds, skipped=skipped)
+        _say_left(run, place, len(given) - len(stored) - len(skipped), len(given))
     _say_kept(run, place, skipped)
+
+
+def _say_left(run: RunDirectory, place: Place, left: int, files: int) -> None:
+    """Say in the run's log that an upload has failed or was ended, and where the results are."""
+    if left:
+        _to_log(
+            run, f"data: {place.name}: {left} of {files} not stored; they are in {place.here}\n"
+        )
 
 
 def _say_kept(run: RunDirectory, place: Place, kept: list[str]) -> None:
@@ -143,6 +152,10 @@ def _say_kept(run: RunDirectory, place: Place, kept: list[str]) -> None:
         f"place of that: {', '.join(map(os.path.basename, kept[:3]))}{', …' * (len(kept) > 3)}; "
         "as_upload(overwrite=True) replaces it\n"
     )
+    _to_log(run, line)
+
+
+def _to_log(run: RunDirectory, line: str) -> None:
     with open(run.std_log, "a", encoding="utf-8", errors="surrogateescape") as log:
         log.write(line)
 

@@ -199,6 +199,8 @@ def copied(found: list[tuple[str, str]], overwrite: bool, done: str, say: Say) -
             else:
                 skipped.append(target)
         except OSError as error:
+            if error.filename is None:  # a disk that is full, in the middle of a file
+                error.filename = target
             failed.append(error)
     whole = len(found) - len(skipped) - len(failed)
     tell(say, done, whole, size, seconds=time.monotonic() - begun, skipped=skipped)

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
     from runyard.data.reference import DataReference
-    from runyard.data.stores.store import Store
+    from runyard.data.stores.store import Entry, Store
     from runyard.history.workspace import Workspace
 
 
@@ -111,7 +111,12 @@ class StorageDatastore(DatastoreMethods):
 
     def files(self, path: str | None = None) -> Iterator[str]:
         """The paths of its files, all or those at or below ``path``, in order."""
-        return (entry.path for entry in self.store.entries(names.inside(path)))
+        return self._named_entries(self.store.entries(names.inside(path)))
+
+    def _named_entries(self, entries: Iterable[Entry]) -> Iterator[str]:
+        with self._named():
+            for entry in entries:
+                yield entry.path
 
     def upload(
         self,
@@ -187,7 +192,9 @@ class StorageDatastore(DatastoreMethods):
         ``prefix``: the file, or the folder, to copy, None for all. A file that is there already
         is skipped, or replaced with ``overwrite``. Warns when there is nothing to copy.
         """
-        found = list(self.store.entries(names.inside(prefix)))
+        inside = names.inside(prefix)
+        with self._named():
+            found = list(self.store.entries(inside))
         if not found:
             warnings.warn(
                 f"datastore {self.name!r} has no file at or below {prefix or '.'!r}; nothing was "

@@ -95,13 +95,21 @@ class Keeper:
                 pause_s = min(1.5 * pause_s, _LAST_PAUSE_S)
 
     def _adopt(self, reason: str) -> None:
+        """Once: each time outputs would be registered anew."""
+        if self._next.get("adopted"):
+            return
+        self._next["adopted"] = True
         try:
             adopting.adopt(self._run, reason)
         except (RunyardError, OSError, ValueError) as error:  # how it ended stands
             _say(f"not all that the run left beside its own files is here: {error}")
+        self._save()
 
     def _count(self, what: str) -> None:
         self._next[what] += 1
+        self._save()
+
+    def _save(self) -> None:
         jsonl.write_once(self._run.join("relay", "next.json"), self._next, sync=False)
 
     def _try_to_ask(self) -> None:
