@@ -154,7 +154,11 @@ def test_errors_of_the_stores_reach_the_script(script: Script, store: Any, works
     done = script(code)
     assert "UserErrorException: there is no file at 'nothing' on datastore 'photos'" in done.stderr
     done = script(code, runyards="/no/python")
-    assert "this needs runyard's own Python, which a container does not reach" in done.stderr
+    assert (
+        "this needs runyard's own Python, which a container does not reach; give the run the "
+        "dataset as an input (as_named_input), and take it from run.input_datasets, or the "
+        "datastore as a data reference (datastore.path('train').as_mount()), and take its path"
+    ) in done.stderr
     done = script(code, runyards="/bin/false")
     assert "runyard's own Python (/bin/false) ended with code 1 and no answer" in done.stderr
 

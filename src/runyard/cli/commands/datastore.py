@@ -21,8 +21,8 @@ _COLUMNS = (Column("datastore"), Column("default"), Column("place", shrink=True)
 def command() -> None:
     """List and register datastores, and copy files to and from them.
 
-    A datastore is a folder, or storage at a URL, with a name. A run that is given DATASTORE:PATH
-    as a data reference sees it as a path.
+    A datastore is a folder, or storage at a URL, with a name. A run that is given
+    datastore.path('train').as_mount() as an argument sees it as a path.
 
     \b
     runyard datastore register photos /data/photos

@@ -35,8 +35,9 @@ def _ask(request: "Dict[str, Any]") -> "Any":
     python = os.environ.get(context.PYTHON, "")
     if not os.path.exists(python):
         raise UserErrorException(
-            "this needs runyard's own Python, which a container does not reach; name the dataset "
-            "as an input of the run (as_named_input), and take it from run.input_datasets"
+            "this needs runyard's own Python, which a container does not reach; give the run the "
+            "dataset as an input (as_named_input), and take it from run.input_datasets, or the "
+            "datastore as a data reference (datastore.path('train').as_mount()), and take its path"
         )
     # -I: what the script's variables say to Python is not meant for this one.
     done = subprocess.Popen(
