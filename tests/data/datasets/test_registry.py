@@ -216,7 +216,7 @@ def test_processes_that_register_at_once(workspace: Any, how: str) -> None:
     """Each has a version of its own, and only one has a name that is not to be taken twice."""
     command = [sys.executable, "-c", _RACE, workspace.directory.path, how]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    racers = [subprocess.Popen(command, **pipes) for _ in range(8)]
+    racers: list[Any] = [subprocess.Popen(command, **pipes) for _ in range(8)]
     for racer in racers:
         assert racer.stdout.readline() == "ready\n"
     for racer in racers:
