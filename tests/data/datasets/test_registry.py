@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -191,14 +190,15 @@ def test_what_is_unregistered_meanwhile_is_not_there(
 
 
 _RACE = """
-import json, sys, time
+import json, sys
 from runyard.errors import UserErrorException
 from runyard.record import datasets
 from runyard.record.layout import WorkspaceDirectory
 
-workspace, begin, more = WorkspaceDirectory(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "more"
+workspace, more = WorkspaceDirectory(sys.argv[1]), sys.argv[2] == "more"
 made = {"format": 1, "type": "file", "sources": [], "steps": []}
-time.sleep(max(0, begin - time.time()))
+print("ready", flush=True)
+sys.stdin.readline()
 found = []
 for number in range(10):
     name = "all" if more else f"name-{number}"
@@ -214,8 +214,14 @@ print(json.dumps(found))
 @pytest.mark.parametrize("how", ["once", "more"])
 def test_processes_that_register_at_once(workspace: Any, how: str) -> None:
     """Each has a version of its own, and only one has a name that is not to be taken twice."""
-    command = [sys.executable, "-c", _RACE, workspace.directory.path, str(time.time() + 1), how]
-    racers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(8)]
+    command = [sys.executable, "-c", _RACE, workspace.directory.path, how]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    racers: list[Any] = [subprocess.Popen(command, **pipes) for _ in range(8)]
+    for racer in racers:
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        racer.stdin.write("\n")
+        racer.stdin.flush()
     found = [item for racer in racers for item in json.loads(racer.communicate()[0])]
     assert len({id for _, _, id in found}) == len(found)
     versions = sorted((name, version) for name, version, _ in found)
