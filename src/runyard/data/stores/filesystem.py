@@ -16,7 +16,7 @@ from runyard.data.transfers import PART
 from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
-    from runyard.data.stores.store import Done
+    from runyard.data.stores.store import Begun, Done
 
 _WORKERS = 8
 _FINAL = (
@@ -147,6 +147,7 @@ class FilesystemStore(Store):
         given: Iterable[tuple[str, str]],
         *,
         overwrite: bool = False,
+        begun: Begun | None = None,
         done: Done | None = None,
     ) -> None:
         """Store local files."""
@@ -154,6 +155,8 @@ class FilesystemStore(Store):
         self._system.invalidate_cache()
 
         def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
+            if begun is not None:
+                begun(pair[1])
             return self._put(*pair, overwrite)
 
         carry_out(given, put_one, _WORKERS, done)
