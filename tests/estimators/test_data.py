@@ -133,29 +133,27 @@ def test_resume_from_is_last_and_changes_nothing_of_the_caller(
     assert _data(target) == {"MODEL_LOCATION": ("train", "mount")}
 
 
-def test_a_data_path_is_no_argument_and_no_input(
+def test_a_data_path_is_a_mount_of_it_wherever_data_may_stand(
     project: Path, experiment: Any, store: Any, target: FakeTarget
 ) -> None:
-    place = DataPath(store, "train")
-    text = (
-        "DataPath('photos', 'train') is a place on a datastore, and a run needs to know how to get "
-        "at it: give its create_data_reference('name'), and as_mount(), as_download() or "
-        "as_upload() of that"
-    )
+    place, named = DataPath(store, "train"), DataPath(store, "train", "t")
     for submitted in (
-        lambda: _estimator(project, script_params={"--d": place}),
-        lambda: _estimator(project, script_params={"--d": ["x", place]}),
-        lambda: _estimator(project, script_params={place: ""}),
-        lambda: _estimator(project, inputs=[place]),
-        lambda: ScriptRunConfig(project, "train.py", ["--d", place]),
-        lambda: ScriptRunConfig(project, command=["cat", place]),
+        _estimator(project, script_params={"--d": named}),
+        _estimator(project, script_params={"--d": ["x", named]}),
+        _estimator(project, script_params={named: ""}),
+        _estimator(project, inputs=[named]),
+        ScriptRunConfig(project, "train.py", ["--d", named]),
+        ScriptRunConfig(project, command=["cat", named]),
     ):
-        with pytest.raises(UserErrorException) as caught:
-            experiment.submit(submitted())
-        assert caught.value.message == text
-    config = ScriptRunConfig(project, "train.py", [place.create_data_reference("t").as_mount()])
-    experiment.submit(config)
-    assert _data(target) == {"t": ("train", "mount")}
+        experiment.submit(submitted)
+        assert _data(target) == {"t": ("train", "mount")}
+    experiment.submit(ScriptRunConfig(project, "train.py", ["--d", place, "--again", place]))
+    ((name, found),) = _data(target).items()
+    assert found == ("train", "mount")
+    expanded = f"$AZUREML_DATAREFERENCE_{name}"
+    assert target.record["spec"]["arguments"] == ["--d", expanded, "--again", expanded]
+    experiment.submit(ScriptRunConfig(project, "train.py", [DataPath(store)]))
+    assert _data(target) == {"photos": ("", "mount")}
 
 
 def test_a_script_run_config_resumes_too(

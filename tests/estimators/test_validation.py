@@ -264,8 +264,8 @@ _REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         "",
         {"inputs": [1]},
         UserErrorException,
-        "Type <class 'int'> is not supported for inputs. Give data references, datastores or "
-        "datasets with a name, such as datastore.path('images').as_mount()",
+        "Type <class 'int'> is not supported for inputs. Give data references, datastores, data "
+        "paths or datasets with a name, such as datastore.path('images').as_mount()",
     ),
     (
         "",

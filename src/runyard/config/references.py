@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,9 +97,17 @@ def used(config: ScriptRunConfig) -> Used:
 
 
 def reference_of(item: object) -> DataReference | None:
-    """The reference that an argument is: a datastore is one to all of it. None for others."""
+    """The reference that an argument is, None for others.
+
+    A datastore is one to all of it, and a DataPath one in the mode mount, of the same name each
+    time it is looked at.
+    """
     if isinstance(item, StorageDatastore):
         return item.path()
+    if isinstance(item, DataPath):
+        place = f"{item.datastore_name}:{item.path_on_datastore or ''}"
+        unnamed = uuid.uuid5(uuid.NAMESPACE_URL, place).hex if item.path_on_datastore else None
+        return item.create_data_reference(item.name or unnamed)
     return item if isinstance(item, DataReference) else None
 
 
@@ -113,19 +122,8 @@ def as_text(given: Any) -> Any:
 
 
 def _text(item: Any) -> Any:
-    refuse_bare(item)
     reference = reference_of(item)
     return datasets.as_text(item) if reference is None else str(reference)
-
-
-def refuse_bare(item: object) -> None:
-    """Raise UserErrorException for a place on a datastore without a name, and without a mode."""
-    if isinstance(item, DataPath):
-        raise UserErrorException(
-            f"{item!r} is a place on a datastore, and a run needs to know how to get at it: give "
-            "its create_data_reference('name'), and as_mount(), as_download() or as_upload() of "
-            "that"
-        )
 
 
 def collected(items: Iterable[object]) -> dict[str, DataReference]:
@@ -160,7 +158,7 @@ def checked_inputs(inputs: object) -> list[Any]:
     if inputs is None:
         return []
     advice = (
-        "data references, datastores or datasets with a name, such as "
+        "data references, datastores, data paths or datasets with a name, such as "
         "datastore.path('images').as_mount() or dataset.as_named_input('images').as_mount()"
     )
     if not isinstance(inputs, (list, tuple)):
@@ -169,7 +167,6 @@ def checked_inputs(inputs: object) -> list[Any]:
         )
     for item in inputs:
         datasets.refuse_bare(item)
-        refuse_bare(item)
         if reference_of(item) is None and not datasets.is_data(item):
             raise UserErrorException(
                 f"Type {type(item)} is not supported for inputs. Give {advice}"

@@ -116,6 +116,8 @@ def check_source(spec: DataSpec, directory: WorkspaceDirectory) -> None:
 
 
 def _check_remote(spec: DataSpec, directory: WorkspaceDirectory) -> None:
+    if spec.mode == "upload":
+        _check_writable(directory, spec.datastore)
     first = _first(directory, spec.datastore, spec.path)
     if spec.mode == "upload" and first == spec.path != "":
         raise _upload_to_a_file(spec)
@@ -133,6 +135,7 @@ def check_output(spec: OutputSpec, directory: WorkspaceDirectory) -> None:
     That the storage does not answer a run would learn when its script has ended.
     """
     if is_remote(spec.root):
+        _check_writable(directory, spec.datastore)
         _first(directory, spec.datastore, spec.path.partition("{")[0].rstrip("/"))
         return
     _check_upload(
@@ -144,6 +147,14 @@ def check_output(spec: OutputSpec, directory: WorkspaceDirectory) -> None:
             source=os.path.join(spec.root, spec.path),
         )
     )
+
+
+def _check_writable(directory: WorkspaceDirectory, datastore: str) -> None:
+    try:
+        registry.store_of(directory, datastore).check_writable()
+    except UserErrorException as error:
+        text = f"nothing can be stored on datastore {datastore!r}: {error.message}"
+        raise UserErrorException(text, error) from error
 
 
 def _first(directory: WorkspaceDirectory, datastore: str, path: str) -> str | None:

@@ -169,6 +169,8 @@ class StorageDatastore(DatastoreMethods):
         self, pairs: list[tuple[str, str]], target: str | None, overwrite: bool, shown: bool
     ) -> DataReference:
         folder = _target(target)
+        with self._named():
+            self.store.check_writable()
         progress = Progress("Upload", len(pairs)) if shown else Silence()
         sources = {names.inside(f"{folder}/{name}"): source for source, name in pairs}
         with progress, self._named():

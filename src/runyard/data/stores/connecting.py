@@ -102,19 +102,27 @@ def _http(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:
     from obstore import store
 
     parts = urlsplit(url)
-    user = given.pop("username", None) or unquote(parts.username or "")
-    password, token = given.pop("password", None), given.pop("token", None)
+    headers = web_headers(url, given)
     if given:
         raise ValueError(f"a web server has no option {', '.join(sorted(given))}")
     client = common["client_options"]
     client["allow_http"] = True
-    if token:
-        client["default_headers"] = {"Authorization": f"Bearer {token}"}
-    elif password:
-        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-        client["default_headers"] = {"Authorization": f"Basic {pair}"}
+    if headers:
+        client["default_headers"] = headers
     plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=_folder(parts.path))
     return store.HTTPStore.from_url(urlunsplit(plain), **common)
+
+
+def web_headers(url: str, given: dict[str, Any]) -> dict[str, str]:
+    """What a web server is sent of the options; those are taken out of ``given``."""
+    user = given.pop("username", None) or unquote(urlsplit(url).username or "")
+    password, token = given.pop("password", None), given.pop("token", None)
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    if password:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+    return {}
 
 
 def _s3(url: str, given: dict[str, Any], common: dict[str, Any]) -> Any:

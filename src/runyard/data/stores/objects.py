@@ -19,6 +19,7 @@ from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
     from runyard.data.stores.store import Done
+    from runyard.data.stores.web_folders import WebFolders
 
 _WORKERS = 16
 _LARGE_BYTES = 64 << 20
@@ -39,8 +40,12 @@ class ObjectStore(Store):
         self._kind = connecting.kind_of(url)
         self._connected = connecting.connected(url, options, secrets)
         self._listed = self._connected
+        self._folders: WebFolders | None = None
         if self._kind == "http":  # most do not know what asks for a list, and say 501
             self._listed = connecting.connected(url, {**options, "retries": 0}, secrets)
+            from runyard.data.stores.web_folders import WebFolders
+
+            self._folders = WebFolders(url, options, secrets)
         self._bucket_is_there = False
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._failures = failures.Failures(self.url, secrets)
@@ -63,7 +68,9 @@ class ObjectStore(Store):
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """The object at ``prefix``, or all below it."""
         found = self.entry(prefix) if prefix else None
-        if found is not None:
+        # The page about a folder of a web server looks like a file.
+        is_page = found is not None and self._is_web_folder(prefix)
+        if found is not None and not is_page:
             yield found
         else:
             yield from self._below(prefix)
@@ -79,6 +86,12 @@ class ObjectStore(Store):
             yield from sorted(found) if self._kind == "http" else found
         except Exception as error:
             if self._kind == "http" and failures.is_unknown_request(error):
+                if prefix and self._is_web_folder(prefix):
+                    raise UserErrorException(
+                        f"{prefix!r} on {self.url!r} is a folder, and web servers give single "
+                        f"files, not folders; give the path of a file, such as "
+                        f"'{prefix}/data.csv', once for each file"
+                    ) from None
                 if prefix:  # and there is no file at it, which is all a web server can say
                     return
                 raise UserErrorException(
@@ -86,6 +99,9 @@ class ObjectStore(Store):
                     "path of a file"
                 ) from None
             raise self._failures.explained(error, "listing", prefix) from None
+
+    def _is_web_folder(self, path: str) -> bool:
+        return self._folders is not None and self._folders.is_one(path)
 
     def _is_there(self, path: str) -> bool:
         return self.entry(path) is not None
@@ -213,6 +229,14 @@ class ObjectStore(Store):
 
         return failures.tried_again(ask)
 
+    def check_writable(self) -> None:
+        """Raise UserErrorException of a web server."""
+        if self._kind == "http":
+            raise UserErrorException(
+                f"{self.url!r} is on a web server, which gives files and takes none; give a "
+                "datastore that files can be stored on, such as workspaceblobstore"
+            )
+
     def put(
         self,
         given: Iterable[tuple[str, str]],
@@ -221,6 +245,7 @@ class ObjectStore(Store):
         done: Done | None = None,
     ) -> None:
         """Store local files; large ones in several pieces."""
+        self.check_writable()
 
         def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
             return self._put(*pair, overwrite)

@@ -98,6 +98,9 @@ class Store(abc.ABC):
         of its entry is an error. ``done`` is called in this thread.
         """
 
+    def check_writable(self) -> None:  # noqa: B027
+        """Raise UserErrorException when no file can ever be stored; asks nothing."""
+
     @abc.abstractmethod
     def put(
         self,
