@@ -227,6 +227,11 @@ def test_two_of_one_name(planned: Planned, photos: Any, store: Any) -> None:
     with pytest.raises(UserErrorException, match=r"two outputs are named 'a': "):
         planned(left, left.as_upload())
     with pytest.raises(
+        UserErrorException, match=r"two outputs are named 'a': .*; give one of them"
+    ):
+        planned(left, OutputFileDatasetConfig("a"))
+    assert len(planned(left, left).outputs) == 1
+    with pytest.raises(
         UserErrorException, match=r"dataset input and output are both named 'a'; the script finds"
     ):
         planned(one, left)
@@ -248,6 +253,8 @@ def test_what_is_said_in_two_places(planned: Planned, photos: Any) -> None:
         planned(given.as_download(), edit=edit)
     with pytest.raises(UserErrorException, match=r"and run_config.output_data\['b'\] is something"):
         planned(left.as_upload(), edit=edit)
+    with pytest.raises(UserErrorException, match=r"and run_config.output_data\['b'\] is something"):
+        planned(OutputFileDatasetConfig("b"), edit=edit)
 
 
 def test_data_of_another_workspace(planned: Planned, tmp_path: Path) -> None:

@@ -59,15 +59,18 @@ def inputs_among(items: Iterable[object]) -> dict[str, DatasetConsumptionConfig]
 
 
 def outputs_among(items: Iterable[object]) -> dict[str, OutputDatasetConfig]:
-    """The outputs by name. Raises UserErrorException where two of one name differ."""
+    """The outputs by name. Raises UserErrorException for two of one name, also with the same
+    settings: both would be the same folder. One that is given twice is one."""
     return _by_name([item for item in items if isinstance(item, OutputDatasetConfig)])
 
 
 def _by_name(items: Iterable[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in items:
-        if found.setdefault(item.name, item) != item:
-            what = "outputs" if isinstance(item, OutputDatasetConfig) else "inputs"
+        is_output = isinstance(item, OutputDatasetConfig)
+        first = found.setdefault(item.name, item)
+        if first is not item if is_output else first != item:
+            what = "outputs" if is_output else "inputs"
             raise UserErrorException(
                 f"two {what} are named {item.name!r}: {found[item.name]!r} and {item!r}; give one "
                 "of them another name"
@@ -99,7 +102,7 @@ def with_outputs(present: object, given: Iterable[object]) -> dict[str, OutputDa
     """``run_config.output_data`` and the outputs among arguments. Raises UserErrorException."""
     found = checked_output_sections(present)
     for name, item in outputs_among(given).items():
-        if name in found and found[name].__dict__.get("_output") != item:
+        if name in found and found[name].__dict__.get("_output") is not item:
             raise _said_twice("output_data", name, item)
         found[name] = OutputData.create(item)
     return found

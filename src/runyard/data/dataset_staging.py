@@ -1,10 +1,11 @@
 """Datasets of a run: their files where the script sees them, and what they are, in JSON.
 
 ``<run>/datasets/<input name>.json`` is what a script's Dataset reads of, in any mode: the keys of
-the spec (definition, id, name, dataset, version, mode), ``seen``, the text the script is given, and
-``files``, each with ``path`` as the dataset shows it, ``local``, ``size_bytes`` and ``values``
-(columns that its path gives). Where the dataset is one folder of this machine, ``files`` is null
-and ``folder`` names it: a mount of many files costs nothing.
+the spec (definition, id, name, dataset, version, mode), ``seen``, the text the script is given,
+and ``files``, each with ``path`` as the dataset shows it, ``local``, ``size_bytes``, ``modified_s``
+(null where its storage does not say) and ``values`` (columns that its path gives). Where the
+dataset is one folder of this machine, ``files`` is null and ``folder`` names it: a mount of many
+files costs nothing.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def _described(run: RunDirectory, place: Place, file: SourceFile) -> dict[str, A
         "path": file.relative,
         "local": local,
         "size_bytes": file.entry.size_bytes,
+        "modified_s": file.store.modified_s(file.entry),
         "values": file.values,
     }
 

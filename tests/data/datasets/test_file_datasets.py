@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from runyard.data.datapath import DataPath
 from runyard.data.datasets import sources
 from runyard.data.datastore import Datastore
+from runyard.data.stores.local import LocalStore
 from runyard.errors import UserErrorException
 from runyard.job.datasets import definition as definitions
 from runyard.job.datasets import folders
@@ -268,14 +270,60 @@ def test_files_are_filtered_by_what_is_known_of_them(photos: Any) -> None:
     assert dataset.filter(~(size > 0) | (size == 2)).to_path() == ["/notes.txt", "/train/b.txt"]
     with pytest.raises(UserErrorException, match=r"'CreationTime'.*there is 'Size', 'Extension'"):
         dataset.file_metadata("CreationTime")
+    with pytest.raises(UserErrorException, match=r"'CreatedTime'\): no storage tells it; there is"):
+        dataset.file_metadata("CreatedTime")
     with pytest.raises(UserErrorException, match="filter takes an expression such as"):
         dataset.filter(True)
     with pytest.raises(UserErrorException, match=r"combine its parts with & \| ~ in place of and"):
         dataset.filter(size > 1 and size < 3)
-    with pytest.raises(UserErrorException, match="cannot be used on values of type int and str"):
+    with pytest.raises(
+        UserErrorException,
+        match=r"the filter dataset\['Size'\] > '1' cannot be used on values of type int and str",
+    ):
         dataset.filter(size > "1").to_path()
     with pytest.raises(UserErrorException, match="the filter names 'country', and there is only"):
         dataset.filter(dataset["country"] == "NZ").to_path()
+
+
+def test_files_are_filtered_by_when_they_changed(photos: Any, tmp_path: Path) -> None:
+    day = datetime.datetime(2020, 1, 15, tzinfo=datetime.timezone.utc)
+    for number, name in enumerate(("a.txt", "b.txt", "deep/c.txt", "x.png")):
+        moment = (day + datetime.timedelta(days=number)).timestamp()
+        os.utime(tmp_path / "photos" / "train" / name, (moment, moment))
+    dataset: Any = from_files((photos, "train"))
+    changed = dataset.file_metadata("LastModifiedTime")
+    late = dataset.filter(changed > datetime.datetime(2020, 1, 16))
+    assert late.to_path() == ["/deep/c.txt", "/x.png"]
+    assert dataset.filter(changed == day).to_path() == ["/a.txt"]
+    assert dataset.data_changed_time == day + datetime.timedelta(days=3)
+
+
+def test_a_filter_is_shown_as_it_is_written(photos: Any) -> None:
+    d: Any = from_files((photos, "train"))
+    size, name = d.file_metadata("Size"), d["name"]
+    assert repr((size + 1 > 3) & ~name.is_null()) == (
+        "((dataset['Size'] + 1) > 3) & (~dataset['name'].is_null())"
+    )
+    assert repr(name.to_lower().starts_with("a")) == "dataset['name'].to_lower().starts_with('a')"
+    assert repr(~(name == "x") | (1 - size < 2)) == (
+        "(~(dataset['name'] == 'x')) | ((1 - dataset['Size']) < 2)"
+    )
+    assert repr((size > 1).is_null()) == "(dataset['Size'] > 1).is_null()"
+    day = datetime.datetime(2020, 1, 15)
+    assert repr(d["day"] > day) == "dataset['day'] > datetime.datetime(2020, 1, 15, 0, 0)"
+
+
+def test_a_storage_that_tells_no_time_of_change(
+    photos: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalStore, "modified_s", lambda store, entry: None)
+    dataset: Any = from_files((photos, "train"))
+    changed = dataset.file_metadata("LastModifiedTime")
+    with pytest.raises(
+        UserErrorException, match=r"does not tell when its files changed, .*; filter by 'Size'"
+    ):
+        dataset.filter(changed > datetime.datetime(2020, 1, 16)).to_path()
+    assert dataset.data_changed_time is None
 
 
 def test_partition_columns_come_from_the_paths(workspace: Any, tmp_path: Path) -> None:
@@ -287,8 +335,6 @@ def test_partition_columns_come_from_the_paths(workspace: Any, tmp_path: Path) -
     months = [str(each["month"]) for each in made.get_partition_key_values()]
     assert months == ["2019-01-01 00:00:00", "2020-02-01 00:00:00", "2020-02-01 00:00:00"]
     assert made.filter(made["country"] == "US").to_path() == ["/US/2020/02/c.txt"]
-    import datetime
-
     late = made["month"] >= datetime.datetime(2020, 1, 1)
     assert made.filter(late).to_path() == ["/NZ/2020/02/b.txt", "/US/2020/02/c.txt"]
     with pytest.raises(UserErrorException, match=r"partition_keys=\['city'\]: the dataset has"):

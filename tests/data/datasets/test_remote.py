@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,9 @@ def test_files_of_a_bucket(cloud: Any, tmp_path: Path, fetched: list[str]) -> No
         assert files_of(Path(view.mount_point)) == {"a.txt": "A", "deep/b.txt": "B"}
     assert len(fetched) == 2
     assert made.filter(made.file_metadata("Size") > 1).to_path() == []
+    changed = made.file_metadata("LastModifiedTime")
+    assert made.filter(changed > datetime.datetime(2020, 1, 1)).to_path() == made.to_path()
+    assert made.filter(changed < datetime.datetime(2020, 1, 1)).to_path() == []
     assert sources.folder(made._definition, cloud.workspace.directory) is None
 
 

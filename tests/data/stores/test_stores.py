@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import uuid
 from pathlib import Path
 from typing import Any, ClassVar
@@ -295,3 +296,15 @@ def _once(first: Any, then: Any) -> Any:
         return chosen(*given)
 
     return call
+
+
+def test_storage_tells_when_a_file_changed(store: Store) -> None:
+    for entry in store.entries():
+        for found in (entry, store.entry(entry.path)):
+            assert found == entry
+            told = store.modified_s(found)
+            if store.url.startswith("memory:"):  # which says when a file was made, and no more
+                assert told is None
+            else:
+                assert told is not None
+                assert abs(time.time() - told) < 60

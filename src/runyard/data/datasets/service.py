@@ -7,7 +7,6 @@ Python, since theirs has no client for object storage.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +35,7 @@ def _described(file: SourceFile) -> dict[str, Any]:
     return {
         "path": file.relative,
         "size_bytes": file.entry.size_bytes,
+        "modified_s": file.store.modified_s(file.entry),
         "values": file.values,
         "local": localizing.in_place(file.store, file.entry),
         "source": file.source,
@@ -77,9 +77,10 @@ def _put(
 
 def _changed(directory: Directory, definition: dict[str, Any]) -> float | None:
     """When the newest file of a dataset changed, in seconds since 1970; None if unknown."""
-    places = [localizing.in_place(f.store, f.entry) for f in sources.resolve(definition, directory)]
-    known = [os.stat(place).st_mtime for place in places if place is not None]
-    return max(known) if known and len(known) == len(places) else None
+    found = sources.resolve(definition, directory)
+    times = [file.store.modified_s(file.entry) for file in found]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def _default(directory: Directory) -> str:

@@ -232,5 +232,10 @@ def _check_unique(relatives: list[str], found: list[_Found]) -> None:
 def _values(file: SourceFile, parsed: PartitionFormat | None) -> dict[str, Any]:
     values = parsed.typed(file.values) if parsed else {}
     return selection.file_values(
-        {"path": file.relative, "size_bytes": file.entry.size_bytes, "values": values}
+        {
+            "path": file.relative,
+            "size_bytes": file.entry.size_bytes,
+            "modified_s": file.store.modified_s(file.entry),
+            "values": values,
+        }
     )

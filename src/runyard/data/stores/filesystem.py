@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runyard.data.stores import failures
 from runyard.data.stores.parallel import StoreLostError, carry_out
 from runyard.data.stores.parts import part_of
-from runyard.data.stores.store import Entry, Store
+from runyard.data.stores.store import DatedEntry, Entry, Store
 from runyard.data.transfers import PART
 from runyard.errors import UserErrorException
 
@@ -29,6 +30,7 @@ _DATES = (
     *("mtime", "modified", "modify", "last_modified", "LastModified", "last_write_time"),
     *("updated", "created"),
 )
+"""Of the last change; the last of them is not that, and only tells files from another."""
 
 
 class FilesystemStore(Store):
@@ -212,4 +214,19 @@ def _entry(path: str, info: Mapping[str, Any]) -> Entry:
     date = next((info[name] for name in _DATES if info.get(name)), "")
     if hasattr(date, "timestamp"):  # what lists and what looks for one file may say it otherwise
         date = date.timestamp()
-    return Entry(path, size, etag.strip('"') or (f"{size}-{date}" if date else ""))
+    found = DatedEntry(path, size, etag.strip('"') or (f"{size}-{date}" if date else ""))
+    modified = _seconds(next((info[name] for name in _DATES[:-1] if info.get(name)), None))
+    if modified is None:
+        return Entry(*found)
+    found.modified_s = modified
+    return found
+
+
+def _seconds(date: Any) -> float | None:
+    """A date as one of the systems says it, in seconds since 1970."""
+    try:
+        if isinstance(date, str):
+            date = datetime.datetime.fromisoformat(date)
+        return float(date.timestamp() if hasattr(date, "timestamp") else date)
+    except (TypeError, ValueError):
+        return None

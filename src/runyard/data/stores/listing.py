@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-from runyard.data.stores.store import Entry
+from runyard.data.stores.store import DatedEntry, Entry
 
 _WORKERS = 16
 DATED = "date "
@@ -17,7 +17,10 @@ DATED = "date "
 def entry_of(meta: Any) -> Entry:
     """What obstore says of an object."""
     etag = plain_etag(meta["e_tag"]) or f"{DATED}{meta['last_modified'].isoformat()}"
-    return Entry(meta["path"], meta["size"], etag)
+    found = DatedEntry(meta["path"], meta["size"], etag)
+    # A web server that tells no date is one whose files are all of 1970.
+    found.modified_s = meta["last_modified"].timestamp()
+    return found if found.modified_s > 0 else Entry(*found)
 
 
 def plain_etag(etag: str | None) -> str:

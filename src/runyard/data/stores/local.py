@@ -52,6 +52,10 @@ class LocalStore(Store):
         """The file at a path; None for a folder, and for nothing."""
         return _entry(path, self.local_path(path))
 
+    def modified_s(self, entry: Entry) -> float | None:
+        """When a file changed last, as it was listed."""
+        return int(entry.etag.rpartition("-")[2]) / 1e9 if entry.etag else None
+
     def fetch(
         self,
         wanted: Sequence[tuple[Entry, str]],

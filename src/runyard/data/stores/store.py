@@ -41,6 +41,15 @@ class Entry(_Fields):
     __slots__ = ()
 
 
+class DatedEntry(Entry):
+    """One whose storage says when it changed: ``modified_s``, seconds since 1970.
+
+    It is no field: of what a file is, and whether it is still the same, the date says nothing.
+    """
+
+    modified_s: float
+
+
 class Store(abc.ABC):
     """Files by path, below a root.
 
@@ -64,6 +73,10 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def entry(self, path: str) -> Entry | None:
         """The file at a path; None for a folder, and for nothing."""
+
+    def modified_s(self, entry: Entry) -> float | None:
+        """When a file changed last, in seconds since 1970; None where the storage does not say."""
+        return getattr(entry, "modified_s", None)
 
     def read(self, entry: Entry, begin: int, size_bytes: int) -> bytes:
         """A part of a file, less at its end; of another content than its entry's: an error.

@@ -33,6 +33,23 @@ ARITHMETIC = {
     "mod": lambda left, right: left % right,
 }  # type: Dict[str, Callable[[Any, Any], Any]]
 
+SIGNS = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "mod": "%",
+    "and": "&",
+    "or": "|",
+}
+"""How operations are written between two values."""
+
 TEXT_TESTS = {
     "starts_with": lambda text, part: text.startswith(part),
     "ends_with": lambda text, part: text.endswith(part),
@@ -246,12 +263,24 @@ def not_comparable(content: "Mapping[str, Any]", kinds: "Any") -> UserErrorExcep
 
 
 def text_of(content: "Mapping[str, Any]") -> str:
-    """An expression for people."""
+    """An expression as it is written in Python, of a dataset named ``dataset``."""
     if "column" in content:
-        return "[{!r}]".format(content["column"])
+        return "dataset[{!r}]".format(content["column"])
     if "op" not in content:
         return repr(constant(content))
-    return "{}({})".format(content["op"], ", ".join(text_of(part) for part in content["args"]))
+    op = content["op"]
+    if op == "not":
+        return "~" + _within(content["args"][0])
+    parts = [_within(part) for part in content["args"]]
+    if op in SIGNS and len(parts) == 2:
+        return "{} {} {}".format(parts[0], SIGNS[op], parts[1])
+    return "{}.{}({})".format(parts[0], op, ", ".join(map(text_of, content["args"][1:])))
+
+
+def _within(content: "Mapping[str, Any]") -> str:
+    """A part of an expression: in brackets where an operator is."""
+    text = text_of(content)
+    return "({})".format(text) if content.get("op") in (*SIGNS, "not") else text
 
 
 def _of(op: str, *args: object) -> Expression:

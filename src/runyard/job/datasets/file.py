@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
-_METADATA = ("Size", "Extension", "CanSeek")
+_METADATA = ("Size", "Extension", selection.MODIFIED, "CanSeek")
 
 
 class FileDataset(AbstractDataset):
@@ -99,14 +99,16 @@ class FileDataset(AbstractDataset):
         return config(None, self, mode, path)
 
     def file_metadata(self, col: str) -> expressions.Expression:
-        """What is known of every file, for `filter`: 'Size' (bytes), 'Extension' or 'CanSeek'.
+        """What is known of a file, for `filter`: 'Size' (bytes), 'Extension', 'LastModifiedTime'
+        (a datetime in UTC, where the storage tells it) or 'CanSeek'.
 
         Raises UserErrorException for another name.
         """
         if col not in _METADATA:
+            why = "no storage tells it" if col == "CreatedTime" else "it is not known of files"
             raise UserErrorException(
-                "file_metadata({!r}) is not known of every storage; there is {}".format(
-                    col, ", ".join(map(repr, _METADATA))
+                "file_metadata({!r}): {}; there is {}".format(
+                    col, why, ", ".join(map(repr, _METADATA))
                 )
             )
         return expressions.column(col)

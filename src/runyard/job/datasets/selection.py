@@ -1,12 +1,18 @@
 """Which files of a file dataset its steps leave (`definition`)."""
 
+import datetime
+
+from runyard.errors import UserErrorException
 from runyard.job.datasets import chance, definition, expressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Mapping, Sequence, TypeVar
+    from typing import Any, Callable, Dict, List, Mapping, Sequence, Set, TypeVar
 
     Item = TypeVar("Item")
+
+MODIFIED = "LastModifiedTime"
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def chosen(
@@ -48,7 +54,14 @@ def _after(
         return left[: step["count"]]
     if kind == "filter":
         rule = step["expression"]
-        return [item for item in left if expressions.of_values(rule, values_of(item))]
+        names = set(expressions.columns_of(rule))
+        kept = []
+        for item in left:
+            values = values_of(item)
+            _check_dated(names, values)
+            if expressions.of_values(rule, values):
+                kept.append(item)
+        return kept
     drawn = [position for position in range(len(left)) if is_drawn(step, salt, position)]
     return [left[position] for position in drawn]
 
@@ -69,4 +82,16 @@ def file_values(file: "Mapping[str, Any]") -> "Dict[str, Any]":
     found["Size"] = file["size_bytes"]
     found["Extension"] = extension if dot and stem else ""
     found["CanSeek"] = True
+    seconds = file.get("modified_s")
+    found[MODIFIED] = None if seconds is None else _EPOCH + datetime.timedelta(seconds=seconds)
     return found
+
+
+def _check_dated(names: "Set[str]", values: "Mapping[str, Any]") -> None:
+    """A comparison with what is not known would leave out files without a word."""
+    if MODIFIED in names and values.get(MODIFIED) is None:
+        raise UserErrorException(
+            "the storage of the dataset does not tell when its files changed, as "
+            "file_metadata({!r}) asks; filter by 'Size', 'Extension' or the columns of a "
+            "partition_format".format(MODIFIED)
+        )

@@ -4,6 +4,7 @@ from runyard.job.datasets import folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any, Dict, List
 
 
@@ -12,7 +13,15 @@ def files(content: "Dict[str, Any]") -> "List[Dict[str, Any]]":
     if content.get("files") is not None:
         return [dict(file) for file in content["files"]]
     found = sorted(folders.files(content["folder"]), key=lambda pair: pair[0])
-    return [
-        {"path": path, "size_bytes": entry.stat().st_size, "values": {}, "local": entry.path}
-        for path, entry in found
-    ]
+    return [_described(path, entry) for path, entry in found]
+
+
+def _described(path: str, entry: "os.DirEntry[str]") -> "Dict[str, Any]":
+    about = entry.stat()
+    return {
+        "path": path,
+        "size_bytes": about.st_size,
+        "modified_s": about.st_mtime,
+        "values": {},
+        "local": entry.path,
+    }
