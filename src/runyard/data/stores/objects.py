@@ -194,8 +194,11 @@ class ObjectStore(Store):
             part.clear()
             found = obstore.get(self._store, entry.path)
         failures.check_same(entry, listing.entry_of(found.meta))
-        for chunk in found.stream(_STREAMED_BYTES):
-            part.append(chunk)
+        if entry.size_bytes <= _STREAMED_BYTES:
+            part.append(memoryview(found.bytes()))
+        else:
+            for chunk in found.stream(_STREAMED_BYTES):
+                part.append(chunk)
         failures.check_whole(entry, part.size_bytes)
 
     def _fill_in_ranges(self, entry: Entry, part: Part) -> None:
