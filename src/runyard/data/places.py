@@ -277,6 +277,14 @@ def variables(found: Sequence[Place]) -> dict[str, str]:
     return given
 
 
+def of_another_run(inherited: Mapping[str, str]) -> set[str]:
+    """The variables of the data of the run that submits this one, which has data of its own."""
+    inputs = (part.rpartition(":")[0] for part in inherited.get(_INPUTS, "").split(","))
+    names = {*inputs, *inherited.get(_OUTPUTS, "").split(";")}
+    found = {name for name in names if name and not is_kept(name)}
+    return {_INPUTS, _OUTPUTS, *found, *(name for name in inherited if name.startswith(VARIABLE))}
+
+
 def is_kept(name: str) -> bool:
     """Whether a variable is needed by the script's process, so that no dataset of that name
     takes its place."""
