@@ -166,7 +166,9 @@ def test_diff_names_the_files_of_an_input_that_differ(history: History, invoke: 
     assert said.words.count(text) == 1
     assert f"warning: {text}" in said.words
     text = invoke("diff", one, "last").out
-    assert "\ninputs\n  photos:train  photos:train, no files  photos:train, 1 file, 1 bytes" in text
+    assert (
+        "\ninputs\n  photos:train  photos:train, no files  photos:train, 1 file, 1 byte, " in text
+    )
     assert "\n    + train/x\\ny.txt\n" in text
     found = invoke("diff", one, "last", "--json").json
     assert found["same"] is False

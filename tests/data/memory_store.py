@@ -43,6 +43,7 @@ class MemoryStore(Store):
         given: Iterable[tuple[str, str]],
         *,
         overwrite: bool = False,
+        begun: Callable[[str], object] | None = None,
         done: Callable[[Entry, bool], None] | None = None,
     ) -> None:
         raise AssertionError("nothing is stored here")

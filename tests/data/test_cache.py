@@ -11,6 +11,7 @@ import pytest
 
 from runyard.data import room
 from runyard.data.cache import ContentCache
+from runyard.data.stores.parts import part_of
 from runyard.errors import UserErrorException
 from tests.data.memory_store import MemoryStore
 
@@ -106,6 +107,31 @@ def test_pruning_removes_what_was_not_used_for_long(
     assert cache.usage() == (0, 0)
     assert link.read_text() == "BB"  # a run that uses it goes on
     assert texts(cache, store) == ["A", "BB", "CCC"]
+
+
+def test_pruning_removes_what_is_half_fetched_unless_a_process_has_it(
+    cache: ContentCache,
+) -> None:
+    incoming = Path(cache.folder, "incoming")
+    with part_of(str(incoming / "held"), "x") as held:
+        held.append(b"HALF")
+        with pytest.raises(KeyboardInterrupt):
+            _break_off(incoming / "left")
+        whole = incoming / "whole"
+        whole.write_text("in a moment among the objects")
+        assert cache.prune(3600.0) == (0, 0)
+        assert cache.prune() == (1, 8 << 20)
+        assert sorted(incoming.iterdir()) == sorted([whole, Path(held.path)])
+    assert (incoming / "held").read_bytes() == b"HALF"
+    for path in incoming.iterdir():
+        os.utime(path, (1, 1))
+    assert cache.prune() == (2, 4 + 29)
+
+
+def _break_off(target: Path) -> None:
+    with part_of(str(target), "x") as left:
+        left.append(b"X" * (8 << 20))  # as much as is kept for the next try
+        raise KeyboardInterrupt
 
 
 def test_use_is_noted_once_a_day(cache: ContentCache, store: MemoryStore) -> None:

@@ -111,7 +111,7 @@ os.unlink(top + "/labels.txt")
     log = Path(run.directory.data_log).read_text().splitlines()
     assert log[:2] == [
         "far: fetching 3 files, 3 bytes, from far",
-        "far: 3 of 3 files fetched, the others were in the cache",
+        "far: 3 of 3 files fetched",
     ]
     assert log[3] == f"far: {found['argv'][0]} (mount of far, 3 files, 3 bytes)"
     again = submit(REPORT, far)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from runyard.data import conflicts, fetching, staging
+from runyard.cli import formats
+from runyard.data import conflicts, fetching, room, staging
 from runyard.data.cache import ContentCache
 from runyard.data.places import Place, mounts, places, variables
 from runyard.data.spec import DatasetSpec, DataSpec, OutputSpec
@@ -193,3 +194,24 @@ def test_copies_may_be_put_together() -> None:
         [_dataset("c", "download", "in/deep"), _dataset("d", "mount", "other")],
         [_output("e", "upload", None)],
     )
+
+
+@pytest.mark.parametrize(
+    ("fetched", "files", "text"),
+    [
+        (4, 4, "4 of 4 files fetched"),
+        (1, 1, "1 of 1 file fetched"),
+        (2, 4, "2 of 4 files fetched, the others were in the cache"),
+        (3, 4, "3 of 4 files fetched, the other was in the cache"),
+        (0, 4, "0 of 4 files fetched, all were in the cache"),
+        (0, 1, "0 of 1 file fetched, it was in the cache"),
+    ],
+)
+def test_what_was_fetched_and_what_was_in_the_cache(fetched: int, files: int, text: str) -> None:
+    assert fetching._fetched_text(fetched, files) == text
+
+
+def test_sizes_to_the_byte() -> None:
+    assert [room.in_bytes(size) for size in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]
+    assert [room.text(size) for size in (1, 999, 1500)] == ["1 byte", "999 bytes", "1.5 KB"]
+    assert [formats.size(size) for size in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]

@@ -123,7 +123,7 @@ def test_of_two_runs_that_need_the_same_one_fetches_it(
     assert len(report(one)["trees"]["faulty"]) == len(report(other)["trees"]["faulty"]) == 3
     log = Path(other.directory.data_log).read_text().splitlines()
     assert log[0] == "faulty: waiting for another run that fetches the same"
-    assert log[1] == "faulty: 0 of 3 files fetched, the others were in the cache"
+    assert log[1] == "faulty: 0 of 3 files fetched, all were in the cache"
     asked = [text for text in proxy.requests if re.match("GET /.*big.txt", text)]
     assert asked == slow.seen
 

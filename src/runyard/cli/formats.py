@@ -36,7 +36,7 @@ def duration(seconds: float) -> str:
 def size(n_bytes: float) -> str:
     """``812 bytes``, ``4.1 KB``, ``1.2 GB``; a KB is 1,000 bytes, as disks are sold."""
     if n_bytes < 1000:
-        return f"{int(n_bytes)} bytes"
+        return count(int(n_bytes), "byte")
     for unit in ("KB", "MB", "GB"):
         n_bytes /= 1000
         if n_bytes < 999.95:

@@ -16,7 +16,7 @@ import os
 import time
 
 from runyard import settings
-from runyard.data import room
+from runyard.data import room, transfers
 from runyard.data.stores.local import LocalStore
 
 TYPE_CHECKING = False
@@ -135,7 +135,8 @@ class ContentCache:
     def prune(self, unused_s: float = 0.0) -> tuple[int, int]:
         """Remove what no run has used for so many seconds; returns how many files and bytes.
 
-        Runs that use a file go on with it: their views are links to it, or copies.
+        Runs that use a file go on with it: their views are links to it, or copies. What is half
+        fetched is removed, and counted, unless a process is fetching it.
         """
         limit = time.time() - unused_s
         removed = []
@@ -144,18 +145,23 @@ class ContentCache:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
                     removed.append(found.st_size)
-        self._sweep(unused_s)
+        removed += self._sweep(unused_s)
         return len(removed), sum(removed)
 
-    def _sweep(self, unused_s: float) -> None:
-        """Remove what nobody has gone on fetching for so long."""
+    def _sweep(self, unused_s: float) -> list[int]:
+        """Remove what nobody has gone on fetching for so long, or does now; returns the sizes."""
         folder = os.path.join(self.folder, "incoming")
-        limit = time.time() - max(unused_s, _HOUR_S)
+        removed = []
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
             path = os.path.join(folder, name)
-            with contextlib.suppress(FileNotFoundError):
-                if os.stat(path).st_mtime <= limit:
-                    os.unlink(path)
+            is_part = name.endswith(transfers.PART)
+            # What is whole gets its place in a moment, and nobody holds it until then.
+            limit = time.time() - (unused_s if is_part else max(unused_s, _HOUR_S))
+            with contextlib.suppress(OSError):  # gone in this moment, or of another user
+                found = os.stat(path)
+                if found.st_mtime <= limit and (_removed_part(path) if is_part else _removed(path)):
+                    removed.append(found.st_size)
+        return removed
 
     def _objects(self) -> Iterator[tuple[str, os.stat_result]]:
         for folder, _, names in os.walk(os.path.join(self.folder, "objects")):
@@ -163,6 +169,25 @@ class ContentCache:
                 path = os.path.join(folder, name)
                 with contextlib.suppress(FileNotFoundError):
                     yield path, os.stat(path)
+
+
+def _removed(path: str) -> bool:
+    os.unlink(path)
+    return True
+
+
+def _removed_part(path: str) -> bool:
+    """Remove a part; False when a process has it: each holds the lock of its own."""
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _removed(path)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _digest(*parts: str) -> str:

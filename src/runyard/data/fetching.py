@@ -73,9 +73,8 @@ def bring(
     view = _view(run, place, wanted, cache)
     if view.skipped:
         stayed.note(place, view.skipped)
-    text = f"{place.name}: {fetched} of {len(remote)} files fetched, the others were in the cache"
     if remote:
-        say(text)
+        say(f"{place.name}: {_fetched_text(fetched, len(remote))}")
     placed, seconds = len(wanted) - len(view.skipped), time.monotonic() - begun
     size_bytes = place.size_bytes or 0
     skipped = [target for _, target in view.skipped]
@@ -110,9 +109,19 @@ def _fetched(cache: ContentCache, wanted: Sequence[Wanted], place: Place, say: S
         if missing:
             files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
             size_bytes = sum(entry.size_bytes for _, entry in missing)
-            say(f"{place.name}: fetching {files}, {size_bytes} bytes, from {place.of}")
+            say(f"{place.name}: fetching {files}, {room.in_bytes(size_bytes)}, from {place.of}")
         cache.ensure(missing)
     return len(missing)
+
+
+def _fetched_text(fetched: int, files: int) -> str:
+    text = f"{fetched} of {files} file{'s' * (files != 1)} fetched"
+    cached = files - fetched
+    if not cached:
+        return text
+    if not fetched:
+        return f"{text}, {'it was' if files == 1 else 'all were'} in the cache"
+    return f"{text}, {'the other was' if cached == 1 else 'the others were'} in the cache"
 
 
 def _view(run: RunDirectory, place: Place, wanted: Sequence[Wanted], cache: ContentCache) -> View:

@@ -165,8 +165,10 @@ class Place:
         word = _WORDS["output" if self.kind == "output" else self.mode]
         if self.size_bytes is None:
             return f"{self.name}: {self.seen} ({word} {self.of})"
+        from runyard.data import room
+
         files = "1 file" if self.files == 1 else f"{self.files} files"
-        about = f"{word} {self.of}, {files}, {self.size_bytes} bytes"
+        about = f"{word} {self.of}, {files}, {room.in_bytes(self.size_bytes)}"
         if self.kept:
             count, names = len(self.kept), _shortened(self.kept)
             about += f"; {count} of them, there before and not the same, stayed: {names}"

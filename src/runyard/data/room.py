@@ -43,9 +43,14 @@ def existing(folder: str) -> str:
     return folder
 
 
+def in_bytes(size_bytes: int) -> str:
+    """A size to the byte: '1 byte', '812 bytes'."""
+    return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+
+
 def text(size_bytes: float) -> str:
     """A size for people: '1.5 GB'."""
     unit = 0
     while size_bytes >= 1000 and unit < len(_UNITS) - 1:
         size_bytes, unit = size_bytes / 1000, unit + 1
-    return f"{size_bytes:.1f} {_UNITS[unit]}" if unit else f"{size_bytes:.0f} {_UNITS[0]}"
+    return f"{size_bytes:.1f} {_UNITS[unit]}" if unit else in_bytes(round(size_bytes))

@@ -215,5 +215,7 @@ def tell(
     """Say in the log what was copied, and what was left as it was."""
     for target in skipped[:SHOWN]:
         say(f"Target already exists. Skipping {target}")
+    from runyard.data import room
+
     text = "1 file" if files == 1 else f"{files} files"
-    say(f"{done} {text}, {size_bytes} bytes, in {seconds:.2f} s; {len(skipped)} skipped")
+    say(f"{done} {text}, {room.in_bytes(size_bytes)}, in {seconds:.2f} s; {len(skipped)} skipped")

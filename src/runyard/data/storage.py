@@ -174,10 +174,10 @@ class StorageDatastore(DatastoreMethods):
         progress = Progress("Upload", len(pairs)) if shown else Silence()
         sources = {names.inside(f"{folder}/{name}"): source for source, name in pairs}
         with progress, self._named():
-            given = ((progress.begun(sources[path]), path) for path in sources)
             self.store.put(
-                given,
+                [(source, path) for path, source in sources.items()],
                 overwrite=overwrite,
+                begun=lambda path: progress.begun(sources[path]),
                 done=lambda entry, new: progress.done(sources[entry.path], entry.path, new),
             )
         return self.path(folder or None)

@@ -79,6 +79,14 @@ def is_unknown_request(error: Exception) -> bool:
     return "".join(_STATUS.findall(str(error))[:1]) in ("400", "403", "404", "405", "501")
 
 
+def is_refused(error: Exception) -> bool:
+    """Whether the storage does not let these credentials do it."""
+    from obstore import exceptions
+
+    refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
+    return isinstance(error, refused) or _STATUS.findall(str(error))[:1] in (["401"], ["403"])
+
+
 def masked(text: str, secrets: Mapping[str, str]) -> str:
     """Without the secrets, as they are and as URLs have them; of a SAS token its signature too."""
     for secret in filter(None, secrets.values()):
@@ -117,8 +125,7 @@ class Failures:
             return NO_CREDENTIALS, True
         if code in _NO_BUCKET_CODES:
             return f"{NO_BUCKET} ({code}); make it, or correct the URL", True
-        refused = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
-        if isinstance(error, refused) or status in ("401", "403"):
+        if is_refused(error):
             return (
                 f"the storage refuses ({said or 'no permission'}); check the credentials and what "
                 "they allow, and register the datastore again with overwrite=True",

@@ -17,7 +17,7 @@ from runyard.data.transfers import PART
 from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
-    from runyard.data.stores.store import Done
+    from runyard.data.stores.store import Begun, Done
 
 _WORKERS = 8
 _FINAL = (
@@ -149,6 +149,7 @@ class FilesystemStore(Store):
         given: Iterable[tuple[str, str]],
         *,
         overwrite: bool = False,
+        begun: Begun | None = None,
         done: Done | None = None,
     ) -> None:
         """Store local files."""
@@ -156,6 +157,8 @@ class FilesystemStore(Store):
         self._system.invalidate_cache()
 
         def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
+            if begun is not None:
+                begun(pair[1])
             return self._put(*pair, overwrite)
 
         carry_out(given, put_one, _WORKERS, done)

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from runyard.data.stores.store import Done
+    from runyard.data.stores.store import Begun, Done
 
 
 class LocalStore(Store):
@@ -98,11 +98,14 @@ class LocalStore(Store):
         given: Iterable[tuple[str, str]],
         *,
         overwrite: bool = False,
+        begun: Begun | None = None,
         done: Done | None = None,
     ) -> None:
         """Copy local files into the folder."""
         first: UserErrorException | None = None
         for source, path in given:
+            if begun is not None:
+                begun(path)
             try:
                 copied = self._put(source, path, overwrite)
             except UserErrorException as error:

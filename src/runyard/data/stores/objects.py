@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from runyard.data.stores.store import Entry, Store
 from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
-    from runyard.data.stores.store import Done
+    from runyard.data.stores.store import Begun, Done
     from runyard.data.stores.web_folders import WebFolders
 
 _WORKERS = 16
@@ -30,6 +31,10 @@ _LARGE_AT_ONCE = 2
 _MOST_PIECES = 9_000
 """Of one object; S3 takes 10,000."""
 _STREAMED_BYTES = 1 << 20
+_FEW = 8
+"""So many files are asked for one by one before they are stored; of more a list is made."""
+_LISTED = 1000
+"""Objects in one answer of a storage."""
 
 
 class ObjectStore(Store):
@@ -80,7 +85,7 @@ class ObjectStore(Store):
 
         self._check_process()
         try:
-            chunks = obstore.list(self._listed, prefix or None, chunk_size=1000)
+            chunks = obstore.list(self._listed, prefix or None, chunk_size=_LISTED)
             found = listing.files(chunks, self._is_there)
             # Of these it is not known whether they list in order; others do.
             yield from sorted(found) if self._kind == "http" else found
@@ -242,15 +247,43 @@ class ObjectStore(Store):
         given: Iterable[tuple[str, str]],
         *,
         overwrite: bool = False,
+        begun: Begun | None = None,
         done: Done | None = None,
     ) -> None:
         """Store local files; large ones in several pieces."""
         self.check_writable()
+        pairs = list(given)
+        there = {} if overwrite else self._there([path for _, path in pairs])
 
         def put_one(pair: tuple[str, str]) -> tuple[Entry, bool]:
-            return self._put(*pair, overwrite)
+            if begun is not None:
+                begun(pair[1])
+            present = there.get(pair[1])
+            return (present, False) if present else self._put(*pair, overwrite)
 
-        carry_out(given, put_one, _WORKERS, done)
+        carry_out(pairs, put_one, _WORKERS, done)
+
+    def _there(self, paths: list[str]) -> dict[str, Entry]:
+        """Those of many paths that a list tells of; of the others nothing is known.
+
+        The list is of all below the folder they share, and ends where it would cost more than to
+        ask for each of them.
+        """
+        import obstore
+
+        if len(paths) <= _FEW:
+            return {}
+        folder = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+        most, wanted = _LISTED * max(1, len(paths) // _WORKERS), set(paths)
+        try:
+            chunks = obstore.list(self._store, folder or None, chunk_size=_LISTED)
+            # Whether an empty one is a file is asked when its turn comes.
+            found = islice(listing.files(chunks, lambda _: False), most)
+            return {entry.path: entry for entry in found if entry.path in wanted}
+        except Exception as error:
+            if failures.is_refused(error):  # who may store need not be allowed to list
+                return {}
+            raise self._failures.explained(error, "listing", folder) from None
 
     def _put(self, source: str, path: str, overwrite: bool) -> tuple[Entry, bool]:
         import obstore

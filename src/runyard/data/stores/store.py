@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Done = Callable[["Entry", bool], None]
     """Told of each file when it is whole, with False when its target was there and stayed."""
 
+    Begun = Callable[[str], object]
+    """Told of the path in the store when a file's turn comes; called in any thread."""
+
     class _Fields(NamedTuple):
         path: str
         size_bytes: int
@@ -107,6 +110,10 @@ class Store(abc.ABC):
         given: Iterable[tuple[str, str]],
         *,
         overwrite: bool = False,
+        begun: Begun | None = None,
         done: Done | None = None,
     ) -> None:
-        """Store local files, as (local path, path in the store), many at once; as `fetch`."""
+        """Store local files, as (local path, path in the store), many at once; as `fetch`.
+
+        ``begun`` is told of each before.
+        """
