@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from runyard import _names, _stand_ins, _tree
+from runyard.data import registry
 from scripts import compatibility
 from scripts.sdk_signatures import Difference, Entry, differences, is_stand_in, read
 
@@ -215,10 +216,30 @@ def test_importing_what_is_out_of_scope_says_so_in_one_sentence(
 USED = [
     ("azureml.core", "Webservice", "deployment"),
     ("azureml.data", "HDFSOutputDatasetConfig", "it belongs to the first datasets"),
+    ("azureml.data.constants", "WORKSPACE_FILE_DATASTORE", "it belongs to the cloud service"),
+    ("azureml.data.context_managers", "DatasetContextManager", "it belongs to the cloud service"),
+    ("azureml.data.context_managers", "DatastoreContextManager", "it belongs to the cloud service"),
+    ("azureml.data.datacache", "DatacacheHydrationTracker", "it belongs to the cloud service"),
+    ("azureml.data.datacache", "DatacacheStore", "it belongs to the cloud service"),
+    (
+        "azureml.data.datacache_consumption_config",
+        "DatacacheConsumptionConfig",
+        "it belongs to the cloud service",
+    ),
+    ("azureml.data.dataset_action_run", "DatasetActionRun", "it belongs to the first datasets"),
+    ("azureml.data.dataset_snapshot", "DatasetSnapshot", "it belongs to the first datasets"),
+    ("azureml.data.stored_procedure_parameter", "StoredProcedureParameter", "pipelines"),
     ("azureml.core.model", "InferenceConfig", "deployment"),
     ("azureml.train.hyperdrive", "HyperDriveConfig", "parameter sweeps"),
     ("azureml.train.hyperdrive", "uniform", "parameter sweeps"),
 ]
+
+
+def test_words_of_the_modes_and_the_datastore_are_there() -> None:
+    constants = importlib.import_module("azureml.data.constants")
+    assert constants.MOUNT_MODE == "mount"
+    assert constants.WORKSPACE_BLOB_DATASTORE == registry.DEFAULT
+    assert "UPLOAD_MODE" in constants.__all__
 
 
 @pytest.mark.parametrize(("module", "name", "reason"), USED)

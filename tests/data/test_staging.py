@@ -215,3 +215,11 @@ def test_sizes_to_the_byte() -> None:
     assert [room.in_bytes(size) for size in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]
     assert [room.text(size) for size in (1, 999, 1500)] == ["1 byte", "999 bytes", "1.5 KB"]
     assert [formats.size(size) for size in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]
+
+
+def test_a_dataset_that_is_not_registered_is_named_by_its_source() -> None:
+    sources = [{"datastore": "s3", "path": "p/**"}, {"url": "https://h/x.csv"}]
+    item = {"name": "a", "mode": "mount", "id": "some-id", "definition": {"sources": sources}}
+    assert Place("dataset", item, "", False).of == "dataset s3:p/** and https://h/x.csv"
+    registered = {**item, "dataset": "photos", "version": 2}
+    assert Place("dataset", registered, "", False).of == "dataset photos version 2"

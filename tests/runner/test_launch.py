@@ -40,6 +40,29 @@ def test_the_submitters_python_settings_stay_out(tmp_path: Path) -> None:
     assert env["A"] == "1"
 
 
+def test_data_of_the_run_that_submits_is_not_that_of_its_child(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    record = {"spec": runs.spec(environment_variables={"AZUREML_DATAREFERENCE_own": "/mine"})}
+    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
+    inherited = {
+        "AZUREML_DATAREFERENCE_photos": "/parents",
+        "AZUREML_DATASET_ENVIRONMENT_VARS": "photos:mount,table:direct",
+        "AZUREML_DATASET_FILE_OUTPUTS": "left;PATH",
+        "photos": "/parents",
+        "table": "id",
+        "left": "/parents",
+        "other": "stays",
+        "PATH": "/bin",
+    }
+    env = launch.variables(run, record, prefix, inherited)
+    assert not {"photos", "table", "left"} & set(env)
+    assert not [name for name in env if name.startswith("AZUREML_DATASET_")]
+    references = [name for name in env if name.startswith("AZUREML_DATAREFERENCE_")]
+    assert references == ["AZUREML_DATAREFERENCE_own"]
+    assert env["AZUREML_DATAREFERENCE_own"] == "/mine"
+    assert (env["other"], env["PATH"]) == ("stays", "/env/bin:/bin")
+
+
 def test_the_users_path_comes_behind_the_environments(tmp_path: Path) -> None:
     """So that `python` in a command is the environment's, whatever PATH the user gave."""
     run = runs.make_run(runs.workspace(tmp_path))

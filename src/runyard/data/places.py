@@ -152,8 +152,17 @@ class Place:
         """What it is a mount or a copy of, for messages."""
         if self.kind == "dataset":
             version = f" version {self.version}" if self.version else ""
-            return f"dataset {self.dataset}{version}" if self.dataset else f"dataset {self.id}"
+            return f"dataset {self.dataset or self._sources() or self.id}{version}"
         return f"{self.datastore}:{self.path}" if self.path else self.datastore
+
+    def _sources(self) -> str:
+        """Where a dataset that is not registered lies, as the command line shows it."""
+        sources = (self.definition or {}).get("sources") or ()
+        return " and ".join(
+            source.get("url")
+            or f"{source['datastore']}:{source.get('path', source.get('query', ''))}"
+            for source in sources
+        )
 
     @property
     def called(self) -> str:
@@ -277,6 +286,14 @@ def variables(found: Sequence[Place]) -> dict[str, str]:
     if outputs:
         given[_OUTPUTS] = ";".join(place.name for place in outputs)
     return given
+
+
+def of_another_run(inherited: Mapping[str, str]) -> set[str]:
+    """The variables of the data of the run that submits this one, which has data of its own."""
+    inputs = (part.rpartition(":")[0] for part in inherited.get(_INPUTS, "").split(","))
+    names = {*inputs, *inherited.get(_OUTPUTS, "").split(";")}
+    found = {name for name in names if name and not is_kept(name)}
+    return {_INPUTS, _OUTPUTS, *found, *(name for name in inherited if name.startswith(VARIABLE))}
 
 
 def is_kept(name: str) -> bool:

@@ -75,6 +75,14 @@ def _no_program(name: str) -> ExperimentExecutionException:
     )
 
 
+def _data_of_another_run(inherited: Mapping[str, str]) -> set[str]:
+    if not any(name.startswith("AZUREML_DATA") for name in inherited):
+        return set()
+    from runyard.data import places
+
+    return places.of_another_run(inherited)
+
+
 def data_variables(data: Sequence[Place]) -> dict[str, str]:
     """The variables by which the script finds its data."""
     if not data:
@@ -102,13 +110,14 @@ def variables(
 ) -> dict[str, str]:
     """The environment of the run's processes.
 
-    The submitter's environment without its Python settings, the environment's ``bin`` first on
-    PATH, what its conda packages set, unbuffered output so that lines of stdout and stderr reach
-    the log in order, the user's variables, and last what the script's ``Run`` needs.
+    The submitter's environment without its Python settings and data, the environment's ``bin``
+    first on PATH, what its conda packages set, unbuffered output so that lines of stdout and
+    stderr reach the log in order, the user's variables, and last what the script's ``Run`` needs.
     ``python_path``: folders of the working directory where the script's modules are.
     """
     spec = record["spec"]
-    env = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
+    left_out = {*_NOT_INHERITED, *_data_of_another_run(inherited)}
+    env = {name: value for name, value in inherited.items() if name not in left_out}
     env["PYTHONUNBUFFERED"] = "1"
     kind = spec["environment"]["kind"]
     env.update(activation(kind, prefix))

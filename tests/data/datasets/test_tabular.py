@@ -186,7 +186,7 @@ def test_filters_that_cannot_be(numbers: Any) -> None:
         DatasetExecutionError, match="filter names 'x', and there is only 'n', 'squ"
     ):
         numbers.filter(numbers["x"] > 1).to_pandas_dataframe()
-    with pytest.raises(UserErrorException, match=r"the filter gt\(\['even'\], 3\) cannot be use"):
+    with pytest.raises(UserErrorException, match=r"the filter dataset\['even'\] > 3 cannot be use"):
         numbers.filter(numbers["even"] > 3).to_pandas_dataframe()
     with pytest.raises(UserErrorException, match="a filter compares with text, numbers, True, Fal"):
         numbers.filter(numbers["n"] == [1])
@@ -537,3 +537,16 @@ def test_validation_reads_one_row_and_no_more(
     opened.clear()
     Tabular.from_delimited_files((store, "*.csv"), validate=False)
     assert (opened, asked) == ([], ["check"])
+
+
+def test_numbers_among_words_for_nothing_are_numbers_when_one_says_so(
+    folder: Path, store: Any
+) -> None:
+    (folder / "prices.csv").write_text("price\n1.5\nNA\nnull\nn/a\n")
+    made: Any = Dataset.Tabular.from_delimited_files
+    plain = made((store, "prices.csv")).to_pandas_dataframe()["price"]
+    assert list(plain) == ["1.5", "NA", "null", "n/a"]
+    types = {"price": DataType.to_float()}
+    numbers = made((store, "prices.csv"), set_column_types=types).to_pandas_dataframe()["price"]
+    assert numbers.dtype == "float64"
+    assert (numbers[0], int(numbers.isna().sum())) == (1.5, 3)
