@@ -395,7 +395,11 @@ def test_killed_in_the_middle_the_next_call_goes_on(proxy: Proxy, s3: S3, tmp_pa
     arguments = [bucket, proxy.address, KEY, SECRET, str(tmp_path)]
     with subprocess.Popen([sys.executable, "-c", _FETCHING, *arguments]) as process:
         deadline = time.monotonic() + 30
-        while not any(p.stat().st_size >= 12 << 20 for p in leftovers(tmp_path)):
+        small = [tmp_path / "a.txt", tmp_path / "b.txt"]
+        while not (
+            all(path.exists() for path in small)
+            and any(p.stat().st_size >= 12 << 20 for p in leftovers(tmp_path))
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
