@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runyard.config.script_run_config import ScriptRunConfig
 from runyard.data.datastore import Datastore
 from runyard.environments.environment import Environment
 from runyard.history.experiment import Experiment
@@ -56,3 +58,18 @@ def here() -> Environment:
     environment.python.user_managed_dependencies = True
     environment.python.interpreter_path = sys.executable
     return environment
+
+
+@pytest.fixture
+def submit(experiment: Experiment, here: Environment, tmp_path: Path) -> Callable[..., Any]:
+    """Submit a script with arguments."""
+
+    def submitted(script: str, *arguments: object, **more: Any) -> Any:
+        (tmp_path / "source").mkdir(exist_ok=True)
+        (tmp_path / "source/train.py").write_text(script)
+        config = ScriptRunConfig(
+            tmp_path / "source", "train.py", list(arguments), environment=here, **more
+        )
+        return experiment.submit(config)
+
+    return submitted

@@ -23,6 +23,7 @@ from runyard.record import jsonl
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.data.conftest import files_of
+from tests.data.test_runs import finished, report
 from tests.s3_server import S3
 
 REPORT = """
@@ -40,34 +41,6 @@ names = os.environ["AZUREML_DATASET_ENVIRONMENT_VARS"]
 print(json.dumps({"argv": sys.argv[1:], "inputs": {k: shown(v) for k, v in
     run.input_datasets.items()}, "names": names}))
 """
-
-
-def finished(run: Any, reason: Reason = Reason.COMPLETED) -> Any:
-    state = runs.finish(run.directory)
-    assert state.reason is reason, (state.detail, runs.log_of(run.directory))
-    return state
-
-
-def report(run: Any) -> dict[str, Any]:
-    """What the script has printed last."""
-    finished(run)
-    found: dict[str, Any] = json.loads(runs.log_of(run.directory).splitlines()[-1])
-    return found
-
-
-@pytest.fixture
-def submit(experiment: Experiment, here: Environment, tmp_path: Path) -> Callable[..., Any]:
-    """Submit a script with arguments."""
-
-    def submitted(script: str, *arguments: object, **more: Any) -> Any:
-        (tmp_path / "source").mkdir(exist_ok=True)
-        (tmp_path / "source/train.py").write_text(script)
-        config = ScriptRunConfig(
-            tmp_path / "source", "train.py", list(arguments), environment=here, **more
-        )
-        return experiment.submit(config)
-
-    return submitted
 
 
 class Place:

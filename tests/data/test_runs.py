@@ -52,21 +52,6 @@ def report(run: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def submit(experiment: Experiment, here: Environment, tmp_path: Path) -> Callable[..., Any]:
-    """Submit a script with arguments."""
-
-    def submitted(script: str, *arguments: object, **more: Any) -> Any:
-        (tmp_path / "source").mkdir(exist_ok=True)
-        (tmp_path / "source/train.py").write_text(script)
-        config = ScriptRunConfig(
-            tmp_path / "source", "train.py", list(arguments), environment=here, **more
-        )
-        return experiment.submit(config)
-
-    return submitted
-
-
 PHOTOS = {"labels.txt": "L", "train/a.txt": "A", "train/deep/b.txt": "B"}
 TRAIN = {"a.txt": "A", "deep/b.txt": "B"}
 

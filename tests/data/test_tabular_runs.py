@@ -16,7 +16,8 @@ from runyard.history.experiment import Experiment
 from runyard.job.datasets.api import Dataset
 from runyard.record.states import Reason
 from runyard.testing import runs
-from tests.data.test_dataset_runs import Place, finished, place, submit  # noqa: F401
+from tests.data.test_dataset_runs import Place, place  # noqa: F401
+from tests.data.test_runs import finished
 from tests.requirements import missing
 
 TABLE = """
@@ -52,7 +53,7 @@ def said(run: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_table_is_read_in_the_script(rows: Any, submit: Any) -> None:  # noqa: F811
+def test_a_table_is_read_in_the_script(rows: Any, submit: Any) -> None:
     run = submit(TABLE, rows.as_named_input("rows"))
     finished(run)
     found = said(run)
@@ -106,7 +107,7 @@ with open(os.path.join(folder, "notes.txt"), "w") as stream:
 def test_an_output_is_a_table_of_the_next_run(
     workspace: Any,
     place: Place,  # noqa: F811
-    submit: Any,  # noqa: F811
+    submit: Any,
 ) -> None:
     left = OutputFileDatasetConfig("table", (place.datastore, "table/{run-id}"))
     table = left.read_delimited_files(separator=";", path_glob="*.csv").register_on_complete("t")
