@@ -159,14 +159,9 @@ class TabularDatasetFactory:
         show_progress: bool = True,
     ) -> TabularDataset:
         """As `register_pandas_dataframe`, of what a DataFrame of dask computes."""
-        if not hasattr(dataframe, "compute"):
-            raise UserErrorException(
-                "dataframe is {!r} of type {}; give a DataFrame of dask".format(
-                    dataframe, type(dataframe).__name__
-                )
-            )
+        found = _computed(dataframe, "compute", "dask")
         return TabularDatasetFactory.register_pandas_dataframe(
-            dataframe.compute(), target, name, description, tags, show_progress
+            found, target, name, description, tags, show_progress
         )
 
     @staticmethod
@@ -179,15 +174,21 @@ class TabularDatasetFactory:
         show_progress: bool = True,
     ) -> TabularDataset:
         """As `register_pandas_dataframe`, of what ``toPandas()`` of a DataFrame of Spark gives."""
-        if not hasattr(dataframe, "toPandas"):
-            raise UserErrorException(
-                "dataframe is {!r} of type {}; give a DataFrame of Spark".format(
-                    dataframe, type(dataframe).__name__
-                )
-            )
+        found = _computed(dataframe, "toPandas", "Spark")
         return TabularDatasetFactory.register_pandas_dataframe(
-            dataframe.toPandas(), target, name, description, tags, show_progress
+            found, target, name, description, tags, show_progress
         )
+
+
+def _computed(dataframe: "Any", method: str, library: str) -> "Any":
+    """The DataFrame of pandas that another library's gives."""
+    if hasattr(dataframe, method):
+        return getattr(dataframe, method)()
+    raise UserErrorException(
+        "dataframe is {!r} of type {}; give a DataFrame of {}".format(
+            dataframe, type(dataframe).__name__, library
+        )
+    )
 
 
 def of_delimited(
