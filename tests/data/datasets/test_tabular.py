@@ -550,3 +550,22 @@ def test_numbers_among_words_for_nothing_are_numbers_when_one_says_so(
     numbers = made((store, "prices.csv"), set_column_types=types).to_pandas_dataframe()["price"]
     assert numbers.dtype == "float64"
     assert (numbers[0], int(numbers.isna().sum())) == (1.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("register", "method", "library"),
+    [
+        (Tabular.register_dask_dataframe, "compute", "dask"),
+        (Tabular.register_spark_dataframe, "toPandas", "Spark"),
+    ],
+)
+def test_a_frame_of_another_library_becomes_one_of_pandas(
+    store: Any, register: Any, method: str, library: str
+) -> None:
+    rows = pd.DataFrame({"n": [1, 2]})
+    other = type("Frame", (), {method: lambda self: rows})()
+    made = register(other, store, f"of {library}", show_progress=False)
+    assert ns(made) == [1, 2]
+    with pytest.raises(UserErrorException) as caught:
+        register([1], store, "x")
+    assert caught.value.message == (f"dataframe is [1] of type list; give a DataFrame of {library}")
