@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,11 +36,20 @@ def test_another_machines_runs_are_unknown_here(tmp_path: Path) -> None:
     assert LocalTarget().poll([handle]) == [TargetState.UNKNOWN]
 
 
-def test_a_target_without_a_channel_of_its_own_runs_where_its_runner_is() -> None:
+def test_a_target_without_a_channel_of_its_own_runs_where_its_runner_is(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
     for name in ("local", "a-plug-in"):
-        channel = open_channel(name)
+        channel = open_channel(runs.spec(target=name), run)
         assert isinstance(channel, LocalChannel)
-        assert channel.nodes == ("localhost",)
+        assert (channel.nodes, channel.addresses) == (("localhost",), ("127.0.0.1",))
+
+
+def test_free_ports_are_free_and_different(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    [first], second = open_channel(runs.spec(), run).free_ports([1, 2])
+    assert len({first, *second}) == 3
+    for port in (first, *second):
+        socket.create_server(("", port)).close()
 
 
 def test_no_program_that_came_with_a_workspace_is_started(

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from runyard import launchers
+from runyard.launchers.plan import Places
 from runyard.launchers.single import SingleLauncher
+
+PLACES = Places(["localhost"], ["127.0.0.1"])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,7 @@ from runyard.launchers.single import SingleLauncher
     ],
 )
 def test_one_process_on_the_first_node(spec: dict[str, Any], argv: tuple[str, ...]) -> None:
-    plan = SingleLauncher().plan(spec, ["node"], "/e/python")
+    plan = SingleLauncher().plan(spec, PLACES, "/e/python")
     assert [(p.node, p.argv, p.log) for p in plan.processes] == [(0, argv, "std_log.txt")]
 
 
@@ -48,18 +51,18 @@ def test_one_process_on_the_first_node(spec: dict[str, Any], argv: tuple[str, ..
 def test_r_finds_the_python_of_the_run(own: dict[str, str]) -> None:
     entry = {"kind": "program", "interpreter": ["Rscript"]}
     spec = {"script": "a.R", "entry": entry, "environment_variables": own}
-    found = SingleLauncher().plan(spec, ["node"], "/e/python").processes[0].env
+    found = SingleLauncher().plan(spec, PLACES, "/e/python").processes[0].env
     assert found == ({} if own else {"RETICULATE_PYTHON": "/e/python"})
 
 
 def test_folders_of_modules_are_handed_on() -> None:
     spec = {"script": "p/a.py", "entry": {"kind": "python", "python_path": ["."]}}
-    assert SingleLauncher().plan(spec, ["node"], "/e/python").processes[0].python_path == (".",)
+    assert SingleLauncher().plan(spec, PLACES, "/e/python").processes[0].python_path == (".",)
 
 
 def test_planning_changes_nothing() -> None:
     spec = {"script": "a.py", "arguments": ["$X"]}
-    SingleLauncher().plan(spec, ["node"], "/e/python")
+    SingleLauncher().plan(spec, PLACES, "/e/python")
     assert spec == {"script": "a.py", "arguments": ["$X"]}
 
 
@@ -72,7 +75,7 @@ def test_launchers_are_found_by_the_name_in_a_spec() -> None:
 @pytest.mark.parametrize("communicator", ["Mpi", "IntelMpi", "OpenMpi", "None", None])
 def test_one_rank_of_mpi_finds_its_variables(communicator: str | None) -> None:
     spec: dict[str, Any] = {"script": "train.py", "communicator": communicator}
-    [process] = SingleLauncher().plan(spec, ["localhost"], "/e/python").processes
+    [process] = SingleLauncher().plan(spec, PLACES, "/e/python").processes
     expected = {"RANK": "0", "SIZE": "1", "LOCAL_RANK": "0", "LOCAL_SIZE": "1"}
     found = {
         name.removeprefix("OMPI_COMM_WORLD_"): value

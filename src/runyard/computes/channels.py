@@ -1,25 +1,38 @@
 """How a runner reaches the nodes its target gave it.
 
-Found by the target's name, not through the target itself: the runner needs the channel before the
-script starts, and what a target imports to start runs would be in the way.
+Found by a word that the target put among the runner's variables, not through the target itself:
+the runner needs the channel before the script starts, and what a target imports to start runs would
+be in the way.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from runyard.computes.protocol import NodeChannel
+    from runyard.record.layout import RunDirectory
+
+VARIABLE = "RUNYARD_CHANNEL"
+"""Which channel the runner is to open; the script does not get it."""
 
 _LOCAL = "runyard.computes.local_channel:LocalChannel"
 
 _PLACES: dict[str, str] = {}
-"""Targets that give more nodes than the one their runner is on."""
+"""Engines that give more nodes than the one their runner is on."""
 
 
-def open_channel(target: str) -> NodeChannel:
-    """The channel of a run on that target; without one of its own, the node the runner is on."""
-    module, _, attribute = _PLACES.get(target, _LOCAL).partition(":")
-    channel: NodeChannel = getattr(importlib.import_module(module), attribute)()
+def open_channel(spec: Mapping[str, Any], run: RunDirectory) -> NodeChannel:
+    """The channel of a run; without one of its target, the machine the runner is on.
+
+    ``spec``: the JobSpec as it stands in run.json.
+    """
+    place = _PLACES.get(os.environ.get(VARIABLE, ""), _LOCAL)
+    module, _, attribute = place.partition(":")
+    channel: NodeChannel = getattr(importlib.import_module(module), attribute)(spec, run)
     return channel

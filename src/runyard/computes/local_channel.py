@@ -7,12 +7,20 @@ import subprocess
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from runyard.computes.protocol import Command
+    from runyard.record.layout import RunDirectory
 
 
 class LocalChannel:
     """The one node of a local run: this machine."""
 
     nodes: tuple[str, ...] = ("localhost",)
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+
+    def __init__(self, spec: Mapping[str, Any], run: RunDirectory) -> None:
+        """``spec``: the JobSpec as it stands in run.json."""
 
     def start(
         self,
@@ -34,3 +42,28 @@ class LocalChannel:
             env=env,
             start_new_session=True,
         )
+
+    def start_all(
+        self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
+    ) -> list[subprocess.Popen[bytes]]:
+        """Start each in a session of its own."""
+        return [
+            self.start(command.node, command.argv, {**env, **command.env}, cwd, log_fd)
+            for command in commands
+        ]
+
+    def free_ports(self, counts: Sequence[int]) -> list[list[int]]:
+        """Ports that the kernel gave, all different."""
+        import socket
+        from contextlib import ExitStack
+
+        with ExitStack() as stack:
+            sockets = [
+                [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]
+                for count in counts
+            ]
+            return [[found.getsockname()[1] for found in of_node] for of_node in sockets]
+
+    def agent(self, folder: str) -> str:
+        """None: there is one node."""
+        return ""

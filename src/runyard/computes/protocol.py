@@ -36,9 +36,13 @@ class ComputeTarget(targets.ComputeTarget, Protocol):
 
 
 class NodeChannel(Protocol):
-    """Inside the runner: a way to start commands on the nodes a target gave."""
+    """Inside the runner: a way to start commands on the nodes a target gave.
+
+    ``nodes``: their names; ``addresses``: by which processes on other nodes reach each.
+    """
 
     nodes: tuple[str, ...]
+    addresses: tuple[str, ...]
 
     def start(
         self,
@@ -56,3 +60,33 @@ class NodeChannel(Protocol):
         Raises OSError when it cannot be started.
         """
         ...
+
+    def start_all(
+        self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
+    ) -> list[subprocess.Popen[bytes]]:
+        """Start commands on their nodes, with ``env`` and what each adds to it.
+
+        Returns the processes to wait for and to signal, at most one for each command: on a
+        cluster one for all, which hands signals on. ``log_fd``: for what the target itself has to
+        say, and for what commands write that do not redirect their output.
+        """
+        ...
+
+    def free_ports(self, counts: Sequence[int]) -> list[list[int]]:
+        """So many ports on each node that nobody listens on now; of nodes left out none."""
+        ...
+
+    def agent(self, folder: str) -> str:
+        """A program for ``AGENT HOST COMMAND...`` (as rsh): it runs a shell command on a node.
+
+        It is written into ``folder``, which all nodes see. '' where there is one node only.
+        """
+        ...
+
+
+class Command(NamedTuple):
+    """A command for ``start_all``; ``env``: its own variables."""
+
+    node: int
+    argv: Sequence[str]
+    env: Mapping[str, str]

@@ -48,6 +48,27 @@ class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     gpus: int = 0
 
 
+class DistributionSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The processes of a distributed run, beside ``launcher``, ``node_count`` and
+    ``processes_per_node`` of the JobSpec.
+
+    ``process_count``: on all nodes together; ranks are 0 to ``process_count`` - 1, those of a node
+    next to each other. ``parameter_servers``: of TensorFlow, the last ranks; the others are
+    workers. ``backend``: of PyTorch, 'gloo' or 'nccl'. ``runtime``: of MPI, 'mpich', 'openmpi' or
+    'impi-rt'. ``mpiexec``: '' for the one in the environment, else a path, or a name to be found
+    on PATH of the node or in the image. ``max_retries``: how often a process that failed is
+    started again (parallel tasks). ``terminal_exit_codes``: codes after which it is not.
+    """
+
+    process_count: int
+    parameter_servers: int = 0
+    backend: str = ""
+    runtime: str = ""
+    mpiexec: str = ""
+    max_retries: int = 0
+    terminal_exit_codes: tuple[int, ...] = ()
+
+
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the runner reads, as ``run.json``'s ``spec``; no secret is in it.
 
@@ -57,7 +78,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``target``: name of the compute target. ``environment_variables``: those that may be stored;
     ``secret_variables``: names of those that may not. ``max_run_duration_s``: None is no limit.
     ``grace_period_s``: from the request to stop to the kill. ``launcher``: how the processes
-    start. ``entry``: what kind of file the script is; None for a command, and in runs of older
+    start: 'single', 'mpi', 'pytorch', 'tensorflow' or 'parallel'. ``distribution``: None for
+    'single'. ``entry``: what kind of file the script is; None for a command, and in runs of older
     versions, where the script's ending says it. ``container``: None where the run uses none.
     ``framework``, ``communicator``: the words of SDK v1 (spec 5). ``data``: the data references,
     in the order of their names' first use. ``datasets``, ``outputs``: the datasets it reads and
@@ -80,6 +102,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     node_count: int = 1
     processes_per_node: int = 1
     launcher: str = "single"
+    distribution: DistributionSpec | None = None
     entry: EntrySpec | None = None
     container: ContainerSpec | None = None
     framework: str = "Python"

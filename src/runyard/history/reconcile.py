@@ -161,10 +161,18 @@ def settle_gone(run: RunDirectory, name: str, target: ComputeTarget) -> bool:
         if cancel_requested(run):
             text = "Cancelled; the runner was gone before it could carry it out."
             return end_lost(run, Reason.CANCELLED, text, target)
-        return end_lost(run, Reason.RUNNER_LOST, _lost(run), target)
+        found = _why(run, target)
+        reason, text = found or (Reason.RUNNER_LOST, _lost(run))
+        return end_lost(run, reason, text, target)
     except Exception as error:
         _warn_once(name, error)
         return False
+
+
+def _why(run: RunDirectory, target: ComputeTarget) -> tuple[Reason, str] | None:
+    """Why a run is gone, where its target knows more than that."""
+    ask = getattr(target, "why", None)
+    return None if ask is None else ask(handle_of(run))
 
 
 def handle_of(run: RunDirectory) -> dict[str, Any]:

@@ -52,8 +52,10 @@ class ComputeTarget(Protocol):
 
     A handle is what ``submit`` returned: JSON, kept as ``handle.json``. A target with a queue
     that can be looked at has ``places(runs)`` as well: the ``QueuePlace`` of each, None for one
-    that does not wait. One with ``shares_disk = False`` starts runners that do not see the run
-    directory: ``python -m runyard.runner far RUN_ID``, with ``secrets`` among their variables.
+    that does not wait. One that knows why a run is gone has ``why(handle)``: the ``Reason`` and a
+    sentence, or None where it does not know either. One with ``shares_disk = False`` starts
+    runners that do not see the run directory: ``python -m runyard.runner far RUN_ID``, with
+    ``secrets`` among their variables.
     """
 
     def check(self, spec: Any) -> Sequence[Any]:

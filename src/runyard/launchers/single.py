@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from runyard.launchers.plan import Places
 
 _MPI = ("Mpi", "IntelMpi", "OpenMpi")
 _ONE_RANK = {
@@ -23,7 +24,11 @@ _ONE_RANK = {
 class SingleLauncher:
     """Starts the script, or the command, once on the first node."""
 
-    def plan(self, spec: Mapping[str, Any], nodes: Sequence[str], python: str) -> LaunchPlan:
+    def ports(self, spec: Mapping[str, Any]) -> Sequence[int]:
+        """None: nobody has to find it."""
+        return ()
+
+    def plan(self, spec: Mapping[str, Any], places: Places, python: str) -> LaunchPlan:
         """The one process of the run; its log is std_log.txt.
 
         Where it is an MPI job of one rank, it finds the variables of that (spec 7).

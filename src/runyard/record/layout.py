@@ -136,6 +136,20 @@ class RunDirectory:
     def std_log(self) -> str:
         return self.join("user_logs", "std_log.txt")
 
+    def rank_log(self, rank: int) -> str:
+        """What one process of a distributed run printed."""
+        return self.join("user_logs", "std_log_process_{}.txt".format(rank))
+
+    @property
+    def ranks(self) -> str:
+        """``<rank>.jsonl`` of every process of a distributed run, by itself; see record.ranks."""
+        return self.join("ranks")
+
+    @property
+    def launch(self) -> str:
+        """Files by which the processes of a distributed run are started."""
+        return self.join("launch")
+
     @property
     def environment_log(self) -> str:
         return self.join("system_logs", "environment.txt")

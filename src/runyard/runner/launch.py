@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from runyard import _lending, launchers
-from runyard.computes.channels import open_channel
+from runyard.computes import channels
 from runyard.errors import ExperimentExecutionException
 from runyard.job import context
+from runyard.launchers.plan import Places
 from runyard.record import keyvault
 from runyard.runner.tree import ProcessTree
 
@@ -25,6 +26,7 @@ _JOB_PATH = os.path.join(_PACKAGE, "job", "path")
 
 _NOT_INHERITED = (
     _lending.VARIABLE,
+    channels.VARIABLE,
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",
@@ -46,8 +48,9 @@ def start(
     Raises OSError, or a RunyardError, when that is not possible.
     """
     spec = record["spec"]
-    channel = open_channel(spec["target"])
-    plan = launchers.load(spec["launcher"]).plan(spec, channel.nodes, prefix["python"])
+    channel = channels.open_channel(spec, run)
+    places = Places(channel.nodes, channel.addresses)
+    plan = launchers.load(spec["launcher"]).plan(spec, places, prefix["python"])
     process = plan.processes[0]
     if spec.get("container") is not None:
         from runyard.runner import container

@@ -1,0 +1,77 @@
+"""The processes of a distributed run: ``ranks/<rank>.jsonl``, written by each itself.
+
+Its first line says that it has started: ``{"t": seconds since 1970, "host": name, "node": index,
+"pid": number}``; the last one how it ended: ``{"t": …, "code": exit code, 128 + n for signal n}``.
+A rank that is about to fail, and knows it, says so before: ``{"t": …, "failing": exit code}``. The
+empty file ``ranks/failed/<rank>`` is there from then on, or once it has ended with another code
+than 0, so that a look at one folder is enough to see whether any has failed.
+"""
+
+import os
+
+from runyard.record import jsonl
+from runyard.record.layout import RunDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+
+class Rank:
+    """What is known of one process.
+
+    ``started``, ``ended``, ``failed``: seconds since 1970, None: not (yet); ``host``, ``node``,
+    ``pid``; ``code``: its exit code, None while it runs, and where it could not be recorded.
+    """
+
+    def __init__(self, number: int, lines: "List[Dict[str, Any]]") -> None:
+        self.number = number
+        self.started: "Optional[float]" = None
+        self.ended: "Optional[float]" = None
+        self.failed: "Optional[float]" = None
+        self.code: "Optional[int]" = None
+        self.host = ""
+        self.node: "Optional[int]" = None
+        self.pid: "Optional[int]" = None
+        for line in lines:
+            self._apply(line)
+
+    def _apply(self, line: "Dict[str, Any]") -> None:
+        moment = float(line.get("t") or 0.0)
+        if "host" in line:
+            self.started, self.host = moment, str(line["host"])
+            self.node, self.pid = line.get("node"), line.get("pid")
+            # A process that is started again begins anew.
+            self.ended = self.failed = self.code = None
+        if line.get("failing") and self.failed is None:
+            self.failed = moment
+        if "code" in line:
+            self.ended, self.code = moment, int(line["code"])
+            if self.code and self.failed is None:
+                self.failed = moment
+
+
+def path_of(run: RunDirectory, rank: int) -> str:
+    """The file of one rank."""
+    return os.path.join(run.ranks, "{}.jsonl".format(rank))
+
+
+def failed_folder(run: RunDirectory) -> str:
+    """Where a rank that has failed leaves a file of its number."""
+    return os.path.join(run.ranks, "failed")
+
+
+def read(run: RunDirectory) -> "List[Rank]":
+    """All ranks that have started, in order; a line that cannot be read says nothing."""
+    try:
+        names = os.listdir(run.ranks)
+    except OSError:
+        return []
+    numbers = sorted(int(name[:-6]) for name in names if name[:-6].isdigit())
+    return [Rank(number, jsonl.read(path_of(run, number))) for number in numbers]
+
+
+def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":
+    """The rank that failed first in time; None when none did."""
+    failed = [rank for rank in ranks if rank.failed is not None]
+    return min(failed, key=lambda rank: (rank.failed, rank.number)) if failed else None
