@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 
+from runyard.computes import gpus
 from runyard.computes.channels import open_channel
 from runyard.computes.local import LocalTarget
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.protocol import ComputeTarget
+from runyard.config.jobspec import DistributionSpec, JobSpec
 from runyard.containers import finding
 from runyard.history.targets import TargetState
 from runyard.record import jsonl
@@ -24,10 +28,38 @@ class TestLocalTarget(ComputeTargetConformance):
         return LocalTarget()
 
 
-def test_what_one_machine_cannot_do_is_a_problem() -> None:
-    problems = LocalTarget().check(SimpleNamespace(**runs.spec(node_count=2, processes_per_node=4)))
-    assert [problem.parameter for problem in problems] == ["node_count", "process_count_per_node"]
-    assert "'local' is one machine" in problems[0].message
+def _distributed(**changes: Any) -> JobSpec:
+    spec = msgspec.convert(runs.spec(), JobSpec)
+    made = DistributionSpec(process_count=8, backend=changes.pop("backend", ""))
+    return msgspec.structs.replace(spec, distribution=made, **changes)
+
+
+def test_several_nodes_are_rehearsed_and_that_is_said() -> None:
+    spec = _distributed(node_count=2, processes_per_node=4, launcher="mpi")
+    assert LocalTarget().check(spec) == []
+    assert LocalTarget().notices(spec) == [
+        "the 2 nodes are a rehearsal: groups of processes on this machine, each with its own node "
+        "number and folder for temporary files"
+    ]
+    assert LocalTarget().notices(_distributed(processes_per_node=8, launcher="mpi")) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (
+            "this machine has no GPU; leave out use_gpu",
+            ["NCCL needs a GPU for each process, and this machine has no GPU; Gloo needs none"],
+        ),
+        ("", []),
+    ],
+)
+def test_nccl_without_a_gpu_is_said(
+    monkeypatch: pytest.MonkeyPatch, missing: str, said: list[str]
+) -> None:
+    monkeypatch.setattr(gpus, "missing", lambda variables: missing)
+    assert LocalTarget().notices(_distributed(backend="nccl", launcher="pytorch")) == said
+    assert LocalTarget().notices(_distributed(backend="gloo", launcher="pytorch")) == []
 
 
 def test_another_machines_runs_are_unknown_here(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "node_count": 1,
         "processes_per_node": 1,
         "launcher": "single",
+        "distribution": None,
         "entry": {"kind": "python", "module": "", "interpreter": (), "python_path": ()},
         "container": None,
         "framework": "Python",
@@ -301,13 +302,6 @@ _SETTINGS: list[tuple[str, Any, type[Exception], str]] = [
     ("environment_variables", {"A": "x\0"}, UserErrorException, "['A'] holds a NUL character"),
     ("node_count", 0, UserErrorException, "node_count=0 is not a whole number of at least 1"),
     ("node_count", "2", UserErrorException, "node_count='2' is not a whole number"),
-    (
-        "communicator",
-        "Gloo",
-        RunConfigurationException,
-        "communicator='Gloo' is not built yet in this version; available now are 'None', and MPI "
-        "of one process (Mpi, IntelMpi, OpenMpi): one process on one node",
-    ),
     (
         "framework",
         "PySpark",

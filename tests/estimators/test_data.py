@@ -218,6 +218,7 @@ def test_several_nodes_share_the_default_store(
 ) -> None:
     estimator = _estimator(project)
     estimator.run_config.node_count = 2
+    estimator.run_config.communicator = "OpenMpi"
     experiment.submit(estimator)
     assert _data(target) == {"workspaceblobstore": ("", "mount")}
     assert target.record["run_configuration"]["sourceDirectoryDataStore"] == "workspaceblobstore"

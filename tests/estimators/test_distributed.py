@@ -203,31 +203,158 @@ class AmlCompute:
     name = "fake"
 
 
+class SlurmCompute(AmlCompute):
+    pass
+
+
+def _torch() -> PyTorchConfiguration:
+    return PyTorchConfiguration("gloo", 4, 2)
+
+
 @quiet
+@pytest.mark.filterwarnings("ignore:framework_version is not specified")
 @pytest.mark.parametrize(
-    ("given", "text"),
+    ("kind", "given", "expected"),
     [
-        (lambda: {"distributed_training": Mpi(2)}, "mpi.process_count_per_node=2 is not built yet"),
+        (Estimator, lambda: {"distributed_training": Mpi(2)}, ("mpi", 1, 2, {"process_count": 2})),
         (
-            lambda: {
-                "distributed_training": Mpi(),
-                "node_count": 2,
-                "compute_target": AmlCompute(),
-            },
-            "communicator='Mpi' is not built yet in this version",
+            Estimator,
+            lambda: {"distributed_training": Mpi(), "node_count": 2},
+            ("mpi", 2, 1, {"process_count": 2}),
         ),
-        (lambda: {"distributed_training": Gloo()}, "communicator='Gloo' is not built yet"),
-        (lambda: {"distributed_training": Nccl()}, "communicator='Nccl' is not built yet"),
-        (lambda: {"distributed_training": ParameterServer()}, "communicator='ParameterServer' is"),
-        (lambda: {"distributed_training": ParameterServer(2)}, "tensorflow.worker_count=2 is not"),
-        (lambda: {"distributed_training": TASKS}, "communicator='ParallelTask' is not built yet"),
+        (
+            Estimator,
+            lambda: {"distributed_training": MpiConfiguration(3), "compute_target": SlurmCompute()},
+            ("mpi", 1, 3, {"process_count": 3}),
+        ),
+        (
+            Chainer,
+            lambda: {"distributed_backend": "mpi", "process_count_per_node": 2, "node_count": 2},
+            ("mpi", 2, 2, {"process_count": 4}),
+        ),
+        (
+            Estimator,
+            lambda: {"distributed_training": Gloo(), "node_count": 2},
+            ("pytorch", 2, 1, {"process_count": 2, "backend": "gloo"}),
+        ),
+        (
+            PyTorch,
+            lambda: {"distributed_training": Nccl()},
+            ("pytorch", 1, 1, {"process_count": 1, "backend": "nccl"}),
+        ),
+        (
+            PyTorch,
+            lambda: {"distributed_backend": "gloo", "process_count_per_node": 3, "node_count": 2},
+            ("pytorch", 2, 3, {"process_count": 6, "backend": "gloo"}),
+        ),
+        # Ignored in silence by SDK v1 (spec, Appendix B 4).
+        (
+            Estimator,
+            lambda: {"distributed_training": _torch(), "node_count": 2},
+            ("pytorch", 2, 2, {"process_count": 4, "backend": "gloo"}),
+        ),
+        (
+            PyTorch,
+            lambda: {"distributed_training": _torch(), "node_count": 2},
+            ("pytorch", 2, 2, {"process_count": 4, "backend": "gloo"}),
+        ),
+        (
+            Estimator,
+            lambda: {"distributed_training": TensorflowConfiguration(2, 0), "node_count": 2},
+            ("tensorflow", 2, 1, {"process_count": 2}),
+        ),
+        (
+            Estimator,
+            lambda: {"distributed_training": ParameterServer(2)},
+            ("tensorflow", 1, 3, {"process_count": 3, "parameter_servers": 1}),
+        ),
+        (
+            TensorFlow,
+            lambda: {"distributed_backend": "ps", "worker_count": 3, "node_count": 2},
+            ("tensorflow", 2, 2, {"process_count": 4, "parameter_servers": 1}),
+        ),
+        (
+            Estimator,
+            lambda: {"distributed_training": TASKS, "node_count": 2},
+            ("parallel", 2, 1, {"process_count": 2}),
+        ),
     ],
 )
-def test_more_than_one_process_is_refused_by_name(
-    project: Any, experiment: Experiment, target: FakeTarget, given: Any, text: str
+def test_the_processes_that_are_started(
+    project: Any,
+    experiment: Experiment,
+    target: FakeTarget,
+    *,
+    kind: Any,
+    given: Any,
+    expected: tuple[str, int, int, dict[str, Any]],
 ) -> None:
-    parameters = {"compute_target": "fake", "entry_script": "train.py", **given()}
-    estimator = Estimator(project, **parameters)
-    with pytest.raises(TrainingException, match=re.escape(text)):
-        estimator.submit_to(experiment)
-    assert target.runs == []
+    own = {"user_managed": True} if kind is not Estimator else {}
+    parameters = {"compute_target": AmlCompute(), "entry_script": "train.py", **own, **given()}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "worker_count is deprecated|process_count_per_node is")
+        kind(project, **parameters).submit_to(experiment)
+    spec = target.record["spec"]
+    launcher, nodes, each, said = expected
+    assert (spec["launcher"], spec["node_count"], spec["processes_per_node"]) == expected[:3]
+    plain = {key: value for key, value in spec["distribution"].items() if value}
+    assert plain == said, launcher
+    assert spec["distribution"]["process_count"] <= nodes * each
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("kind", "backend", "training", "agree"),
+    [
+        (Estimator, "mpi", lambda: MpiConfiguration(2), True),
+        (Estimator, "mpi", Mpi, False),  # row 8b
+        (Chainer, "MPI", MpiConfiguration, True),
+        (Chainer, "mpi", Mpi, False),
+        (PyTorch, "mpi", Mpi, True),
+        (PyTorch, "Gloo", Gloo, True),
+        (PyTorch, "gloo", lambda: PyTorchConfiguration("Gloo"), True),
+        (PyTorch, "nccl", lambda: PyTorchConfiguration("Gloo"), False),
+        (PyTorch, "nccl", Gloo, False),
+        (PyTorch, "mpi", Nccl, False),
+        (TensorFlow, "ps", ParameterServer, True),
+        (TensorFlow, "ps", TensorflowConfiguration, True),
+        (TensorFlow, "ps", Mpi, False),
+        (TensorFlow, "mpi", TensorflowConfiguration, False),
+        (PyTorch, "gloo", ParallelTaskConfiguration, False),
+    ],
+)
+def test_a_backend_beside_a_training_must_say_the_same(
+    kind: Any, backend: str, training: Any, agree: bool
+) -> None:
+    given = {"distributed_backend": backend, "distributed_training": training()}
+    own = {"user_managed": True} if kind is not Estimator else {}
+    if agree:
+        kind("src", compute_target="local", **given, **own)
+        return
+    text = f"distributed_backend='{backend}' and distributed_training="
+    with pytest.raises(TrainingException, match=text):
+        kind("src", compute_target="local", **given, **own)
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("kind", "given", "text"),
+    [
+        (
+            TensorFlow,
+            {"distributed_backend": "ps"},
+            "process_count_per_node=2 has no effect: worker_count and parameter_server_count say",
+        ),
+        (
+            Estimator,
+            {"distributed_backend": "mpi", "distributed_training": MPI},
+            "process_count_per_node=2 has no effect: distributed_training says how many processes",
+        ),
+    ],
+)
+def test_a_process_count_that_does_not_count_is_said(
+    kind: Any, given: dict[str, Any], text: str
+) -> None:
+    own = {"user_managed": True} if kind is not Estimator else {}
+    with pytest.warns(UserWarning, match=text):
+        kind("src", compute_target="local", process_count_per_node=2, **given, **own)

@@ -183,8 +183,9 @@ _REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         "14",
         {"node_count": 2, "distributed_training": MpiConfiguration()},
         TrainingException,
-        "node_count=2 needs an AmlCompute or KubernetesCompute object, and compute_target is "
-        "'local' of type str; give ComputeTarget(workspace, 'NAME'), or leave node_count at 1",
+        "node_count=2 needs an AmlCompute, SlurmCompute or KubernetesCompute object, and "
+        "compute_target is 'local' of type str; give ComputeTarget(workspace, 'NAME'), or leave "
+        "node_count at 1",
     ),
     (
         "14",

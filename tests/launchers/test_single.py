@@ -68,8 +68,8 @@ def test_planning_changes_nothing() -> None:
 
 def test_launchers_are_found_by_the_name_in_a_spec() -> None:
     assert isinstance(launchers.load("single"), SingleLauncher)
-    with pytest.raises(LookupError, match="no launcher named 'mpi'; known here: single"):
-        launchers.load("mpi")
+    with pytest.raises(LookupError, match=r"no launcher named 'ray'; known here: .*, single"):
+        launchers.load("ray")
 
 
 @pytest.mark.parametrize("communicator", ["Mpi", "IntelMpi", "OpenMpi", "None", None])

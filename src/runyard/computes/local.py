@@ -22,14 +22,8 @@ class LocalTarget:
     """Starts runners as processes of their own session: they outlive terminal and submitter."""
 
     def check(self, spec: Any) -> list[Problem]:
-        """One process on one node is what can be done here so far."""
+        """Several nodes are rehearsed, so that a run may ask for any number of processes."""
         problems = []
-        if spec.node_count != 1:
-            message = f"{spec.node_count} nodes: the target 'local' is one machine"
-            problems.append(Problem("node_count", message))
-        if spec.processes_per_node != 1:
-            message = f"{spec.processes_per_node}: starting several processes is not built yet"
-            problems.append(Problem("process_count_per_node", message))
         why = self.lacks_gpu(spec.environment_variables) if spec.use_gpu else ""
         if why:
             problems.append(Problem("use_gpu", why))
@@ -44,12 +38,13 @@ class LocalTarget:
         return gpus.missing(variables)
 
     def notices(self, spec: Any) -> list[str]:
-        """What of the machine size a run asks for is not here, in one sentence."""
-        if spec.resources is None:
+        """That nodes are rehearsed, and what of the machine a run asks for is not here."""
+        if spec.resources is None and spec.distribution is None:
             return []
         from runyard.computes import machine
 
-        return machine.shortfalls(spec)
+        lacks_gpu = self.lacks_gpu(spec.environment_variables) if machine.uses_nccl(spec) else ""
+        return [*machine.rehearsal(spec, lacks_gpu), *machine.shortfalls(spec)]
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Start the runner; it inherits the run's lock and this process's environment."""

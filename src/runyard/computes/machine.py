@@ -40,6 +40,28 @@ def shortfalls(spec: Any) -> list[str]:
     return [*_of_size(asked, spec.vm_size), *_of_gpus(asked)]
 
 
+def uses_nccl(spec: Any) -> bool:
+    """Whether the processes of a run talk over NCCL."""
+    return spec.distribution is not None and spec.distribution.backend == "nccl"
+
+
+def rehearsal(spec: Any, lacks_gpu: str) -> list[str]:
+    """What of several processes is other here than on a cluster, one sentence each.
+
+    ``lacks_gpu``: why the script finds no GPU here; '' if it does.
+    """
+    said = []
+    if spec.node_count > 1:
+        said.append(
+            f"the {spec.node_count} nodes are a rehearsal: groups of processes on this machine, "
+            "each with its own node number and folder for temporary files"
+        )
+    if uses_nccl(spec) and lacks_gpu:
+        why = lacks_gpu.partition(";")[0]
+        said.append(f"NCCL needs a GPU for each process, and {why}; Gloo needs none")
+    return said
+
+
 def _of_size(asked: Any, vm_size: str | None) -> list[str]:
     here_cpus, here_bytes = cpus(), memory_bytes()
     if (asked.cpus or 0) <= here_cpus and (asked.memory_bytes or 0) <= here_bytes * _ROUNDED:

@@ -40,7 +40,7 @@ class Pool(LocalTarget):
         self.folder = PoolFolder(workspace, self.name)
 
     def check(self, spec: Any) -> list[Problem]:
-        """What one process on one node cannot do, and more nodes than there are."""
+        """What this machine cannot do, and more nodes than there are."""
         problems = super().check(spec)
         most = max_nodes(self.record)
         if spec.node_count > most:

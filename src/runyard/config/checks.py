@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING
 
 from runyard.errors import (
     ExperimentExecutionException,
-    RunConfigurationException,
     UserErrorException,
 )
 
 if TYPE_CHECKING:
     from runyard.history.snapshots import SnapshotPlan
-
-MPI = ("Mpi", "IntelMpi", "OpenMpi")
-"""Communicators of SDK v1 that are MPI."""
-
-_FRAMEWORKS = {"python": "Python", "pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
 def source_directory(given: object) -> Path:
@@ -195,23 +189,3 @@ def node_count(given: object) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise UserErrorException(f"node_count={given!r} is not a whole number of at least 1")
     return given
-
-
-def launcher(framework: object, communicator: object, nodes: int) -> str:
-    """The launcher of JobSpec for these words of SDK v1. Raises RunConfigurationException.
-
-    ``nodes``: of one process each. MPI of a single process needs no launcher: MPI_Init makes a
-    world of one rank.
-    """
-    alone = nodes == 1 and communicator in MPI
-    if communicator not in (None, "None") and not alone:
-        raise RunConfigurationException(
-            f"communicator={communicator!r} is not built yet in this version; available now are "
-            f"'None', and MPI of one process ({', '.join(MPI)}): one process on one node"
-        )
-    if str(framework).lower() not in _FRAMEWORKS:
-        raise RunConfigurationException(
-            f"framework={framework!r} is not built yet in this version; available now: "
-            f"{', '.join(_FRAMEWORKS.values())}"
-        )
-    return "single"

@@ -13,6 +13,7 @@ from runyard.config import (
     checks,
     commands,
     containers,
+    distribution,
     entry,
     notebooks,
     references,
@@ -96,6 +97,7 @@ def plan(
     source = checks.source_directory(config.source_directory)
     target = _target(run_config, workspace.directory)
     unsupported.refuse(run_config)
+    distributed = distribution.resolved(run_config)
     data = references.used(config)
     script, kind = entry.of(config.script, data.arguments, data.command, source)
     variables = _variables(run_config)
@@ -115,7 +117,7 @@ def plan(
     spec = _spec(
         config, source, environment, asked, plain, secret_names=tuple(sorted(secret)), data=data
     )
-    spec = msgspec.structs.replace(spec, script=script, entry=kind)
+    spec = msgspec.structs.replace(distributed.of(spec), script=script, entry=kind)
     spec = _with_data(spec, target, data, workspace.directory)
     entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
@@ -142,6 +144,7 @@ def plan(
             *relay.notices(data, spec),
             *_without_effect(run_config, environment),
             *asked.notices,
+            *distributed.notices,
             *fell_back,
             *_of_target(target, spec),
         ),
@@ -226,7 +229,6 @@ def _spec(
     data: Used,
 ) -> JobSpec:
     run_config = config.run_config
-    nodes = checks.node_count(run_config.node_count)
     return JobSpec(
         source_directory=str(source),
         script=None,
@@ -237,8 +239,6 @@ def _spec(
         environment_variables=variables,
         secret_variables=secret_names,
         max_run_duration_s=checks.duration_s(run_config.max_run_duration_seconds),
-        node_count=nodes,
-        launcher=checks.launcher(run_config.framework, run_config.communicator, nodes),
         container=containers.spec(run_config, environment),
         framework=run_config.framework or "Python",
         communicator=run_config.communicator or "None",

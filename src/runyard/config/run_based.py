@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runyard.config import distribution
 from runyard.errors import ExperimentExecutionException
 from runyard.record import computes
 
@@ -80,4 +81,5 @@ def without_effect(run_config: RunConfiguration) -> list[str]:
 
 
 def _nodes(run_config: RunConfiguration) -> int:
-    return max(run_config.node_count, run_config.amlcompute.cluster_max_node_count or 1)
+    count = distribution.resolved(run_config).node_count
+    return max(count, run_config.amlcompute.cluster_max_node_count or 1)

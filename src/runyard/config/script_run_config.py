@@ -40,7 +40,7 @@ class ScriptRunConfig:
     object with a ``name`` ('local'). ``environment``: Environment (a virtual environment of the
     submitting interpreter). ``distributed_job_config``: TensorflowConfiguration, MpiConfiguration
     or PyTorchConfiguration, which becomes a section of ``run_config`` and sets its framework,
-    communicator and nodes (spec 4); more than one process is refused on submit.
+    communicator and nodes (spec 4).
     ``max_run_duration_seconds``: 2592000; None is no limit.
 
     ``run_config``: a RunConfiguration with all of that, or the name of a ``.runconfig`` file in

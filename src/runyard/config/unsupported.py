@@ -27,10 +27,6 @@ _OF_RUN = {
     "kubernetescompute": "leave it as it is",
     "credential_passthrough": "leave it at False",
     "services": "leave it empty",
-    "mpi": "leave it as it is; the run is one process on one node",
-    "tensorflow": "leave it as it is; the run is one process on one node",
-    "pytorch": "leave it as it is; the run is one process on one node",
-    "paralleltask": "leave it as it is; the run is one process on one node",
 }
 _BUILT = (
     "amlcompute.name",

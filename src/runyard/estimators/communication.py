@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runyard.config import distribution
@@ -101,11 +101,30 @@ def _by_name(run_config: RunConfiguration, backend: str, given: Mapping[str, Any
         _set_servers(run_config, given["worker_count"], given["parameter_server_count"])
     else:
         run_config.framework, run_config.communicator = "PyTorch", backend
+        if given["process_count_per_node"] != 1:  # without effect in SDK v1
+            total = given["process_count_per_node"] * given["node_count"]
+            run_config.pytorch.process_count = total
 
 
 def _set_servers(run_config: RunConfiguration, workers: int, servers: int) -> None:
     run_config.tensorflow.worker_count = workers
     run_config.tensorflow.parameter_server_count = servers
+
+
+def agree(backend: str, training: object, backends: Sequence[str]) -> bool:
+    """Whether distributed_backend, in lower case, and distributed_training say the same.
+
+    An estimator whose ``backends`` are MPI only takes nothing but MpiConfiguration beside it (spec
+    2.4, 8b).
+    """
+    if tuple(backends) == ("mpi",):
+        return isinstance(training, MpiConfiguration)
+    if isinstance(training, PyTorchConfiguration):
+        return bool(training.communication_backend == backend)
+    if isinstance(training, _DESCRIPTORS):
+        return str(training) == backend
+    words: Mapping[str, type] = {"mpi": MpiConfiguration, "ps": TensorflowConfiguration}
+    return isinstance(training, words.get(backend, ()))
 
 
 def is_mpi(given: Mapping[str, Any]) -> bool:

@@ -69,10 +69,10 @@ class Estimator(MMLBaseEstimator):
     script needs a GPU; where the target has none, submitting fails, or the run uses the CPU if
     that is allowed (docs/machine-sizes.md). ``node_count`` (1), ``distributed_training`` (None):
     nodes, and how their processes find each other, such as ``MpiConfiguration()``;
-    ``distributed_backend`` and ``process_count_per_node`` are older words for that. More than
-    one process is not built yet. ``pip_packages`` (list of text),
-    ``pip_requirements_file`` (path inside the folder; ``pip_requirements_file_path`` is an older
-    spelling): installed into a virtual environment of the submitting interpreter's version.
+    ``distributed_backend`` and ``process_count_per_node`` are older words for that.
+    ``pip_packages`` (list of text), ``pip_requirements_file`` (path inside the folder;
+    ``pip_requirements_file_path`` is an older spelling): installed into a virtual environment of
+    the submitting interpreter's version.
     ``conda_packages`` (list; more than 'python=X' and 'pip' makes it a conda environment).
     ``conda_dependencies_file`` (path inside the folder; ``conda_dependencies_file_path`` is an
     older spelling): taken as it stands, instead of the lists. ``user_managed`` (False): use an

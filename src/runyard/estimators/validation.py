@@ -9,7 +9,6 @@ from typing import Any
 
 from runyard.computes import machine_sizes
 from runyard.config import references, resources
-from runyard.config.sections import MpiConfiguration
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
 from runyard.errors import ComputeTargetException, TrainingException, UserErrorException
@@ -28,6 +27,9 @@ _EXCLUDED_BY_DEFINITION = (
     "shm_size",
     "environment_variables",
 )
+
+_OF_NODES = ("AmlCompute", "SlurmCompute", "KubernetesCompute")
+"""Compute targets of several nodes."""
 
 
 def check(given: Mapping[str, Any], estimator: type, backends: Sequence[str]) -> None:
@@ -77,16 +79,19 @@ def warn_of_deprecated(given: Mapping[str, Any]) -> None:
 
 
 def _warn_of_process_count(given: Mapping[str, Any]) -> None:
-    count = given["process_count_per_node"]
+    count, backend = given["process_count_per_node"], given["distributed_backend"]
+    name = f"process_count_per_node={count!r}"
     deprecated(
-        "process_count_per_node is deprecated; write distributed_training=MpiConfiguration("
-        f"process_count_per_node={count!r})"
+        f"process_count_per_node is deprecated; write distributed_training=MpiConfiguration({name})"
     )
-    if given["distributed_backend"] is None:
-        warn(
-            f"process_count_per_node={count!r} has an effect with distributed_backend='mpi' only, "
-            "which is not given"
-        )
+    if backend is None:
+        warn(f"{name} has an effect with distributed_backend='mpi' only, which is not given")
+    elif _is_wrong_count(count):
+        return  # refused in its turn
+    elif given["distributed_training"] is not None:
+        warn(f"{name} has no effect: distributed_training says how many processes there are")
+    elif str(backend).lower() == "ps":
+        warn(f"{name} has no effect: worker_count and parameter_server_count say how many")
 
 
 _OLDER_SPELLINGS = {
@@ -152,9 +157,12 @@ def _check_counts(given: Mapping[str, Any]) -> None:
         ("node_count", "Node count should be at least 1."),
         ("process_count_per_node", "Process count per node should be at least 1."),
     ):
-        count = given[name]
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise TrainingException(f"{text} {name} is {count!r}")
+        if _is_wrong_count(given[name]):
+            raise TrainingException(f"{text} {name} is {given[name]!r}")
+
+
+def _is_wrong_count(count: object) -> bool:
+    return isinstance(count, bool) or not isinstance(count, int) or count < 1
 
 
 def _check_backend(given: Mapping[str, Any], backends: Sequence[str]) -> None:
@@ -166,8 +174,7 @@ def _check_backend(given: Mapping[str, Any], backends: Sequence[str]) -> None:
             f"distributed_backend={backend!r} is not supported; this estimator knows "
             f"{', '.join(map(repr, backends)) or 'none'}"
         )
-    mpi = str(backend).lower() == "mpi"
-    if training is not None and not (mpi and isinstance(training, MpiConfiguration)):
+    if training is not None and not communication.agree(str(backend).lower(), training, backends):
         raise TrainingException(
             f"distributed_backend={backend!r} and distributed_training={training!r} are both "
             "given, and say different things; leave out distributed_backend, the older of the two"
@@ -213,10 +220,10 @@ def _check_target(given: Mapping[str, Any]) -> None:
             "for this machine, the name of another target, or vm_size='STANDARD_D2_V2' for one "
             "that is made for the run"
         )
-    if nodes > 1 and target and not _is_a(target, "AmlCompute", "KubernetesCompute"):
+    if nodes > 1 and target and not _is_a(target, *_OF_NODES):
         raise TrainingException(
-            f"node_count={nodes} needs an AmlCompute or KubernetesCompute object, and "
-            f"compute_target is {_shown(target)} of type {type(target).__name__}; give "
+            f"node_count={nodes} needs an {', '.join(_OF_NODES[:-1])} or {_OF_NODES[-1]} object, "
+            f"and compute_target is {_shown(target)} of type {type(target).__name__}; give "
             "ComputeTarget(workspace, 'NAME'), or leave node_count at 1"
         )
 

@@ -8,7 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runyard.launchers.plan import Launcher
 
-_PLACES = {"single": "runyard.launchers.single:SingleLauncher"}
+_PLACES = {
+    "single": "runyard.launchers.single:SingleLauncher",
+    "pytorch": "runyard.launchers.pytorch:PyTorchLauncher",
+}
 
 
 def load(name: str) -> Launcher:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from runyard.launchers.plan import Places
 
-_MPI = ("Mpi", "IntelMpi", "OpenMpi")
+_MPI = ("mpi", "intelmpi", "openmpi")
 _ONE_RANK = {
     "OMPI_COMM_WORLD_RANK": "0",
     "OMPI_COMM_WORLD_SIZE": "1",
@@ -33,7 +33,7 @@ class SingleLauncher:
 
         Where it is an MPI job of one rank, it finds the variables of that (spec 7).
         """
-        env = _ONE_RANK if spec.get("communicator") in _MPI else {}
+        env = _ONE_RANK if str(spec.get("communicator")).lower() in _MPI else {}
         env = {**env, **entry.variables(spec, python)}
         argv = entry.command_line(spec, python)
         return LaunchPlan([Process(0, argv, env, "std_log.txt", entry.python_path(spec))])

@@ -17,6 +17,7 @@ from runyard.job import context
 from runyard.record import creation, jsonl, keyvault
 from runyard.record.states import Reason
 from runyard.runner import launch, said
+from runyard.runner.supervision import end_of, reap_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -196,13 +197,15 @@ class Contained:
         self._client = client
         self._run = run
         self._messages = run.container_log
+        self._ended = end_of(client)
 
-    def poll(self) -> int | None:
-        """The exit code of the client, None while it is attached."""
-        return self._client.poll()
+    def wait(self, patience_ms: int) -> bool:
+        """Wait so many milliseconds for the client, which is attached while the script runs."""
+        return self._ended(patience_ms)
 
     def look(self) -> None:
         """The engine watches the memory."""
+        reap_orphans(self.pid)
 
     def end(self, grace_s: float) -> int:
         """Stop the container, unless it has ended; 1 if it had to be killed."""

@@ -30,6 +30,13 @@ class End:
 
 def classify(run: RunDirectory, outcome: Outcome) -> End:
     """The reason of a run whose process has ended."""
+    end = _classify(run, outcome)
+    if outcome.exit_codes is not None:
+        end.detail["exit_codes"] = outcome.exit_codes
+    return end
+
+
+def _classify(run: RunDirectory, outcome: Outcome) -> End:
     if outcome.cause is not None:
         return ended_by_runner(outcome)
     if outcome.reason is not None:
@@ -38,12 +45,16 @@ def classify(run: RunDirectory, outcome: Outcome) -> End:
         return _ended_well(run)
     from runyard.runner import logtail  # not on the way to the script's first line
 
-    tail = logtail.read(run.std_log)
+    tail = logtail.read(outcome.log or run.std_log)
     found = logtail.last_traceback(tail, run.work)
     error: dict[str, Any] = {"log_tail": logtail.last_lines(tail), **(found or {})}
     detail = _code_detail(outcome.code)
     reason = _reason(outcome, found)
-    error.setdefault("message", _message(reason, detail))
+    who = "the script"
+    if outcome.rank is not None:
+        who = f"rank {outcome.rank}"
+        error["rank"] = detail["rank"] = outcome.rank
+    error.setdefault("message", _message(reason, detail, who))
     return End(reason, error, **detail)
 
 
@@ -83,12 +94,12 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _message(reason: Reason, detail: dict[str, Any]) -> str:
+def _message(reason: Reason, detail: dict[str, Any], who: str) -> str:
     if reason is Reason.OUT_OF_MEMORY:
-        return "the kernel killed the script because memory ran out"
+        return f"the kernel killed {who} because memory ran out"
     if reason is Reason.SIGNAL:
-        return f"the script was ended by {detail['signal']}"
-    return f"the script ended with exit code {detail['exit_code']}"
+        return f"{who} was ended by {detail['signal']}"
+    return f"{who} ended with exit code {detail['exit_code']}"
 
 
 def ended_by_runner(outcome: Outcome) -> End:

@@ -32,9 +32,14 @@ _NOT_INHERITED = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
     "RUNYARD_DATASTORE_SECRETS",
+    "RUNYARD_RANK",
+    "RUNYARD_WORLD_SIZE",
+    "RUNYARD_NODE_INDEX",
+    "RUNYARD_LOCAL_RANK",
+    "RUNYARD_LOCAL_SIZE",
 )
-"""Of the submitter's own Python, which would lead the script to the wrong packages; and what only
-the runner is to know."""
+"""Of the submitter's own Python, which would lead the script to the wrong packages; what only the
+runner is to know; and the place of a submitter that is itself a process of a distributed run."""
 
 
 def start(
@@ -49,6 +54,10 @@ def start(
     """
     spec = record["spec"]
     channel = channels.open_channel(spec, run)
+    if spec["launcher"] != "single":
+        from runyard.runner import distributed
+
+        return distributed.start(run, record, prefix, channel, data)
     places = Places(channel.nodes, channel.addresses)
     plan = launchers.load(spec["launcher"]).plan(spec, places, prefix["python"])
     process = plan.processes[0]
@@ -65,12 +74,13 @@ def start(
     except FileNotFoundError as error:
         if error.filename != argv[0]:
             raise
-        raise _no_program(argv[0]) from error
+        raise no_program(argv[0]) from error
     finally:
         os.close(log)
 
 
-def _no_program(name: str) -> ExperimentExecutionException:
+def no_program(name: str) -> ExperimentExecutionException:
+    """The error of a program that is not there."""
     where = "" if "/" in name else " on the PATH of the run"
     return ExperimentExecutionException(
         f"there is no program {name!r}{where}: install it on this machine, or use an environment "

@@ -17,16 +17,27 @@ if TYPE_CHECKING:
     from runyard.record.states import Reason
     from runyard.runner.requests import Requests
 
-    class Watched(Protocol):
-        """What a supervisor watches: a process, and all that belongs to it."""
+    class Started(Protocol):
+        """A process that was started, as ``subprocess.Popen``."""
 
         pid: int
 
         def poll(self) -> int | None:
             """The exit code of the process, None while it runs."""
 
+    class Watched(Protocol):
+        """What a supervisor watches: a process, and all that belongs to it.
+
+        ``pid``: of the first process, where there are several.
+        """
+
+        pid: int
+
+        def wait(self, patience_ms: int) -> bool:
+            """Wait so long for its end; True when it has ended, or has to be ended."""
+
         def look(self) -> None:
-            """Called now and then while it runs."""
+            """Called now and then while it runs: to collect orphans that have ended."""
 
         def end(self, grace_s: float) -> int:
             """End all that still runs: TERM, ``grace_s`` seconds, KILL; how many were killed."""
@@ -49,7 +60,10 @@ class Outcome:
     (``cancel``, ``fail``, ``complete``, ``time_limit``, ``terminated``), or None when it ended
     by itself. ``request``: the request behind the cause. ``out_of_memory``: the kernel killed
     for memory meanwhile. ``killed``: how many processes did not end on TERM. ``reason``, with
-    ``error``: why there is no exit code of the script, None where there is one.
+    ``error``: why there is no exit code of the script, None where there is one. ``log``: the file
+    in which the script said why; '' for the run's. Of several processes, ``rank`` is the one that
+    failed first, which ``code`` is of too, and ``exit_codes`` are those of all (128 + n for signal
+    n, None for one that is not known).
     """
 
     def __init__(self) -> None:
@@ -61,6 +75,9 @@ class Outcome:
         self.reason: Reason | None = None
         self.error: dict[str, Any] | None = None
         self.seconds = 0.0
+        self.log = ""
+        self.rank: int | None = None
+        self.exit_codes: list[int | None] | None = None
 
     def __str__(self) -> str:
         return f"code={self.code} cause={self.cause} killed={self.killed} {self.seconds:.3f}s"
@@ -101,9 +118,7 @@ class Supervisor:
         return outcome
 
     def _wait(self, watched: Watched, deadline: float | None, outcome: Outcome) -> None:
-        ended = _end_of(watched)
-        while not ended(_patience_ms(deadline)):
-            reap_orphans(watched.pid)
+        while not watched.wait(_patience_ms(deadline)):
             watched.look()
             outcome.cause = self._cause(deadline, outcome)
             if outcome.cause is not None:
@@ -124,7 +139,7 @@ class Supervisor:
         self._terminated = True
 
 
-def _end_of(process: Watched) -> Callable[[int], bool]:
+def end_of(process: Started) -> Callable[[int], bool]:
     """A function that waits so many milliseconds for the end of a process."""
     try:
         pidfd = os.pidfd_open(process.pid)
@@ -135,7 +150,7 @@ def _end_of(process: Watched) -> Callable[[int], bool]:
     return lambda patience_ms: bool(poller.poll(patience_ms))
 
 
-def _waited(process: Watched, patience_s: float) -> bool:
+def _waited(process: Started, patience_s: float) -> bool:
     until = time.monotonic() + patience_s
     while process.poll() is None:
         if time.monotonic() >= until:
@@ -151,13 +166,13 @@ def _patience_ms(deadline: float | None) -> int:
     return int(wait_s * 1000) + 1
 
 
-def reap_orphans(main_pid: int) -> None:
-    """Collect ended grandchildren that came to us as subreaper; the main process is Popen's."""
+def reap_orphans(*own: int) -> None:
+    """Collect ended grandchildren that came to us as subreaper; ``own``: those that are Popen's."""
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return
-        if ended is None or ended.si_pid == main_pid:
+        if ended is None or ended.si_pid in own:
             return
         os.waitpid(ended.si_pid, 0)

@@ -6,11 +6,12 @@ import os
 
 from runyard.computes import processes
 from runyard.runner import memory
-from runyard.runner.supervision import reap_orphans
+from runyard.runner.supervision import end_of, reap_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
 
     from runyard.record.layout import RunDirectory
     from runyard.runner.forked import Forked
@@ -25,37 +26,46 @@ class ProcessTree:
         self._process = process
         self._run = run
         self._memory = memory.OomWatch(process.pid)
+        self._ended = end_of(process)
 
-    def poll(self) -> int | None:
-        """The exit code of the process, None while it runs."""
-        return self._process.poll()
+    def wait(self, patience_ms: int) -> bool:
+        """Wait so many milliseconds for the end of the process."""
+        return self._ended(patience_ms)
 
     def look(self) -> None:
         """Note which memory group the process is in."""
+        reap_orphans(self.pid)
         self._memory.look()
 
     def end(self, grace_s: float) -> int:
         """End the process and all that is below this runner for the run."""
-        return processes.end(
-            self._below,
-            grace_s,
-            near=lambda: processes.children_of_run(os.getpid(), self._run.path),
-            reap=self._reap,
-        )
+        return end_below(self._run, grace_s, self._reap)
 
     def judge(self, outcome: Outcome) -> None:
         """By the exit code of the process and what the kernel counted."""
         outcome.code = self._process.wait()
         outcome.out_of_memory = self._memory.struck()
 
-    def _below(self) -> list[int]:
-        # Without a child nothing is below a subreaper: nearly always so, and a look through /proc
-        # takes 3 ms where 100 processes run.
-        if not processes.has_children():
-            return []
-        return processes.descendants_of_run(os.getpid(), self._run.path)
-
     def _reap(self) -> None:
         """Collect the process and all orphans that have ended."""
         self._process.poll()
         reap_orphans(self.pid)
+
+
+def end_below(run: RunDirectory, grace_s: float, reap: Callable[[], None]) -> int:
+    """End all that is below this runner for the run; how many had to be killed.
+
+    ``reap`` collects what has ended.
+    """
+
+    def below() -> list[int]:
+        # Without a child nothing is below a subreaper: nearly always so, and a look through /proc
+        # takes 3 ms where 100 processes run.
+        if not processes.has_children():
+            return []
+        return processes.descendants_of_run(os.getpid(), run.path)
+
+    def near() -> list[int]:
+        return processes.children_of_run(os.getpid(), run.path)
+
+    return processes.end(below, grace_s, near=near, reap=reap)

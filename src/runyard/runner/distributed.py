@@ -1,0 +1,114 @@
+"""Starting the processes of a distributed run.
+
+Imported by such runs alone. Each process runs under ``launchers/rank.sh``, which gives it a log
+and a record of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from runyard import launchers
+from runyard.computes.protocol import Command
+from runyard.launchers.plan import Places
+from runyard.record import ranks
+from runyard.runner import launch
+from runyard.runner.gang import Gang
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from runyard.computes.protocol import NodeChannel
+    from runyard.data.places import Place
+    from runyard.launchers.plan import LaunchPlan, Process
+    from runyard.record.layout import RunDirectory
+
+RANK = ("sh", os.path.join(os.path.dirname(os.path.abspath(launchers.__file__)), "rank.sh"))
+"""What every process runs under."""
+
+_STARTER_PATIENCE_S = 3.0
+"""How long a program that started the ranks may take to end them all when one has failed."""
+
+
+def start(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    channel: NodeChannel,
+    data: Sequence[Place] = (),
+) -> Gang:
+    """Start all processes of the run; ``data``: what was staged for them.
+
+    Raises OSError, or a RunyardError, when that is not possible.
+    """
+    _make_folders(run)
+    plan = _plan(run, record["spec"], prefix["python"], channel)
+    first = plan.processes[0]
+    env = launch.variables(run, record, prefix, os.environ, first.python_path)
+    env.update(launch.data_variables(data))
+    _check_program(first.argv[0], {**env, **first.env}, run)
+    log_path = run.join("system_logs", plan.starter.log if plan.starter else "launch.txt")
+    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        if plan.starter:
+            own = {**env, **plan.starter.env}
+            argv = launch.expand(plan.starter.argv, own)
+            started = [channel.start(plan.starter.node, argv, own, run.work, log)]
+        else:
+            started = channel.start_all(_commands(plan, env), env, run.work, log)
+    finally:
+        os.close(log)
+    patience_s = _STARTER_PATIENCE_S if plan.starter else 0.0
+    return Gang(started, plan, run, log=log_path, patience_s=patience_s)
+
+
+def _make_folders(run: RunDirectory) -> None:
+    """What an earlier attempt has recorded of its ranks says nothing of these."""
+    shutil.rmtree(run.ranks, ignore_errors=True)
+    os.makedirs(ranks.failed_folder(run))
+    os.makedirs(run.launch, exist_ok=True)
+
+
+def _plan(
+    run: RunDirectory, spec: Mapping[str, Any], python: str, channel: NodeChannel
+) -> LaunchPlan:
+    launcher = launchers.load(spec["launcher"])
+    places = Places(
+        channel.nodes,
+        channel.addresses,
+        ports=channel.free_ports(launcher.ports(spec)),
+        agent=channel.agent(run.launch),
+        folder=run.launch,
+    )
+    return launcher.plan(spec, places, python)
+
+
+def _check_program(name: str, env: Mapping[str, str], run: RunDirectory) -> None:
+    """Said once and before anything is started, and not by every rank."""
+    path = env.get("PATH", os.defpath)
+    if shutil.which(os.path.join(run.work, name) if "/" in name else name, path=path) is None:
+        raise launch.no_program(name)
+
+
+def _commands(plan: LaunchPlan, env: Mapping[str, str]) -> list[Command]:
+    """Each process under rank.sh, with its own variables in its arguments."""
+    world = len(plan.processes)
+    commands = []
+    for process in plan.processes:
+        own = {**process.env, **seat_variables(process, world)}
+        argv = launch.expand(process.argv, {**env, **own})
+        commands.append(Command(process.node, [*RANK, *argv], own))
+    return commands
+
+
+def seat_variables(process: Process, world: int) -> dict[str, str]:
+    """By what rank.sh, and the script's ``Run``, know which process it is."""
+    return {
+        "RUNYARD_RANK": str(process.rank),
+        "RUNYARD_WORLD_SIZE": str(world),
+        "RUNYARD_LOCAL_RANK": str(process.local_rank),
+        "RUNYARD_NODE_INDEX": str(process.node),
+    }

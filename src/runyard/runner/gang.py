@@ -1,0 +1,189 @@
+"""The processes of a distributed run: watched together, ended together, judged by the first that
+failed."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from runyard.record import ranks
+from runyard.record.states import Reason
+from runyard.runner import memory
+from runyard.runner.supervision import reap_orphans
+from runyard.runner.tree import end_below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+
+    from runyard.launchers.plan import LaunchPlan
+    from runyard.record.layout import RunDirectory
+    from runyard.record.ranks import Rank
+    from runyard.runner.supervision import Outcome
+
+_SIGNALLED = range(129, 160)
+"""What rank.sh, as every shell, ends with after a signal."""
+
+
+class Gang:
+    """What a supervisor watches of a distributed run.
+
+    ``started``: one process for each of the plan, or fewer that have started them all. ``log``:
+    what these themselves have said. ``patience_s``: how long they may take to end the others when
+    one has failed.
+    """
+
+    def __init__(
+        self,
+        started: Sequence[subprocess.Popen[bytes]],
+        plan: LaunchPlan,
+        run: RunDirectory,
+        *,
+        log: str,
+        patience_s: float = 0.0,
+    ) -> None:
+        self.pid = started[0].pid
+        self._started = tuple(started)
+        self._run = run
+        self._log = log
+        self._patience_s = patience_s
+        self._size = len(plan.processes)
+        self._each = len(self._started) == self._size and plan.starter is None
+        self._serving = frozenset(p.rank for p in plan.processes if p.serves)
+        self._ends = Ends(self._started)
+        self._failed_at: float | None = None
+        self._served = False
+        self._memory = memory.OomWatch(self.pid)
+
+    def wait(self, patience_ms: int) -> bool:
+        """Wait so long for all to end that do not serve, or for one that fails."""
+        return self._is_over() or (self._ends.wait(patience_ms) and self._is_over())
+
+    def look(self) -> None:
+        """See what the ranks have recorded, wherever they run."""
+        self._collect()
+        self._memory.look()
+        if self._failed_at is None and _names(ranks.failed_folder(self._run)):
+            self._failed_at = time.monotonic()
+        if self._serving and not self._each:
+            self._served = self._none_is_left_to_serve()
+
+    def end(self, grace_s: float) -> int:
+        """End all that is below this runner for the run."""
+        return end_below(self._run, grace_s, self._collect)
+
+    def judge(self, outcome: Outcome) -> None:
+        """By the rank that failed first; where none is known, by what has started them."""
+        known = {rank.number: rank for rank in self._ranks()}
+        outcome.exit_codes = [known[n].code if n in known else None for n in range(self._size)]
+        judged = (rank for n, rank in known.items() if not (self._served and n in self._serving))
+        first = ranks.first_failed(list(judged))
+        if first is not None:
+            self._blame(outcome, first)
+        else:
+            self._judge_starter(outcome, bool(known))
+
+    def _blame(self, outcome: Outcome, first: Rank) -> None:
+        code = 1 if first.code is None else first.code
+        outcome.code = 128 - code if code in _SIGNALLED else code
+        outcome.rank = first.number
+        outcome.log = self._run.rank_log(first.number)
+        outcome.out_of_memory = self._memory.struck()
+
+    def _judge_starter(self, outcome: Outcome, any_began: bool) -> None:
+        ended = (0 if self._served else process.wait() for process in self._started)
+        outcome.code = next(filter(None, ended), 0)
+        outcome.log = self._log
+        if outcome.code and not any_began:
+            from runyard.runner import logtail
+
+            message = f"no process was started: their starter ended with {outcome.code}"
+            tail = logtail.last_lines(logtail.read(self._log))
+            outcome.reason = Reason.LAUNCH_FAILED
+            outcome.error = {"message": message, "log_tail": tail}
+
+    def _ranks(self) -> list[Rank]:
+        """What the ranks have recorded, and for those that could not what the kernel says."""
+        found = {rank.number: rank for rank in ranks.read(self._run)}
+        for number, process in enumerate(self._started if self._each else ()):
+            rank = found.setdefault(number, ranks.Rank(number, []))
+            code = process.wait()
+            if rank.code is None and code:
+                rank.code = code if code > 0 else 128 - code
+                rank.failed = rank.failed or self._ends.moments.get(number, time.time())
+        return list(found.values())
+
+    def _is_over(self) -> bool:
+        self._collect()
+        running = [number for number, p in enumerate(self._started) if p.returncode is None]
+        if self._each:
+            codes = [process.returncode for process in self._started]
+            if any(codes):
+                return True
+            self._served = set(running) <= self._serving and bool(self._serving)
+        if not running or self._served:
+            return True
+        return (
+            self._failed_at is not None and time.monotonic() - self._failed_at >= self._patience_s
+        )
+
+    def _none_is_left_to_serve(self) -> bool:
+        done = {rank.number for rank in ranks.read(self._run) if rank.ended is not None}
+        return set(range(self._size)) <= done | self._serving
+
+    def _collect(self) -> None:
+        """The exit codes of our own, and whatever else has ended below us."""
+        for process in self._started:
+            process.poll()
+        reap_orphans(*(p.pid for p in self._started if p.returncode is None))
+
+
+class Ends:
+    """Waits for the next end among several processes; ``moments``: when each was noticed."""
+
+    def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        self.moments: dict[int, float] = {}
+        self._processes = processes
+        self._poller = select.poll()
+        self._numbers: dict[int, int] = {}
+        for number, process in enumerate(processes):
+            try:
+                pidfd = os.pidfd_open(process.pid)
+            except OSError:  # Linux before 5.3, as on RHEL 8
+                continue
+            self._numbers[pidfd] = number
+            self._poller.register(pidfd, select.POLLIN)
+
+    def wait(self, patience_ms: int) -> bool:
+        """Wait so long until one more has ended; False when none has."""
+        if not self._numbers:
+            return self._waited(patience_ms / 1000)
+        ended = self._poller.poll(patience_ms)
+        for pidfd, _ in ended:
+            self._poller.unregister(pidfd)
+            os.close(pidfd)
+            self.moments[self._numbers.pop(pidfd)] = time.time()
+        return bool(ended)
+
+    def _waited(self, patience_s: float) -> bool:
+        until = time.monotonic() + patience_s
+        while not self._noticed():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _noticed(self) -> bool:
+        ended = {n for n, p in enumerate(self._processes) if p.poll() is not None}
+        new = ended - set(self.moments)
+        self.moments.update(dict.fromkeys(new, time.time()))
+        return bool(new)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
