@@ -19,11 +19,12 @@ from runyard import (
     ComputeTarget,
     Estimator,
     Experiment,
-    Gloo,
     Mpi,
-    ParameterServer,
+    MpiConfiguration,
     PyTorch,
+    PyTorchConfiguration,
     Run,
+    TensorflowConfiguration,
     Workspace,
 )
 from runyard.errors import ComputeTargetException
@@ -60,16 +61,16 @@ def tf_config(**distributed: Any) -> Estimator:
 
 
 ALONE: dict[str, dict[str, Any]] = {
-    "chainermn": {"distributed_training": Mpi()},  # an MPI job of one rank
+    "chainermn": {"distributed_training": MpiConfiguration()},  # an MPI job of one rank
     "pytorch": {},
-    "mpi4py": {"distributed_training": Mpi()},
+    "mpi4py": {"distributed_training": MpiConfiguration()},
     "tf_config": {},
 }
 TOGETHER: dict[str, dict[str, Any]] = {
     "chainermn": {"node_count": 2, "distributed_training": Mpi()},
-    "pytorch": {"node_count": 2, "distributed_training": Gloo()},
-    "mpi4py": {"node_count": 2, "distributed_training": Mpi(process_count_per_node=2)},
-    "tf_config": {"node_count": 2, "distributed_training": ParameterServer(2, 1)},
+    "pytorch": {"node_count": 2, "distributed_training": PyTorchConfiguration("gloo")},
+    "mpi4py": {"node_count": 2, "distributed_training": MpiConfiguration(2)},
+    "tf_config": {"node_count": 2, "distributed_training": TensorflowConfiguration(2, 1)},
 }
 TRAININGS: dict[str, Callable[..., Any]] = {
     "chainermn": chainermn,
