@@ -17,7 +17,12 @@ import pytest
 from runyard import _tree
 from tests.requirements import missing
 
-pytest_plugins = ["tests.container_engines", "tests.s3_server", "tests.azure_server"]
+pytest_plugins = [
+    "tests.container_engines",
+    "tests.s3_server",
+    "tests.azure_server",
+    "tests.slurm_cluster",
+]
 
 _KEPT = ("RUNYARD_REQUIRE", "RUNYARD_TEST_IMAGE")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         AmlComputeProvisioningConfiguration,
         ComputeTargetProvisioningConfiguration,
     )
+    from runyard.computes.slurm.compute import SlurmCompute
     from runyard.config.data_sections import DataReferenceConfiguration
     from runyard.config.run_configuration import RunConfiguration
     from runyard.config.script_run_config import ScriptRunConfig
@@ -146,6 +147,7 @@ __all__ = [
     "SKLearn",
     "ScaleSettings",
     "ScriptRunConfig",
+    "SlurmCompute",
     "SnapshotException",
     "StorageDatastore",
     "SynapseCompute",

@@ -67,6 +67,7 @@ NAMES: "Dict[str, str]" = {
     "SKLearn": "runyard.estimators.sklearn:SKLearn",
     "ScaleSettings": "runyard.computes.amlcompute_status:ScaleSettings",
     "ScriptRunConfig": "runyard.config.script_run_config:ScriptRunConfig",
+    "SlurmCompute": "runyard.computes.slurm.compute:SlurmCompute",
     "StorageDatastore": "runyard.data.storage:StorageDatastore",
     "SynapseCompute": "runyard.computes.elsewhere:SynapseCompute",
     "TabularDataset": "runyard.job.datasets.tabular:TabularDataset",

@@ -79,7 +79,7 @@ def test_a_run_that_waits_says_where(invoke: Invoke, project: Path, go: Path) ->
     second = submit(invoke, project)
     place = "position 1 of 1 in the queue of pool"
     assert f"queue        {place}\n" in invoke("show", "last").out
-    shown = {"target": "pool", "position": 1, "length": 1, "whose": ""}
+    shown = {"target": "pool", "position": 1, "length": 1, "whose": "", "why": ""}
     assert invoke("show", "last", "--json").json["queue"] == shown
     assert place in invoke("runs").out
     assert [run["queue"] for run in invoke("runs", "--json").json] == [shown, None]

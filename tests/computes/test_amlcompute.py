@@ -150,6 +150,7 @@ def test_the_status_has_true_figures(
             "position": 1,
             "length": 1,
             "whose": "",
+            "why": "",
         },
     }
     (tmp_path / "go").touch()
@@ -450,12 +451,12 @@ def test_targets_of_other_kinds_can_be_asked_about_and_not_made(
         )
 
 
-def test_nothing_can_be_attached_yet(workspace: Workspace) -> None:
-    with pytest.raises(ComputeTargetException) as caught:
-        ComputeTarget.attach(workspace, "far", object())
+def test_what_is_no_cluster_cannot_be_attached(workspace: Workspace) -> None:
+    with pytest.raises(UserErrorException) as caught:
+        ComputeTarget.attach(workspace, "far", 1)
     assert caught.value.message == (
-        "compute target 'far' cannot be attached: runs start on this machine; make a pool here: "
-        "runyard compute create far --max-nodes 2"
+        "attach_configuration is 1 of type int; give "
+        "SlurmCompute.attach_configuration(partition='gpu')"
     )
 
 

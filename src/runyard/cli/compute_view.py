@@ -9,7 +9,9 @@ from runyard.cli import formats, opening, output, table
 from runyard.cli.table import Column
 from runyard.computes import registry
 from runyard.computes.amlcompute import AmlCompute
+from runyard.computes.compute_target import LOCAL, ComputeTarget
 from runyard.computes.pool_folder import PoolFolder
+from runyard.computes.slurm.compute import SlurmCompute
 from runyard.record import computes
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column("target"),
+    Column("cluster", drop=1, optional=True),
     Column("state", drop=2),
     Column("machine size", drop=1, optional=True),
     Column("priority", drop=3),
@@ -29,8 +32,7 @@ _COLUMNS = (
 
 def show_all(as_json: bool) -> None:
     """Print all of them."""
-    found = AmlCompute.list(opening.existing())
-    facts = [_facts(target) for target in found if isinstance(target, AmlCompute)]
+    facts = [_facts(target) for target in ComputeTarget.list(opening.existing())]
     if as_json:
         output.to_json(facts)
     elif not facts:
@@ -44,14 +46,27 @@ def show_all(as_json: bool) -> None:
 
 def show_one(name: str, as_json: bool) -> None:
     """Print one. Raises ComputeTargetException when there is none of that name."""
-    found = _facts(pool(name))
+    found = _facts(_attached_or_pool(name))
     if as_json:
         output.to_json(found)
         return
+    table.show_pairs([row for row in _pairs(found) if row[1] not in ("", None)])
+
+
+def _pairs(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    about = [
+        ("tags", "\n".join(output.one_line(f"{k}={v}") for k, v in found["tags"].items())),
+        ("description", output.one_line(found["description"] or "")),
+        ("created", _age(found["created"])),
+    ]
+    if found["type"] == "Slurm":
+        from runyard.cli import compute_slurm
+
+        return [*compute_slurm.pairs(found), *about]
     running = [f"{item['run_id']}  on {item['node']}" for item in found["running"]]
     waiting = [f"{item['run_id']}  {item['position']}" for item in found["queue"]]
-    rows = [
-        ("target", name),
+    return [
+        ("target", found["name"]),
         ("state", found["state"]),
         ("machine size", found["vm_size"]),
         ("priority", found["vm_priority"]),
@@ -59,11 +74,15 @@ def show_one(name: str, as_json: bool) -> None:
         ("nodes", f"{found['max_nodes']}, {len(running)} of them taken"),
         ("running", "\n".join(running)),
         ("queue", "\n".join(waiting)),
-        ("tags", "\n".join(output.one_line(f"{k}={v}") for k, v in found["tags"].items())),
-        ("description", output.one_line(found["description"] or "")),
-        ("created", _age(found["created"])),
+        *about,
     ]
-    table.show_pairs([row for row in rows if row[1] not in ("", None)])
+
+
+def _attached_or_pool(name: str) -> ComputeTarget:
+    """The target of that name; 'local' is no row of a table. Raises ComputeTargetException."""
+    if name == LOCAL:
+        return pool(name)  # which says so
+    return ComputeTarget(opening.existing(), name)
 
 
 def pool(name: str) -> AmlCompute:
@@ -96,7 +115,27 @@ def delete(name: str, no_wait: bool, as_json: bool) -> None:
         output.text(f"{name}: {'deleted' if gone else 'goes when its runs have ended'}")
 
 
-def _facts(target: AmlCompute) -> dict[str, Any]:
+def detach(name: str, as_json: bool) -> None:
+    """Forget an attached target. Raises ComputeTargetException when it is not one."""
+    target = ComputeTarget(opening.existing(), name)
+    target.detach()
+    if as_json:
+        output.to_json({"name": name, "state": target.provisioning_state})
+    else:
+        output.text(f"{name}: detached")
+
+
+def _facts(target: ComputeTarget) -> dict[str, Any]:
+    if isinstance(target, AmlCompute):
+        return _of_pool(target)
+    if isinstance(target, SlurmCompute):
+        from runyard.cli import compute_slurm
+
+        return compute_slurm.facts(target)
+    raise TypeError(f"no view of a {type(target).__name__}")
+
+
+def _of_pool(target: AmlCompute) -> dict[str, Any]:
     status = target.get_status()
     nodes = [node for node in target.list_nodes() if node["runId"] is not None]
     return {
@@ -124,10 +163,11 @@ def _waiting(run: RunDirectory, place: QueuePlace) -> dict[str, Any]:
 def _row(found: dict[str, Any]) -> list[object]:
     return [
         found["name"],
+        "Slurm" if found["type"] == "Slurm" else "",
         found["state"],
         found["vm_size"] or "",
-        found["vm_priority"],
-        found["max_nodes"],
+        found["vm_priority"] or "",
+        "?" if found["max_nodes"] is None else found["max_nodes"],
         len(found["running"]),
         len(found["queue"]),
     ]

@@ -23,7 +23,7 @@ VARIABLE = "RUNYARD_CHANNEL"
 
 _LOCAL = "runyard.computes.local_channel:LocalChannel"
 
-_PLACES: dict[str, str] = {}
+_PLACES: dict[str, str] = {"slurm": "runyard.computes.slurm.channel:SlurmChannel"}
 """Engines that give more nodes than the one their runner is on."""
 
 

@@ -101,11 +101,17 @@ class ComputeTarget:
 
     @staticmethod
     def attach(workspace: Workspace, name: str, attach_configuration: Any) -> ComputeTarget:
-        """Always raises ComputeTargetException: there is nothing to attach to yet."""
-        raise ComputeTargetException(
-            f"compute target {name!r} cannot be attached: runs start on this machine; make a pool "
-            f"here: runyard compute create {name} --max-nodes 2"
-        )
+        """Make a cluster that is there a target: what ``SlurmCompute.attach_configuration`` made.
+
+        It can be used when this returns; one of that name that was attached gets the new settings.
+        Raises UserErrorException for a name, and ComputeTargetException for settings, that cannot
+        be used.
+        """
+        registry.check_name(name)
+        from runyard.computes.slurm import compute
+
+        compute.attach(workspace, name, attach_configuration)
+        return ComputeTarget(workspace, name)
 
     @staticmethod
     def list(workspace: Workspace) -> list[ComputeTarget]:
@@ -203,4 +209,5 @@ def _record(workspace: Workspace, name: str) -> dict[str, Any]:
 
 def _import_classes() -> None:
     """The class of each type; they import this module, so it cannot import them at first."""
-    importlib.import_module("runyard.computes.amlcompute")
+    for module in ("runyard.computes.amlcompute", "runyard.computes.slurm.compute"):
+        importlib.import_module(module)

@@ -11,7 +11,7 @@ from runyard import _lending, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
@@ -29,16 +29,19 @@ def start(
     ownership: Ownership,
     variables: Mapping[str, str],
     program: tuple[str, str] | None = None,
+    *,
+    words: Sequence[str] = (),
 ) -> int:
     """Start the runner of a run; it inherits the lock. Returns its pid.
 
     ``variables``: its whole environment. ``program``: interpreter and file of the runner, None
-    for those of this process. Raises OSError when it cannot be started.
+    for those of this process. ``words``: more arguments for the runner. Raises OSError when it
+    cannot be started.
     """
     collect()
     python, runner = program or own_program()
     # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
-    argv = [python, "-I", "-S", runner, run.path, str(ownership.fd)]
+    argv = [python, "-I", "-S", runner, run.path, str(ownership.fd), *words]
     with open(run.runner_log, "ab") as log:
         process = subprocess.Popen(
             argv,

@@ -35,16 +35,19 @@ class QueuePlace(NamedTuple):
     """Where a run stands in the queue of ``target``: ``position`` of ``length``, the first is 1.
 
     ``whose``: who submitted it, where it is for them to start it; '' for a run of this user.
+    ``why``: what it waits for, where the target says that; '' where it does not.
     """
 
     target: str
     position: int
     length: int
     whose: str = ""
+    why: str = ""
 
     def __str__(self) -> str:
         text = f"position {self.position} of {self.length} in the queue of {self.target}"
-        return f"{text}, submitted by {self.whose}" if self.whose else text
+        text = f"{text}, submitted by {self.whose}" if self.whose else text
+        return f"{text} ({self.why})" if self.why else text
 
 
 class ComputeTarget(Protocol):
@@ -85,6 +88,7 @@ _BUILT_IN = dict(_FACTORIES)
 
 _KINDS: dict[str, str] = {
     "AmlCompute": "runyard.computes.pool:Pool",
+    "Slurm": "runyard.computes.slurm.target:SlurmTarget",
 }
 """Type of a target of the workspace → class, made of the workspace and the record."""
 

@@ -9,7 +9,16 @@ from runyard.record import jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
-from runyard.runner import ending, environment, launch, next_in_line, said, subreaper, workfolder
+from runyard.runner import (
+    ending,
+    environment,
+    launch,
+    next_in_line,
+    said,
+    subreaper,
+    taking,
+    workfolder,
+)
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -25,21 +34,28 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> int:
     """Run the run of ``RUN_DIRECTORY``, whose lock this process has inherited as ``LOCK_FD``.
 
-    With ``--with-parent`` behind them, a run whose starter has died is ended.
+    ``take`` instead of ``LOCK_FD``: of one that waited in the queue of a cluster, whose lock this
+    process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
+    ``prepare``, only the environment is built, and the run handed to the queue of its target.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
         subreaper.end_with_parent()
-    ownership = owner.Ownership(int(arguments[1]))
+    found = taking.take(run) if arguments[1] == "take" else owner.Ownership(int(arguments[1]))
+    if found is None:
+        return 0
+    ownership = found
     # The lock must not leak into the script: it would look alive for as long as any child lives.
     os.set_inheritable(ownership.fd, False)
     log = EventLog(run)
     try:
-        owner.sign(ownership, owner.identity())
-        end = _run(run, log, ownership)
+        owner.sign(ownership, taking.identity())
+        end = _run(run, log, ownership, arguments[1:])
     except Exception as error:
         end = ending.runner_failed(error)
         said.say(end.error)
+    if end is None:  # it waits in the queue of its target
+        return 0
     ending.write(log, end)
     # A machine that goes down ends all runs: none of those that wait should begin now.
     if end.reason is not Reason.PREEMPTED:
@@ -47,11 +63,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
+def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str]) -> End | None:
+    """``words``: how this runner was started. None: the run goes on elsewhere."""
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
     supervisor = Supervisor(Requests(run), grace_s=spec["grace_period_s"])
     prefix = environment.reuse(run, spec)
+    if prefix is None and words == ["take"]:
+        return taking.without_environment(spec)
     if prefix is None:
         said.status(log, Status.PREPARING, environment=spec["environment"]["name"])
         built = environment.build(run, spec["environment"], supervisor, ownership)
@@ -61,6 +80,9 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership) -> End:
     asked = supervisor.asked_to_end()  # a request may have come first
     if asked is not None:
         return ending.ended_by_runner(asked)
+    if words[1:] == ["prepare"]:
+        taking.hand_over(run, spec, ownership)
+        return None
     workfolder.prepare(run, record)
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from runyard.cli import completing
@@ -121,6 +123,64 @@ def update_command(
     if gpu is not None:
         compute_view.set_gpu(name, gpu)
     compute_view.show_one(name, as_json)
+
+
+@command.command("attach", cls=Command)
+@click.argument("name")
+@click.option("--partition", metavar="NAME", help="Default: that of the site.")
+@click.option("--account", metavar="NAME", help="What the jobs are charged to.")
+@click.option("--qos", metavar="NAME", help="The quality of service of the jobs.")
+@click.option("--constraint", metavar="TEXT", help="Features that the nodes must have.")
+@click.option("--reservation", metavar="NAME", help="The reservation that the jobs use.")
+@click.option(
+    "--sbatch-option",
+    "sbatch_options",
+    metavar="--OPTION=VALUE",
+    multiple=True,
+    help="Any other option of sbatch; repeatable.",
+)
+@click.option("--module", "modules", metavar="NAME", multiple=True, help="Loaded; repeatable.")
+@click.option("--prologue", metavar="FILE", help="A shell script sourced on the node.")
+@click.option("--shared-directory", metavar="DIR", help="What is not in it is refused.")
+@click.option("--python", metavar="PROGRAM", help="One on the nodes that has runyard.")
+@click.option("--containers", type=click.Choice(["pyxis", "apptainer"]), help="Runs images.")
+@click.option("--lowpriority-partition", metavar="NAME", help="For runs of low priority.")
+@click.option("--lowpriority-qos", metavar="NAME", help="For runs of low priority.")
+@click.option("--gpu-option", metavar="NAME", help="gpus-per-node (default), gres or gres:TYPE.")
+@click.option("--no-memory", is_flag=True, help="The site refuses --mem: do not ask for memory.")
+@click.option("--slurm-conf", metavar="FILE", help="Default: SLURM_CONF, or what sbatch finds.")
+@click.option("--tag", metavar="KEY[=VALUE]", multiple=True, help="A tag; repeatable.")
+@click.option("--description", metavar="TEXT", help="A text about it.")
+@json_option
+def attach_command(
+    name: str, no_memory: bool, tag: tuple[str, ...], as_json: bool, **given: object
+) -> None:
+    """Make a Slurm cluster a compute target.
+
+    One that is attached already gets the new settings.
+
+    \b
+    runyard compute attach hpc --partition gpu --account vision
+    runyard compute attach hpc --sbatch-option=--hint=nomultithread
+    """
+    from runyard.cli import compute_view, opening
+    from runyard.cli.request import tags
+    from runyard.computes.slurm.compute import SlurmCompute
+
+    settings: dict[str, Any] = {key: value or None for key, value in given.items()}
+    described = SlurmCompute.attach_configuration(**settings, memory=not no_memory, tags=tags(tag))
+    SlurmCompute.attach(opening.existing_or_made(), name, described)
+    compute_view.show_one(name, as_json)
+
+
+@command.command("detach", cls=Command)
+@_name
+@json_option
+def detach_command(name: str, as_json: bool) -> None:
+    """Forget a cluster that was attached; its jobs go on."""
+    from runyard.cli import compute_view
+
+    compute_view.detach(name, as_json)
 
 
 @command.command("sizes", cls=Command)

@@ -1,0 +1,82 @@
+"""Starting commands on the nodes of a Slurm job. The runner needs it before the script starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from runyard.computes.local_channel import LocalChannel
+from runyard.computes.slurm import hostlist
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from runyard.computes.protocol import Command
+    from runyard.record.layout import RunDirectory
+
+
+class SlurmChannel:
+    """The nodes of the job that this runner is in; it runs on the first of them."""
+
+    def __init__(self, spec: Mapping[str, Any], run: RunDirectory) -> None:
+        """``spec``: the JobSpec as it stands in run.json."""
+        listed = os.environ.get("SLURM_JOB_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
+        self.nodes: tuple[str, ...] = tuple(hostlist.expand(listed))
+        self._run = run
+        self._local = LocalChannel({**spec, "node_count": 1}, run)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """By which processes on other nodes reach each."""
+        if len(self.nodes) == 1:
+            return ("127.0.0.1",)
+        from runyard.computes.slurm import addresses
+
+        return addresses.of(self.nodes)
+
+    def start(
+        self,
+        node: int,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        log_fd: int,
+        *,
+        stdin_fd: int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command: here on the first node, by srun on another one."""
+        if node:
+            from runyard.computes.slurm import steps
+
+            takes_input = stdin_fd != subprocess.DEVNULL
+            argv = [*steps.on_one(self.nodes[node], cwd, takes_input=takes_input), *argv]
+            env = steps.variables(env)
+        return self._local.start(0, argv, env, cwd, log_fd, stdin_fd=stdin_fd)
+
+    def start_all(
+        self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
+    ) -> list[subprocess.Popen[bytes]]:
+        """Start all by one srun, whose process is the one to wait for and to signal."""
+        if all(command.node == 0 for command in commands):
+            return self._local.start_all(commands, env, cwd, log_fd)
+        from runyard.computes.slurm import steps
+
+        return [steps.start_all(self._run, self.nodes, commands, env, cwd, log_fd)]
+
+    def free_ports(self, counts: Sequence[int]) -> list[list[int]]:
+        """Ports that the kernels of the nodes gave."""
+        if not any(counts[1:]):
+            return self._local.free_ports(counts)
+        from runyard.computes.slurm import steps
+
+        return steps.free_ports(self.nodes, counts)
+
+    def agent(self, folder: str) -> str:
+        """A program that runs a shell command on the node of a name, by srun."""
+        if len(self.nodes) == 1:
+            return ""
+        from runyard.computes.slurm import steps
+
+        return steps.agent(folder)

@@ -1,0 +1,108 @@
+"""The programs of Slurm: argument lists, time limits, and what their errors mean."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from runyard.errors import ComputeTargetException
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+QUERY_S = 8.0
+"""How long a question may take; a controller that is busy for longer does not answer."""
+SUBMIT_S = 60.0
+"""How long sbatch may take: plug-ins of a site may look at each job."""
+
+_OF_THE_SITE = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_CONF_SERVER", "SLURM_JWT")
+_OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_", "PMI_", "PMIX_")
+
+_NOT_ANSWERING = (
+    "Unable to contact slurm controller",
+    "Connection refused",
+    "Socket timed out",
+    "Zero Bytes were transmitted",
+    "Slurm backup controller in standby mode",
+    "Unable to establish controller",
+    "Slurmctld restarting",
+)
+
+
+class SlurmError(ComputeTargetException):
+    """A program of Slurm that failed; ``silent``: because the controller does not answer."""
+
+    def __init__(self, message: str, *, silent: bool = False) -> None:
+        super().__init__(message)
+        self.silent = silent
+
+
+class Slurm:
+    """The programs of one installation. ``conf``: its slurm.conf; '' for the one they find."""
+
+    def __init__(self, conf: str = "") -> None:
+        self._conf = conf
+
+    def run(
+        self,
+        program: str,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        timeout_s: float = QUERY_S,
+    ) -> str:
+        """What the program printed. Raises SlurmError when it fails, or takes too long.
+
+        ``variables``: its environment, that of this process if not given. Times are printed in
+        seconds since 1970.
+        """
+        argv = [self.find(program), *arguments]
+        try:
+            done = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=self.variables(os.environ if variables is None else variables),
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            text = f"{program} has not answered within {timeout_s:.0f} s; see: scontrol ping"
+            raise SlurmError(text, silent=True) from None
+        except OSError as error:
+            raise SlurmError(f"{program} cannot be started: {error}") from error
+        if done.returncode != 0:
+            raise _failed(program, done)
+        return done.stdout.decode(errors="replace")
+
+    def find(self, program: str) -> str:
+        """The path of a program. Raises SlurmError where it is not installed."""
+        found = shutil.which(program)
+        if found is None:
+            raise SlurmError(
+                f"there is no program {program!r} on PATH: work on a login node of the cluster, or "
+                "install Slurm's commands here (Debian: apt-get install slurm-client)"
+            )
+        return found
+
+    def variables(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Variables for the programs: nothing of a job that this process itself may be in."""
+        kept = {
+            name: value
+            for name, value in given.items()
+            if name in _OF_THE_SITE or not name.startswith(_OF_A_JOB)
+        }
+        if self._conf:
+            kept["SLURM_CONF"] = self._conf
+        # Seconds, which no time zone and no site's own format can change.
+        return {**kept, "SLURM_TIME_FORMAT": "%s"}
+
+
+def _failed(program: str, done: subprocess.CompletedProcess[bytes]) -> SlurmError:
+    said = " ".join(done.stderr.decode(errors="replace").split())
+    text = f"{program} failed: {said or f'exit code {done.returncode}'}"
+    silent = any(word in said for word in _NOT_ANSWERING)
+    return SlurmError(
+        f"{text}; see whether it is up: scontrol ping" if silent else text, silent=silent
+    )

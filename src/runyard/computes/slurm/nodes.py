@@ -1,0 +1,30 @@
+"""The nodes of a partition, counted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runyard.computes.slurm.commands import Slurm
+
+
+class Counts(NamedTuple):
+    """How many nodes have jobs, are free, cannot be used now, and are there at all."""
+
+    allocated: int
+    idle: int
+    other: int
+    total: int
+
+
+def counted(slurm: Slurm, partition: str | None = None) -> Counts:
+    """The nodes of one partition, by default of all. Raises SlurmError."""
+    asked = [f"--partition={partition}"] if partition else []
+    text = slurm.run("sinfo", "--noheader", "--format=%F", *asked)
+    lines = [[int(part) for part in line.split("/")] for line in text.split() if "/" in line]
+    return (
+        Counts(*(sum(column) for column in zip(*lines, strict=True)))
+        if lines
+        else Counts(0, 0, 0, 0)
+    )

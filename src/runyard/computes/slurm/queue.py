@@ -1,0 +1,137 @@
+"""What Slurm says about jobs: one squeue for all, sacct for those it has forgotten."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from runyard.computes.slurm import states
+from runyard.computes.slurm.commands import SlurmError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runyard.computes.slurm.commands import Slurm
+
+_FIELDS = "%i|%T|%V|%Q|%P|%N|%r|%j"
+_ACCOUNTED = "JobIDRaw,State,Submit,ExitCode,DerivedExitCode,NodeList,JobName"
+_MOST_IDS = 5_000
+"""More of them would not fit into one argument; then squeue tells all that it knows."""
+
+
+class Known(NamedTuple):
+    """A job as Slurm knows it.
+
+    ``state``: in its words; ``submitted``: seconds since 1970, None: not said; ``reason``: why it
+    waits, or what ended it; ``nodes``: its nodes, '' before it has some.
+    """
+
+    number: str
+    state: str
+    submitted: float | None
+    name: str
+    reason: str = ""
+    nodes: str = ""
+    priority: int = 0
+    partition: str = ""
+    exit_code: str = ""
+
+
+def listed(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[str, Known]:
+    """What squeue knows of these jobs, by number; one call. Raises SlurmError."""
+    if not numbers:
+        return {}
+    asked = [f"--jobs={','.join(numbers)}"] if len(numbers) <= _MOST_IDS else []
+    return _ask(slurm, [*asked, "--states=all"], cluster)
+
+
+def named(slurm: Slurm, names: Sequence[str], cluster: str = "") -> dict[str, Known]:
+    """Jobs by their names, which are as good as unique: for those whose number nobody wrote."""
+    found = _ask(slurm, [f"--name={','.join(names)}", "--states=all"], cluster) if names else {}
+    return {known.name: known for known in found.values()}
+
+
+def waiting(slurm: Slurm, partitions: Sequence[str], cluster: str = "") -> list[Known]:
+    """The jobs that wait in these partitions, in the order in which Slurm looks at them."""
+    found = _ask(slurm, [f"--partition={','.join(partitions)}", "--states=PENDING"], cluster)
+    return sorted(found.values(), key=lambda known: (-known.priority, _number(known.number)))
+
+
+def _ask(slurm: Slurm, arguments: Sequence[str], cluster: str) -> dict[str, Known]:
+    where = [f"--clusters={cluster}"] if cluster else []
+    try:
+        text = slurm.run("squeue", "--noheader", *where, f"--format={_FIELDS}", *arguments)
+    except SlurmError as error:
+        if "Invalid job id" in error.message:  # the only one asked for is forgotten
+            return {}
+        raise
+    found = [parsed for line in text.splitlines() if (parsed := _parse(line)) is not None]
+    return {known.number: known for known in found}
+
+
+def _parse(line: str) -> Known | None:
+    parts = line.split("|", 7)
+    if len(parts) != 8:
+        return None
+    number, state, submitted, priority, partition, nodes, reason, name = parts
+    return Known(
+        number=number,
+        state=states.base(state),
+        submitted=_seconds(submitted),
+        name=name,
+        reason=reason,
+        nodes=nodes,
+        priority=_number(priority),
+        partition=partition,
+    )
+
+
+def accounted(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[str, Known]:
+    """What the accounting knows of these jobs; {} where there is none."""
+    if not numbers:
+        return {}
+    where = [f"--clusters={cluster}"] if cluster else []
+    try:
+        text = slurm.run(
+            "sacct",
+            "--noheader",
+            "--parsable2",
+            "--allocations",
+            *where,
+            f"--format={_ACCOUNTED}",
+            f"--jobs={','.join(numbers[:_MOST_IDS])}",
+        )
+    except SlurmError:
+        return {}
+    found = [parsed for line in text.splitlines() if (parsed := _parse_accounted(line)) is not None]
+    return {known.number: known for known in found}
+
+
+def _parse_accounted(line: str) -> Known | None:
+    parts = line.split("|", 6)
+    if len(parts) != 7:
+        return None
+    number, state, submitted, code, _, nodes, name = parts
+    return Known(
+        number=number,
+        state=states.base(state),
+        submitted=_seconds(submitted),
+        name=name,
+        reason=state if " by " in state else "",
+        nodes=nodes,
+        exit_code=code,
+    )
+
+
+def _seconds(text: str) -> float | None:
+    if text.isdigit():
+        return float(text)
+    try:  # versions that do not heed SLURM_TIME_FORMAT
+        return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0

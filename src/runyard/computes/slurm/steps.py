@@ -1,0 +1,214 @@
+"""Job steps: commands that srun starts on the nodes of the job this process is in."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+from runyard.computes.slurm.commands import Slurm, SlurmError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from runyard.computes.protocol import Command
+    from runyard.record.layout import RunDirectory
+
+_OF_THE_BATCH_STEP = (
+    "SLURM_CPUS_PER_TASK",
+    "SLURM_DISTRIBUTION",
+    "SLURM_HOSTFILE",
+    "SLURM_JOB_NUM_NODES",
+    "SLURM_NNODES",
+    "SLURM_NPROCS",
+    "SLURM_NTASKS",
+    "SLURM_NTASKS_PER_NODE",
+    "SLURM_TASKS_PER_NODE",
+)
+"""Variables of the job that srun would take for options; what it starts finds its own."""
+
+_OVERLAP_SINCE = (20, 11)
+_PORTS_S = 60.0
+
+_PORTS = """\
+import os, socket, sys
+found = [socket.socket() for _ in range(int(sys.argv[1]))]
+for one in found: one.bind(("", 0))
+print("ports", os.environ["SLURMD_NODENAME"], *(one.getsockname()[1] for one in found))
+"""
+
+
+@functools.cache
+def srun() -> tuple[str, ...]:
+    """The program with the options of every step: beside the others, and bound to nothing.
+
+    Raises SlurmError where it is not installed.
+    """
+    slurm = Slurm()
+    job = os.environ.get("SLURM_JOB_ID", "")
+    overlap = ("--overlap",) if version(slurm.run("srun", "--version")) >= _OVERLAP_SINCE else ()
+    return (
+        slurm.find("srun"),
+        f"--jobid={job}",
+        *overlap,
+        "--export=ALL",
+        "--mpi=none",
+        "--cpu-bind=none",
+        "--kill-on-bad-exit=0",
+        "--wait=0",
+        "--quiet",
+    )
+
+
+def version(text: str) -> tuple[int, ...]:
+    """The number in what a program says of its version: 'slurm-wlm 22.05.8' → (22, 5, 8)."""
+    found = re.search(r"\d+(?:\.\d+)+", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def on_one(node: str, cwd: str, *, takes_input: bool = False) -> list[str]:
+    """What to put before a command for it to run once, on the node of that name."""
+    return [
+        *srun(),
+        "--nodes=1",
+        "--ntasks=1",
+        f"--nodelist={node}",
+        f"--chdir={cwd}",
+        *([] if takes_input else ["--input=none"]),
+    ]
+
+
+def variables(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables for srun, all of which it hands on."""
+    return {name: value for name, value in env.items() if name not in _OF_THE_BATCH_STEP}
+
+
+def start_all(  # noqa: PLR0917
+    run: RunDirectory,
+    nodes: Sequence[str],
+    commands: Sequence[Command],
+    env: Mapping[str, str],
+    cwd: str,
+    log_fd: int,
+) -> subprocess.Popen[bytes]:
+    """Start commands on their nodes by one srun. Raises OSError or SlurmError.
+
+    What is the same for all of them is in the variables of srun. The rest is in a script that all
+    nodes see, so nothing secret may be in what a command adds to ``env``.
+    """
+    os.makedirs(run.launch, exist_ok=True)
+    common = _common(commands)
+    script = _unused(run, "tasks", ".sh")
+    with open(script, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(task_script(commands, common))
+    hosts = f"{script[:-3]}.hosts"
+    with open(hosts, "w", encoding="utf-8") as stream:
+        stream.writelines(f"{nodes[command.node]}\n" for command in commands)
+    argv = [
+        *srun(),
+        f"--nodes={len({command.node for command in commands})}",
+        f"--ntasks={len(commands)}",
+        "--distribution=arbitrary",
+        f"--chdir={cwd}",
+        "--input=none",
+        "sh",
+        script,
+    ]
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=log_fd,
+        stderr=log_fd,
+        cwd=cwd,
+        env={**variables({**env, **common}), "SLURM_HOSTFILE": hosts},
+        start_new_session=True,
+    )
+
+
+def _common(commands: Sequence[Command]) -> dict[str, str]:
+    """Variables that all commands add, with the same value."""
+    first, *others = (command.env for command in commands)
+    return {n: v for n, v in first.items() if all(other.get(n) == v for other in others)}
+
+
+def task_script(commands: Sequence[Command], common: Iterable[str]) -> str:
+    """A shell script that is each of the commands, by the number of the task it runs as."""
+    known = set(common)
+    lines = ['case "$SLURM_PROCID" in']
+    for number, command in enumerate(commands):
+        lines.append(f"{number})")
+        lines += [
+            f"export {name}={shlex.quote(value)}"
+            for name, value in command.env.items()
+            if name not in known
+        ]
+        lines += [f"exec {shlex.join(command.argv)}", ";;"]
+    return "\n".join([*lines, "esac", ""])
+
+
+def _unused(run: RunDirectory, name: str, ending: str) -> str:
+    number = 0
+    while os.path.exists(path := os.path.join(run.launch, f"{name}{number or ''}{ending}")):
+        number += 1
+    return path
+
+
+def free_ports(nodes: Sequence[str], counts: Sequence[int]) -> list[list[int]]:
+    """Ports that nobody listens on now, found on the nodes themselves. Raises SlurmError."""
+    asked = [name for name, count in zip(nodes, counts, strict=False) if count]
+    argv = [
+        *srun(),
+        f"--nodes={len(asked)}",
+        f"--ntasks={len(asked)}",
+        "--ntasks-per-node=1",
+        f"--nodelist={','.join(asked)}",
+        "--chdir=/",
+        "--input=none",
+        *(sys.executable, "-I", "-S", "-c", _PORTS, str(max(counts))),
+    ]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=variables(os.environ),
+            timeout=_PORTS_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SlurmError(f"srun found no free ports within {_PORTS_S:.0f} s") from None
+    found = {
+        name: [int(port) for port in ports]
+        for word, name, *ports in (line.split() for line in done.stdout.decode().splitlines())
+        if word == "ports"
+    }
+    missing = [name for name in asked if name not in found]
+    if missing:
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise SlurmError(f"no free ports were found on {', '.join(missing)}: {said}")
+    return [
+        found[name][:count] if count else [] for name, count in zip(nodes, counts, strict=False)
+    ]
+
+
+def agent(folder: str) -> str:
+    """Write a program for ``AGENT HOST COMMAND...``, as rsh is: a shell command on a node."""
+    path = os.path.join(folder, "agent.sh")
+    os.makedirs(folder, exist_ok=True)
+    lines = [
+        "#!/bin/sh",
+        "host=$1",
+        "shift",
+        f"unset {' '.join(_OF_THE_BATCH_STEP)}",
+        f'exec {shlex.join(srun())} --nodes=1 --ntasks=1 --nodelist="$host" --input=none '
+        'sh -c "$*"',
+        "",
+    ]
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("\n".join(lines))
+    os.chmod(path, 0o755)
+    return path

@@ -1,0 +1,94 @@
+"""Handing a run to Slurm: batch script, sbatch, and who has the run from then on."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from runyard import _lending
+from runyard.computes import runner_process
+from runyard.computes.slurm import jobs, options
+from runyard.computes.slurm.commands import SUBMIT_S, Slurm, SlurmError
+from runyard.computes.slurm.jobs import Job
+from runyard.computes.slurm.script import batch_script
+from runyard.record import jsonl, owner
+from runyard.record.events import EventLog
+from runyard.record.states import Status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from runyard.record.layout import RunDirectory
+    from runyard.record.owner import Ownership
+
+CHANNEL = "slurm"
+_TOLD = "RUNYARD_CHANNEL"
+
+
+def submit(
+    run: RunDirectory,
+    ownership: Ownership,
+    record: Mapping[str, Any],
+    variables: Mapping[str, str],
+) -> Job:
+    """Submit the run, whose lock this process holds, and release the lock.
+
+    ``record``: the target's settings. ``variables``: the whole environment of the job; what is
+    secret in it reaches Slurm as a variable, never as an argument or in a file of ours. Raises
+    SlurmError when sbatch refuses; then the lock is still held.
+    """
+    spec = jsonl.read_json(run.run_json)["spec"]
+    slurm = Slurm(str(record.get("slurm_conf") or ""))
+    script, arguments = _written(run, spec, record)
+    name = jobs.name_of(run)
+    # From here on the run is found again, whoever is killed: by the name of its job.
+    owner.sign(ownership, {**owner.identity(), "run": run.path, jobs.SIGNED: name})
+    _say_queued(run, str(record["name"]))
+    begun = time.time()
+    told = {**variables, _TOLD: CHANNEL}
+    answer = slurm.run("sbatch", *arguments, script, variables=told, timeout_s=SUBMIT_S)
+    number, _, cluster = answer.strip().splitlines()[-1].partition(";")
+    if not number.isdigit():
+        raise SlurmError(f"sbatch has printed no job id: {answer.strip()!r}")
+    job = Job(number, cluster, name, begun, os.getuid())
+    jobs.write(run, job)
+    ownership.release()
+    return job
+
+
+def _say_queued(run: RunDirectory, target: str) -> None:
+    """Before sbatch: the job may begin at once, and its runner's events come behind this one."""
+    log = EventLog(run)
+    try:
+        log.status(Status.QUEUED, target=target)
+    finally:
+        log.close()
+
+
+def _written(
+    run: RunDirectory, spec: Mapping[str, Any], record: Mapping[str, Any]
+) -> tuple[str, list[str]]:
+    """Write the batch script; its path, and the options of sbatch."""
+    arguments = options.command(run, spec, record)
+    path = os.path.join(run.launch, "slurm.sh")
+    text = batch_script(
+        run.path,
+        runner_command(run, record),
+        submitted_by=["sbatch", *arguments, path],
+        modules=record.get("modules") or (),
+        prologue=str(record.get("prologue") or ""),
+    )
+    os.makedirs(run.launch, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path, arguments
+
+
+def runner_command(run: RunDirectory, record: Mapping[str, Any]) -> list[str]:
+    """What starts the runner on a node: ours, or that of an interpreter that is named."""
+    python = record.get("python")
+    if python:
+        return [str(python), "-I", "-m", "runyard.runner", run.path, "take"]
+    return [_lending.client_python(), "-I", "-S", runner_process.RUNNER, run.path, "take"]

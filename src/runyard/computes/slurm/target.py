@@ -1,0 +1,209 @@
+"""A cluster with Slurm as a compute target: runs are its jobs."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from runyard import _names
+from runyard.computes import runner_process
+from runyard.computes.protocol import Handle, Problem
+from runyard.computes.slurm import jobs, queue, states, submitting, whys
+from runyard.computes.slurm.commands import Slurm, SlurmError
+from runyard.history import reconcile
+from runyard.history.targets import QueuePlace, TargetState
+from runyard.record import computes, events, jsonl, owner
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runyard.computes.slurm.jobs import Job
+    from runyard.computes.slurm.queue import Known
+    from runyard.record.owner import Ownership
+
+_SKEW_S = 3_600.0
+"""Clocks of submitter and controller may differ by so much."""
+
+
+class SlurmTarget:
+    """``record``: the json of the target, as ``SlurmCompute`` attached it."""
+
+    KIND = "Slurm"
+
+    def __init__(self, workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> None:
+        self.name: str = record["name"]
+        self.record = record
+        self.workspace = workspace
+        self.slurm = Slurm(str(record.get("slurm_conf") or ""))
+
+    def check(self, spec: Any) -> list[Problem]:
+        """What cannot be done on the cluster: containers where none are configured."""
+        if spec.container is None:
+            return []
+        message = (
+            "images of docker and podman do not run on the nodes of a cluster; use packages "
+            "(conda_packages, pip_packages) without an image"
+        )
+        return [Problem("environment.docker", message)]
+
+    def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
+        """Submit the job; where the environment must be built first, start who does both."""
+        spec = jsonl.read_json(run.run_json)["spec"]
+        variables = runner_process.variables(secrets)
+        if not _is_ready(spec["environment"]):
+            pid = runner_process.start(run, ownership, variables, words=("prepare",))
+            return {**self._handle(run), **owner.identity(pid)}
+        job = submitting.submit(run, ownership, self.record, variables)
+        return {**self._handle(run), "job": job.number, "cluster": job.cluster}
+
+    def enqueue(self, run: RunDirectory, ownership: Ownership) -> None:
+        """Submit the job of a run whose environment this process, its runner, has built."""
+        submitting.submit(run, ownership, self.record, runner_process.variables({}))
+
+    def _handle(self, run: RunDirectory) -> Handle:
+        return {
+            "target": self.name,
+            computes.KIND: self.KIND,
+            "run": run.path,
+            "host": os.uname().nodename,
+        }
+
+    def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
+        """One squeue for all of them; then the accounting, for those it has forgotten."""
+        runner_process.collect()
+        runs = [RunDirectory(handle["run"]) for handle in handles]
+        try:
+            known = self._known(runs)
+        except SlurmError as error:
+            if not error.silent:
+                raise
+            return [TargetState.UNKNOWN for _ in handles]
+        return [
+            self._state(run, handle, found)
+            for run, handle, found in zip(runs, handles, known, strict=True)
+        ]
+
+    def _state(self, run: RunDirectory, handle: Handle, known: Known | None) -> TargetState:
+        if known is not None:
+            return states.target_state(known.state)
+        if owner.is_held(run.lock):
+            return TargetState.ALIVE
+        job = jobs.read(run)
+        if job is not None and job.uid not in (os.getuid(), 0) and os.getuid() != 0:
+            return TargetState.UNKNOWN  # a site may show us no jobs but our own
+        if job is None and handle.get("host") not in (None, os.uname().nodename):
+            return TargetState.UNKNOWN  # somebody there may be building its environment
+        return TargetState.GONE
+
+    def _known(self, runs: Sequence[RunDirectory]) -> list[Known | None]:
+        """What Slurm knows of the job of each run; None: nothing, or of another one."""
+        of_runs = [jobs.read(run) for run in runs]
+        found: dict[tuple[str, str], Known] = {}
+        for cluster in {job.cluster for job in of_runs if job is not None}:
+            numbers = [job.number for job in of_runs if job is not None and job.cluster == cluster]
+            listed = queue.listed(self.slurm, numbers, cluster)
+            forgotten = [number for number in numbers if number not in listed]
+            listed.update(queue.accounted(self.slurm, forgotten, cluster))
+            found.update({(cluster, number): known for number, known in listed.items()})
+        by_name = self._by_name(runs, of_runs)
+        return [
+            by_name.get(run.path) if job is None else _of(job, found.get((job.cluster, job.number)))
+            for run, job in zip(runs, of_runs, strict=True)
+        ]
+
+    def _by_name(
+        self, runs: Sequence[RunDirectory], of_runs: Sequence[Job | None]
+    ) -> dict[str, Known]:
+        """Of runs whose submitter was killed before it wrote the job's number."""
+        names = {
+            run.path: name
+            for run, job in zip(runs, of_runs, strict=True)
+            if job is None and (name := jobs.signed_name(run)) is not None
+        }
+        found = queue.named(self.slurm, sorted(names.values())) if names else {}
+        return {path: found[name] for path, name in names.items() if name in found}
+
+    def why(self, handle: Handle) -> tuple[Reason, str] | None:
+        """Why a run is gone, by the state of its job and what that left in its own output."""
+        run = RunDirectory(handle["run"])
+        try:
+            known = self._known([run])[0]
+        except SlurmError:
+            known = None
+        return whys.why(run, jobs.read(run), known)
+
+    def cancel(self, handle: Handle) -> None:
+        """Take a job that waits out of the queue; ask the runner of one that runs to end it."""
+        run = RunDirectory(handle["run"])
+        if events.read_state(run).status.ended:
+            return
+        if not events.cancel_requested(run):
+            events.request(run, "cancel")
+        job = jobs.read(run)
+        if job is None:
+            return
+        where = [f"--clusters={job.cluster}"] if job.cluster else []
+        # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
+        # left to its runner, which sees the request.
+        self.slurm.run("scancel", *where, "--state=PENDING", job.number)
+        known = self._known([run])[0]
+        if known is not None and known.state == "CANCELLED" and not owner.is_held(run.lock):
+            text = "Cancelled while it waited in Slurm's queue."
+            reconcile.end_lost(run, Reason.CANCELLED, text, self)
+
+    def reap(self, run: RunDirectory) -> None:
+        """End the job, should it still be there, and what is left of the run on this machine."""
+        job = jobs.read(run)
+        if job is not None:
+            where = [f"--clusters={job.cluster}"] if job.cluster else []
+            try:
+                self.slurm.run("scancel", "--quiet", *where, job.number)
+            except SlurmError as error:
+                if error.silent:
+                    raise
+        _names.load("runyard.computes.local:LocalTarget")().reap(run)
+
+    def places(self, runs: Sequence[RunDirectory]) -> list[QueuePlace | None]:
+        """Where runs stand among the jobs that wait in their partition, and why they wait."""
+        try:
+            return self._places(runs)
+        except SlurmError:
+            return [None for _ in runs]
+
+    def _places(self, runs: Sequence[RunDirectory]) -> list[QueuePlace | None]:
+        known = self._known(runs)
+        there = {one.partition for one in known if one is not None and one.state == "PENDING"}
+        lines = queue.waiting(self.slurm, sorted(there)) if there else []
+        found: list[QueuePlace | None] = []
+        for one in known:
+            line = [other.number for other in lines if one and other.partition == one.partition]
+            if one is None or one.number not in line:
+                found.append(None)
+                continue
+            place = line.index(one.number) + 1
+            found.append(QueuePlace(self.name, place, len(line), why=whys.waiting(one.reason)))
+        return found
+
+
+def _is_ready(environment: Mapping[str, Any]) -> bool:
+    """Whether a runner on a node finds the environment built."""
+    if environment["kind"] == "user_managed" and not environment.get("image"):
+        return True
+    return _names.load("runyard.environments.cache:built")(environment["key"]) is not None
+
+
+def _of(job: Job, known: Known | None) -> Known | None:
+    """The job, unless it is another one that has the same number: of a cluster made anew."""
+    if known is None or known.name != job.name:
+        return None
+    if known.submitted is not None and known.submitted < job.submitted - _SKEW_S:
+        return None
+    return known
+
+
+def age_s(job: Job) -> float:
+    """Seconds since the job was submitted."""
+    return time.time() - job.submitted

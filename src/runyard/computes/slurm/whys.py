@@ -1,0 +1,92 @@
+"""In words: why a job waits, and why a run whose runner wrote no end is gone."""
+
+from __future__ import annotations
+
+import os
+
+from runyard.computes.slurm import jobs, states
+from runyard.record.states import Reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runyard.computes.slurm.jobs import Job
+    from runyard.computes.slurm.queue import Known
+    from runyard.record.layout import RunDirectory
+
+_TAIL_BYTES = 4_096
+_TAIL_LINES = 12
+
+_WAITING = {
+    "Priority": "other jobs come first",
+    "Resources": "its nodes are not free yet",
+    "None": "Slurm has not looked at it yet",
+    "BeginTime": "its time to begin has not come",
+    "Dependency": "it waits for another job",
+    "JobHeldUser": "it is held by its user: scontrol release",
+    "JobHeldAdmin": "it is held by an administrator",
+    "PartitionDown": "its partition is down",
+    "PartitionInactive": "its partition is inactive",
+    "PartitionNodeLimit": "it asks for more nodes than its partition allows",
+    "PartitionTimeLimit": "it asks for more time than its partition allows",
+    "ReqNodeNotAvail": "a node that it needs is not available",
+    "Reservation": "it waits for its reservation",
+    "Licenses": "it waits for a licence",
+    "BadConstraints": "no node can do what it asks",
+    "NodeDown": "a node that it needs is down",
+    "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions": (
+        "its nodes are down, drained or reserved"
+    ),
+    "InvalidAccount": "its account is not valid",
+    "InvalidQOS": "its qos is not valid",
+    "AssociationJobLimit": "its account runs as many jobs as it may",
+    "QOSMaxJobsPerUserLimit": "its user runs as many jobs as the qos allows",
+    "MaxJobsPerAccount": "its account runs as many jobs as it may",
+}
+
+
+def waiting(reason: str) -> str:
+    """Slurm's word for why a job waits, with what it means: 'Priority: other jobs come first'."""
+    word = reason.strip("()")
+    meaning = _WAITING.get(word.partition(",")[0])
+    if not word:
+        return ""
+    return f"{word}: {meaning}" if meaning and word != meaning else word
+
+
+def why(run: RunDirectory, job: Job | None, known: Known | None) -> tuple[Reason, str] | None:
+    """The reason, and a sentence; None where nothing is known of a job."""
+    if job is None and known is None:
+        return None
+    number = known.number if known is not None else job.number if job is not None else ""
+    begun = jobs.signed_name(run) is None
+    if known is None:
+        text = f"Slurm knows nothing of its job {number} any more"
+        reason = Reason.RUNNER_LOST if begun else Reason.LAUNCH_FAILED
+        return reason, f"{text}, and the runner has not written how the run ended.{_said(run)}"
+    reason, words = states.ENDS.get(known.state, (Reason.RUNNER_LOST, f"is {known.state}"))
+    where = f" on {known.nodes}" if known.nodes else ""
+    who = f" {known.reason}" if known.state == "CANCELLED" and known.reason[:3] == "by " else ""
+    text = f"Slurm job {number} {words}{who}{where}"
+    if reason is not Reason.RUNNER_LOST:
+        return reason, f"{text}.{_said(run)}"
+    if not begun:
+        return Reason.LAUNCH_FAILED, f"{text} before the runner could start.{_said(run)}"
+    return reason, f"{text}, and the runner has not written how the run ended.{_said(run)}"
+
+
+def _said(run: RunDirectory) -> str:
+    """The end of the job's own output, as more of the sentence."""
+    tail = output_tail(run)
+    return f" Its output (system_logs/slurm.txt) ends with:\n{tail}" if tail else ""
+
+
+def output_tail(run: RunDirectory) -> str:
+    """The last lines of what the job itself printed: batch script, Slurm, a runner's crash."""
+    path = os.path.join(run.path, "system_logs", "slurm.txt")
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.path.getsize(path) - _TAIL_BYTES))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-_TAIL_LINES:]).strip()
