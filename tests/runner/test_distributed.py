@@ -18,6 +18,7 @@ from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
+from tests.requirements import missing
 
 
 @pytest.fixture
@@ -137,6 +138,30 @@ time.sleep(60)
     assert last["exit_codes"] == [143, code, 143]
     assert last["error"]["message"] == message
     assert last["error"]["rank"] == 1
+
+
+def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirectory) -> None:
+    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
+    if not os.access(group.parent, os.W_OK):
+        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(96 << 20))
+        script = f"""
+import os, time
+for pid in os.getppid(), os.getpid():
+    open({str(group / "cgroup.procs")!r}, 'w').write(str(pid))
+time.sleep(0.6)  # until the runner has seen where they are
+hog = []
+while os.environ['RANK'] == '1': hog.append(bytearray(1 << 20))
+time.sleep(60)
+"""
+        _, state = run_gang(workspace, script)
+    finally:
+        group.rmdir()
+    assert state.reason is Reason.OUT_OF_MEMORY
+    assert state.detail["exit_codes"] == [143, 137, 143]
+    assert error_of(state)["message"] == "the kernel killed rank 1 because memory ran out"
 
 
 def test_the_first_to_fail_is_named_and_not_those_that_fail_of_it(
