@@ -74,10 +74,13 @@ def _without_rank(lines: list[str]) -> list[str]:
             return lines
         match = _RANKED_HEAD.match(lines[number])
         if match:
-            prefix = match["prefix"]
-            same = itertools.takewhile(lambda line: line.startswith(prefix), lines[number:])
-            return [line[len(prefix) :].removeprefix(" ") for line in same]
+            return _unprefixed(lines[number:], match["prefix"])
     return lines
+
+
+def _unprefixed(lines: list[str], prefix: str) -> list[str]:
+    same = itertools.takewhile(lambda line: line.startswith(prefix), lines)
+    return [line[len(prefix) :].removeprefix(" ") for line in same]
 
 
 def _users(frames: list[re.Match[str]], work: str) -> re.Match[str]:
