@@ -21,6 +21,7 @@ from runyard.config import (
     relay,
     resources,
     run_based,
+    same_script,
     secrets,
     unsupported,
 )
@@ -147,6 +148,7 @@ def plan(
             *_without_effect(run_config, environment),
             *asked.notices,
             *distributed.notices,
+            *same_script.notices(spec),
             *fell_back,
             *_of_target(target, spec),
         ),

@@ -12,6 +12,8 @@ _PLACES = {
     "mpi": "runyard.launchers.mpi:MpiLauncher",
     "single": "runyard.launchers.single:SingleLauncher",
     "pytorch": "runyard.launchers.pytorch:PyTorchLauncher",
+    "tensorflow": "runyard.launchers.tensorflow:TensorFlowLauncher",
+    "parallel": "runyard.launchers.parallel:ParallelLauncher",
 }
 
 
