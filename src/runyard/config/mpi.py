@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runyard import settings
+from runyard.config.distribution import is_mpi
 from runyard.environments.names import package_name
 from runyard.errors import RunConfigurationException, UserErrorException
 
@@ -35,18 +36,24 @@ _HINT = (
 
 
 def with_runtime(
-    environment: Environment, processes: Distribution, variables: Mapping[str, str]
+    environment: Environment,
+    processes: Distribution,
+    variables: Mapping[str, str],
+    communicator: object,
 ) -> tuple[Environment, Distribution]:
     """The environment with an MPI runtime in it, and the processes with its name.
 
-    Nothing is changed where the launcher is not MPI. ``variables``: of the run, for its PATH.
-    Raises UserErrorException for a setting that is none, RunConfigurationException where there is
-    no runtime, or one that is not known.
+    Nothing is changed where the run has nothing to do with MPI. A run of one process needs nobody
+    to start it, but a library for its mpi4py, the same as with several: that of ``communicator``
+    says so. ``variables``: of the run, for its PATH. Raises UserErrorException for a setting that
+    is none, RunConfigurationException where there is no runtime, or one that is not known.
     """
+    named, setting = _named(environment), settings.get("mpi")
     if processes.launcher != "mpi" or processes.spec is None:
+        in_place = environment.python.user_managed_dependencies
+        if is_mpi(communicator) and not (named or in_place):
+            environment = _added(environment, _wheel(setting))
         return environment, processes
-    named = _named(environment)
-    setting = settings.get("mpi")
     notices: list[str] = []
     mpiexec = ""
     if named:
@@ -62,7 +69,7 @@ def with_runtime(
         mpiexec = _of_interpreter(environment, variables)
         runtime = recognised(mpiexec)
     else:
-        runtime = setting.value if setting else RUNTIMES[0]
+        runtime = _wheel(setting)
         environment = _added(environment, runtime)
         notices.append(f"{runtime} is installed too: the run's processes talk over MPI")
     spec = msgspec.structs.replace(processes.spec, runtime=runtime, mpiexec=mpiexec)
@@ -77,6 +84,10 @@ def _named(environment: Environment) -> str:
     names = {package_name(line) for line in dependencies.pip_lines if not line.startswith("-")}
     names |= {package_name(line).replace("_", "-") for line in dependencies.conda_packages}
     return next((name for name in RUNTIMES if name in names), "")
+
+
+def _wheel(setting: Setting | None) -> str:
+    return setting.value if setting and setting.value in RUNTIMES else RUNTIMES[0]
 
 
 def _added(environment: Environment, runtime: str) -> Environment:
@@ -122,7 +133,7 @@ def recognised(mpiexec: str) -> str:
     Raises RunConfigurationException where it is none of ``RUNTIMES``.
     """
     try:
-        done = subprocess.run([mpiexec, "--version"], capture_output=True, timeout=20)
+        done = subprocess.run([mpiexec, "--version"], capture_output=True, timeout=20, check=False)
         text = (done.stdout + done.stderr).decode(errors="replace")
     except (OSError, subprocess.SubprocessError) as error:
         text = f"{error}"

@@ -47,15 +47,8 @@ class MpiLauncher:
             for seat in nodes.seats(spec)
         ]
         given = spec["distribution"]
-        job = Job(
-            mpiexec=given["mpiexec"] or os.path.join(os.path.dirname(python), "mpiexec"),
-            size=len(ranks),
-            each=int(spec["processes_per_node"]),
-            hosts=places.nodes,
-            addresses=places.addresses,
-            agent=places.agent,
-            folder=places.folder,
-        )
+        mpiexec = given["mpiexec"] or os.path.join(os.path.dirname(python), "mpiexec")
+        job = Job(mpiexec, len(ranks), int(spec["processes_per_node"]), places)
         command, of_runtime = starter(given["runtime"], job)
         own = {
             **{n: v for n, v in of_runtime.items() if n not in spec["environment_variables"]},

@@ -10,7 +10,9 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from runyard.launchers.plan import Places
 
 
 class Job:
@@ -21,23 +23,14 @@ class Job:
     ``folder``: for what the runtime leaves, seen by all nodes.
     """
 
-    def __init__(
-        self,
-        mpiexec: str,
-        size: int,
-        each: int,
-        hosts: Sequence[str],
-        addresses: Sequence[str],
-        agent: str,
-        folder: str,
-    ) -> None:
+    def __init__(self, mpiexec: str, size: int, each: int, places: Places) -> None:
         self.mpiexec = mpiexec
         self.size = size
         self.each = each
-        self.hosts = tuple(hosts)
-        self.addresses = tuple(addresses)
-        self.agent = agent
-        self.folder = folder
+        self.hosts = places.nodes
+        self.addresses = places.addresses
+        self.agent = places.agent
+        self.folder = places.folder
 
 
 def starter(runtime: str, job: Job) -> tuple[list[str], dict[str, str]]:
