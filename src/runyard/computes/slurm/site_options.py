@@ -104,6 +104,8 @@ def _word(name: str, value: object) -> str | None:
 def check(slurm: Slurm, options: Sequence[str]) -> None:
     """Raise ComputeTargetException for an option that the installed sbatch does not know.
 
+    Even to list its options it asks for a configuration; it is an error when it finds none.
+
     Nothing is checked where sbatch is not installed: then nothing can be submitted either.
     """
     if not options:
@@ -112,7 +114,7 @@ def check(slurm: Slurm, options: Sequence[str]) -> None:
         program = slurm.find("sbatch")
     except SlurmError:
         return
-    known = _known(program, os.stat(program).st_mtime_ns)
+    known = _known(slurm, program, os.stat(program).st_mtime_ns)
     for option in options:
         name, equals, _ = option[2:].partition("=")
         if known and name not in known:
@@ -134,12 +136,12 @@ def version(slurm: Slurm) -> str:
 
 
 @functools.cache
-def _known(program: str, changed: int) -> dict[str, bool]:
+def _known(slurm: Slurm, program: str, changed: int) -> dict[str, bool]:
     """The long options of an sbatch, and whether each takes a value.
 
     ``changed``: when the program was written; another one is asked anew.
     """
-    return parse_help(Slurm().run(program, "--help"))
+    return parse_help(slurm.run(program, "--help"))
 
 
 def parse_help(text: str) -> dict[str, bool]:
