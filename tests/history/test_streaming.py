@@ -22,7 +22,7 @@ from runyard.history.run import Run
 from runyard.history.streaming import LogFollower, Waiter
 from runyard.history.workspace import Workspace
 from runyard.job import interactive
-from runyard.record import owner
+from runyard.record import owner, ranks
 from runyard.record.layout import RunDirectory
 from runyard.record.owner import Ownership
 from runyard.record.states import Reason, Status
@@ -298,6 +298,69 @@ def test_the_log_the_cause_is_in_is_quoted(run: Run, reason: Reason, log: str) -
     quoted = caught.value.message.partition(f"the last lines of {log}:\n")[2].splitlines()
     assert quoted[:-1] == [f"line {n}" for n in range(71, 100)]
     assert len(quoted[-1]) == 500
+
+
+@pytest.fixture
+def several(experiment: Experiment) -> Run:
+    """A run of four processes."""
+    spec = {
+        "distribution": {"process_count": 4},
+        "launcher": "pytorch",
+        "node_count": 2,
+        "processes_per_node": 2,
+    }
+    made = make_run(experiment.workspace.directory, "exp", target="local", spec=spec)
+    for rank in range(4):
+        write(made.rank_log(rank), f"from {rank}\n")()
+    return Run(experiment, made.id)
+
+
+def test_of_several_processes_the_first_is_followed_from_the_start(several: Run) -> None:
+    write(several.directory.std_log, "data: here\n")()
+    end(several.directory)
+    text = wait(several, Script())
+    assert "Streaming user_logs/std_log_process_0.txt" in text
+    assert "from 0\n" in text
+    assert "data: here" not in text
+    assert "from 1" not in text
+
+
+@pytest.mark.parametrize("rank", [0, 3])
+def test_the_rank_that_failed_is_named_with_the_end_of_its_log(several: Run, rank: int) -> None:
+    error = {"type": "ValueError", "message": "bad", "rank": rank}
+    end(several.directory, Reason.SCRIPT_EXCEPTION, error=error, exit_code=1, rank=rank)
+    with pytest.raises(ActivityFailedException) as caught:
+        wait(several, Script(), show=False)
+    said = caught.value.message
+    assert said.startswith(
+        f"run {several.id} failed: script_exception (exit code 1, rank {rank})\n"
+        "User program failed with ValueError: bad\n"
+    )
+    quoted = f"the last lines of user_logs/std_log_process_{rank}.txt:\nfrom {rank}"
+    assert said.endswith(quoted)
+    with pytest.raises(ActivityFailedException) as shown:
+        wait(several, Script())
+    # The log of the first was printed; that of another was not.
+    assert (quoted in shown.value.message) is (rank == 3)
+
+
+def test_the_details_tell_of_every_process(several: Run, run: Run) -> None:
+    path = ranks.path_of(several.directory, 2)
+    os.makedirs(several.directory.ranks)
+    write(path, '{"t": 1, "host": "n2", "node": 1, "pid": 7}\n{"t": 2, "code": 3}\n')()
+    found = several.get_details()
+    assert found["distribution"] == {
+        "launcher": "pytorch",
+        "nodeCount": 2,
+        "processCountPerNode": 2,
+        "processCount": 4,
+        "ranks": [{"rank": 2, "node": 1, "host": "n2", "exitCode": 3}],
+    }
+    assert "user_logs/std_log_process_3.txt" in found["logFiles"]
+    assert "user_logs/std_log_process_3.txt" in several.get_file_names()
+    kept = several.get_all_logs("kept")
+    assert [Path(name).read_text() for name in kept if "process_1" in name] == ["from 1\n"]
+    assert "distribution" not in run.get_details()
 
 
 def test_a_cancelled_run_does_not_raise(run: Run) -> None:

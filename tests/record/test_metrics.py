@@ -12,6 +12,7 @@ import pytest
 from runyard.record.creation import create_run
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.metrics import IMAGE, LIST, ROW, TABLE, MetricWriter, read_metrics, read_series
+from runyard.record.notes import rank_of, writer_name
 
 
 @pytest.fixture
@@ -139,6 +140,30 @@ def test_writers_are_merged_by_time_and_keep_their_own_order(run: RunDirectory) 
     Path(run.metrics, "a.jsonl").write_text(line(2, 2) + line(3, 31) + line(0.5, 32))
     Path(run.metrics, "ignored.txt").write_text("x")
     assert read_metrics(run) == {"a": [1, 2, 31, 32, 4, 5]}
+
+
+def test_what_each_rank_logged_is_kept_apart(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rank in ("0", "3", ""):  # '': a process that is no rank
+        monkeypatch.setenv("RUNYARD_RANK", rank)
+        writer = MetricWriter(run)
+        writer.scalar("loss", f"rank {rank}")
+        writer.other(LIST, "more", [1, 2], None)
+    assert read_metrics(run)["loss"] == ["rank 0", "rank 3", "rank "]
+    assert read_metrics(run, rank=3) == {"loss": "rank 3", "more": [1, 2]}
+    assert read_metrics(run, "loss", rank=0) == {"loss": "rank 0"}
+    assert read_metrics(run, rank=1) == {}
+    assert [value for _, _, value in read_series(run, rank=3)["loss"]] == ["rank 3"]
+    names = sorted(path.name for path in Path(run.metrics).iterdir())
+    assert {rank_of(name) for name in names} == {0, 3, None}
+
+
+@pytest.mark.parametrize("rank", ["x", "-1", "1+2", "../1"])
+def test_a_rank_that_is_none_is_in_no_name(monkeypatch: pytest.MonkeyPatch, rank: str) -> None:
+    monkeypatch.setenv("RUNYARD_RANK", rank)
+    assert "+" not in writer_name()
+    assert rank_of(writer_name()) is None
 
 
 def test_one_writer_per_file(run: RunDirectory) -> None:

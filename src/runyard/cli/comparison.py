@@ -108,11 +108,13 @@ def _package(line: object) -> tuple[str, str]:
 def _job(found: Facts) -> dict[str, Any]:
     spec = found.spec
     words = data_lines.in_words(command_words(spec), spec)
-    keys = ("target", "max_run_duration_s", "node_count")
+    keys = ("target", "max_run_duration_s", "launcher", "node_count", "processes_per_node")
+    processes = {key: value for key, value in (spec.get("distribution") or {}).items() if value}
     data = data_lines.together(spec)
     return {
         **_arguments(words),
         **{key: spec[key] for key in keys if key in spec},
+        **processes,
         **({"data": data} if data else {}),
     }
 

@@ -124,6 +124,14 @@ def _logs(ctx: click.Context) -> list[str]:
     return [*NAMES, *(name for name in names if name.startswith(FOLDERS))]
 
 
+def _ranks(ctx: click.Context) -> list[str]:
+    from runyard.cli.rank_logs import process_count
+    from runyard.record import jsonl
+
+    spec = jsonl.read_json(_run(ctx).run_json).get("spec") or {}
+    return [str(rank) for rank in range(max(process_count(spec), 1))]
+
+
 def _targets(_: click.Context) -> list[str]:
     from runyard.config.run_configuration import DEFAULT_TARGET
 
@@ -148,6 +156,7 @@ datasets = _of(_datasets)
 metrics = _of(_metrics)
 run_files = _of(_files)
 logs = _of(_logs)
+ranks = _of(_ranks)
 targets = _of(_targets)
 pools = _of(_pools)
 statuses = _of(lambda _: sorted({entry.status for entry in _entries()}))

@@ -50,18 +50,19 @@ def log_lines(found: Facts) -> list[str]:
     from runyard.history import failure
 
     run = found.run
-    lines = failure.last_lines(run.std_log if found.state.started else run.environment_log)
+    of_script = failure.script_log(run, found.state.detail.get("rank"))
+    lines = failure.last_lines(of_script if found.state.started else run.environment_log)
     return [output.one_line(line) for line in lines]
 
 
 def reason_text(found: Facts) -> str:
-    """The reason of the end with its number: ``script_exit_code 3``, ``signal SIGKILL``."""
+    """The reason of the end with its number: ``script_exit_code 3``, ``signal SIGKILL, rank 2``."""
     reason, detail = found.state.reason, found.state.detail
-    if reason is Reason.SCRIPT_EXIT_CODE:
-        return f"{reason.value} {detail.get('exit_code')}"
-    if reason is Reason.SIGNAL:
-        return f"{reason.value} {detail.get('signal')}"
-    return "" if reason is None else reason.value
+    if reason is None:
+        return ""
+    number = {Reason.SCRIPT_EXIT_CODE: "exit_code", Reason.SIGNAL: "signal"}.get(reason)
+    text = f"{reason.value} {detail.get(number)}" if number else reason.value
+    return text if detail.get("rank") is None else f"{text}, rank {detail['rank']}"
 
 
 def error_lines(found: Facts) -> list[str]:
@@ -84,5 +85,7 @@ def next_commands(found: Facts) -> list[str]:
         return [f"runyard show {run_id}", f"runyard metrics {run_id}", f"runyard files {run_id}"]
     reason = found.state.reason
     again = reason is Reason.CANCELLED or (reason is not None and reason.retry)
-    commands = [f"runyard show {run_id}", f"runyard logs {run_id}"]
+    rank = found.state.detail.get("rank")
+    of_rank = "" if rank is None else f" --rank {rank}"
+    commands = [f"runyard show {run_id}", f"runyard logs {run_id}{of_rank}"]
     return [*commands, f"runyard rerun {run_id}"] if again else commands

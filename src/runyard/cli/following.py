@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from runyard.cli import facts, output
 from runyard.cli.failures import INTERRUPTED
 from runyard.cli.log_stream import LogStream, for_terminal
+from runyard.cli.rank_logs import RankLogs, process_count
 from runyard.history import targets
 from runyard.history.reconcile import reconcile_run
 from runyard.record.events import read_state
@@ -45,7 +45,11 @@ class Follower:
 
     def follow(self, path: str, err: bool = False, last_lines: int | None = None) -> None:
         """Copy one log file until the run has ended; it need not exist yet."""
-        self._copy_until(path, self._has_ended, err, last_lines)
+        self._copy_until(_Log(path, last_lines), self._has_ended, err)
+
+    def follow_ranks(self, count: int, err: bool = False, last_lines: int | None = None) -> None:
+        """Copy the logs of so many processes, line by line, until the run has ended."""
+        self._copy_until(RankLogs(self.run, count, last_lines), self._has_ended, err)
 
     def follow_build(self) -> None:
         """Copy the log of the environment's build to stderr, if one is being built.
@@ -61,7 +65,7 @@ class Follower:
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
             self._look_for_runner()
         if status in (Status.PREPARING, Status.CANCEL_REQUESTED):
-            self._copy_until(self.run.environment_log, self._is_built, True, None)
+            self._copy_until(_Log(self.run.environment_log), self._is_built, True)
 
     def _tell_place(self, said: int | None) -> int | None:
         """Say the place in the queue when it is another one than what was said last."""
@@ -71,23 +75,19 @@ class Follower:
         output.notice(f"queued: {place}")
         return place.position
 
-    def _copy_until(
-        self, path: str, done: Callable[[], bool], err: bool, last_lines: int | None
-    ) -> None:
-        stream = LogStream(path, last_lines)
+    def _copy_until(self, source: _Log | RankLogs, done: Callable[[], bool], err: bool) -> None:
         pause_s = _SHORTEST_PAUSE_S
         try:
             while True:
                 # Asked before copying: what was written before the end is then copied after it.
                 last = done()
-                pause_s = _SHORTEST_PAUSE_S if copy(stream, err) else pause_s * 1.5
+                pause_s = _SHORTEST_PAUSE_S if source.copy(err, final=last) else pause_s * 1.5
                 if last:
-                    _end_line(stream, err)
                     return
                 self._sleep(min(pause_s, _LONGEST_PAUSE_S))
                 self._look_for_runner()
         finally:
-            stream.close()
+            source.close()
 
     def _has_ended(self) -> bool:
         return read_state(self.run).status.ended
@@ -103,9 +103,28 @@ class Follower:
             reconcile_run(self.run)
 
 
+class _Log:
+    """One log file, byte for byte."""
+
+    def __init__(self, path: str, last_lines: int | None = None) -> None:
+        self._stream = LogStream(path, last_lines)
+
+    def copy(self, err: bool = False, *, final: bool = False) -> bool:
+        """Print what is new; ``final``: on a terminal the next line begins a line of its own."""
+        found = copy(self._stream, err)
+        if final and self._stream.in_line and output.is_terminal(err):
+            target = output.stream_bytes(err)
+            target.write(b"\n")
+            target.flush()
+        return found
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 def copy(stream: LogStream, err: bool = False) -> bool:
     """Copy what is new in a log; returns whether there was anything."""
-    target = _target(err)
+    target = output.stream_bytes(err)
     terminal = output.is_terminal(err)
     found = False
     for chunk in stream.chunks():
@@ -116,28 +135,21 @@ def copy(stream: LogStream, err: bool = False) -> bool:
     return found
 
 
-def _end_line(stream: LogStream, err: bool) -> None:
-    """On a terminal the next line is not glued to a log without a newline at its end."""
-    if stream.in_line and output.is_terminal(err):
-        target = _target(err)
-        target.write(b"\n")
-        target.flush()
-
-
-def _target(err: bool) -> BinaryIO:
-    return sys.stderr.buffer if err else output.stdout_bytes()
-
-
 def watch(run: RunDirectory, err: bool = False) -> Facts:
     """Show a run from its start to its end; returns what is known of it then.
 
-    The build of its environment goes to stderr, its log to stdout (``err``: to stderr). Ctrl-C
+    The build of its environment goes to stderr, its log to stdout (``err``: to stderr), those of
+    several processes line by line with their ranks. Ctrl-C
     does not touch the run: how to see or end it is said, and click's Exit raised.
     """
     follower = Follower(run)
     try:
         follower.follow_build()
-        follower.follow(run.std_log, err)
+        count = process_count(facts.read(run).spec)
+        if count:
+            follower.follow_ranks(count, err)
+        else:
+            follower.follow(run.std_log, err)
     except KeyboardInterrupt:
         output.notice(f"\nThe run goes on. To follow it again: runyard logs -f {run.id}")
         output.notice(f"To end it: runyard cancel {run.id}")

@@ -67,6 +67,11 @@ def stdout_bytes() -> BinaryIO:
     return sys.stdout.buffer
 
 
+def stream_bytes(err: bool) -> BinaryIO:
+    """Stderr for bytes, or stdout."""
+    return sys.stderr.buffer if err else stdout_bytes()
+
+
 def is_terminal(err: bool = False) -> bool:
     """Whether somebody looks at stdout (or stderr)."""
     return (sys.stderr if err else sys.stdout).isatty()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runyard.cli import processes
 from runyard.errors import UserErrorException
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Request:
     interpreter of runyard. ``user_managed``: use that interpreter with its packages. ``image``:
     of the container to use; its own Python is used unless packages or a version are asked for.
     ``shm_size``, ``docker_arguments``: as of ``DockerConfiguration``.
-    ``refresh``: resolve unpinned packages again.
+    ``distributed``: how processes talk, one of ``processes.WORDS``; ``worker_count`` and
+    ``parameter_server_count`` are of 'ps'. ``refresh``: resolve unpinned packages again.
     """
 
     source_directory: str
@@ -44,6 +46,11 @@ class Request:
     display_name: str | None = None
     max_run_duration_seconds: float | None = None
     target: str | None = None
+    distributed: str | None = None
+    node_count: int | None = None
+    process_count_per_node: int | None = None
+    worker_count: int | None = None
+    parameter_server_count: int | None = None
     refresh: bool = False
 
     @property
@@ -71,6 +78,7 @@ class Request:
         if self.shm_size is not None:
             config.run_config.docker.shm_size = self.shm_size
         config.run_config.docker.arguments = list(self.docker_arguments)
+        processes.configure(config.run_config, self)
         return config
 
     def _environment(self) -> Environment:

@@ -30,6 +30,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "display_name": (str,),
     "max_run_duration_seconds": (int, float),
     "target": (str,),
+    "distributed": (str,),
+    "node_count": (int,),
+    "process_count_per_node": (int,),
+    "worker_count": (int,),
+    "parameter_server_count": (int,),
 }
 _WORDS = {
     str: "text",

@@ -71,10 +71,16 @@ def _tail(run: RunDirectory, error: Mapping[str, Any]) -> tuple[str, Sequence[st
         return "system_logs/environment.txt", last_lines(run.environment_log)
     if reason == Reason.LAUNCH_FAILED.value:
         return "system_logs/runner.txt", last_lines(run.runner_log)
+    path = script_log(run, error.get("rank"))
     kept = error.get("log_tail")
-    if isinstance(kept, list):
-        return "user_logs/std_log.txt", [str(line) for line in kept]
-    return "user_logs/std_log.txt", last_lines(run.std_log)
+    lines = [str(line) for line in kept] if isinstance(kept, list) else last_lines(path)
+    return os.path.relpath(path, run.path), lines
+
+
+def script_log(run: RunDirectory, rank: object = None) -> str:
+    """What the script printed: the log of a rank, None: that of rank 0, or of the only process."""
+    own = run.rank_log(rank if isinstance(rank, int) else 0)
+    return own if rank is not None or os.path.exists(own) else run.std_log
 
 
 def last_lines(path: str) -> list[str]:

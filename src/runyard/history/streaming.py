@@ -138,7 +138,10 @@ class Waiter:
         try:
             self._wait_in_line()
             self._follow(self._directory.environment_log, _is_prepared)
-            self._follow(None, _has_ended)
+            # Of several processes that of the first (spec 9.6); what std_log.txt then holds
+            # is there before it.
+            several = (self._run._run_json().get("spec") or {}).get("distribution")
+            self._follow(self._directory.rank_log(0) if several else None, _has_ended)
         except KeyboardInterrupt as error:
             raise ExperimentExecutionException(
                 f"The output of run {self._run.id} is no longer shown; the run continues. See it "

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Mapping, Optional
 
     from runyard.record.events import State
+    from runyard.record.layout import RunDirectory
     from runyard.record.notes import Notes
 
 _ERROR_KEYS = ("type", "package", "location", "traceback", "log_tail")
@@ -44,6 +45,29 @@ def details(
     found["logFiles"] = log_files
     found["submittedBy"] = record.get("user")
     return found
+
+
+def distribution(run: "RunDirectory", record: "Mapping[str, Any]") -> "Dict[str, Any]":
+    """The processes of a distributed run, of others {}: a key that SDK v1 has not.
+
+    ``exitCode``: None while a process runs, and where it could not be recorded.
+    """
+    spec: "Mapping[str, Any]" = record.get("spec") or {}
+    if not spec.get("distribution"):
+        return {}
+    from runyard.record import ranks
+
+    found = {
+        "launcher": spec["launcher"],
+        "nodeCount": spec["node_count"],
+        "processCountPerNode": spec["processes_per_node"],
+        "processCount": spec["distribution"]["process_count"],
+        "ranks": [
+            {"rank": rank.number, "node": rank.node, "host": rank.host, "exitCode": rank.code}
+            for rank in ranks.read(run)
+        ],
+    }
+    return {"distribution": found}
 
 
 def _target(record: "Mapping[str, Any]") -> str:

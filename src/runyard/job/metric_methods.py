@@ -116,19 +116,22 @@ class MetricMethods(RunBase):
         recursive: bool = False,
         run_type: "Optional[str]" = None,
         populate: bool = False,
+        rank: "Optional[int]" = None,
     ) -> "Dict[str, Any]":
         """The metrics as name → value, in the shapes of spec 12.4.
 
         ``name``: only that one. ``recursive``: {run id: metrics} of this run and all below it,
         only of type ``run_type`` when that is given. ``populate``: artifacts as their content
-        (JSON decoded, images as bytes) and not as ``aml://`` URIs.
+        (JSON decoded, images as bytes) and not as ``aml://`` URIs. ``rank`` (not in SDK v1): only
+        what that process of a distributed run has logged; without it values of one name from
+        several processes are one list in the order of their time.
         """
         if recursive:
             family = [self] + list(self._descendants())
             wanted = [run for run in family if run_type in (None, run._run_json().get("type"))]
-            return {run.id: run.get_metrics(name, populate=populate) for run in wanted}
+            return {run.id: run.get_metrics(name, populate=populate, rank=rank) for run in wanted}
         problems: "list[str]" = []
-        found = read_metrics(self.directory, name, problems)
+        found = read_metrics(self.directory, name, problems, rank)
         for problem in problems:
             warnings.warn("left out: " + problem, stacklevel=2)
         if populate:
@@ -205,8 +208,13 @@ class MetricMethods(RunBase):
         count = 1
         while True:
             if not os.path.lexists(files.path_of(self.directory, name)):
-                with opened() as stream:
-                    return files.store(self.directory, name, stream)
+                try:
+                    with opened() as stream:
+                        return files.store(self.directory, name, stream)
+                except UserErrorException:
+                    # Another process of the run may have taken the name in the meantime.
+                    if not os.path.lexists(files.path_of(self.directory, name)):
+                        raise
             count += 1
             name = "{}_{}{}".format(stem, count, suffix)
 

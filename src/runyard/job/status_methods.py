@@ -51,6 +51,7 @@ class StatusMethods(DatasetMethods, FileMethods):
         """
         paths = {name: self._file_path(name) for name in log_names(self)}
         found = details.details(self.id, self._run_json(), self._state(), self._notes(), paths)
+        found.update(details.distribution(self.directory, self._run_json()))
         found["inputDatasets"] = self._input_details()
         found["outputDatasets"] = self._output_details()
         return found

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 _PLACES = {
     "single": "runyard.launchers.single:SingleLauncher",
     "pytorch": "runyard.launchers.pytorch:PyTorchLauncher",
+    "tensorflow": "runyard.launchers.tensorflow:TensorFlowLauncher",
+    "parallel": "runyard.launchers.parallel:ParallelLauncher",
 }
 
 

@@ -7,6 +7,7 @@ under those folders of the run directory; any other name lies under ``files/``.
 import os
 
 from runyard.errors import UserErrorException
+from runyard.record import creation
 from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
@@ -59,7 +60,8 @@ def store(run: RunDirectory, name: str, source: "BinaryIO") -> str:
         raise UserErrorException("{!r} lies in a folder that only runyard writes".format(name))
     # By the real path: outputs/ may be a link to a folder that the script has removed.
     os.makedirs(os.path.realpath(os.path.dirname(target)), exist_ok=True)
-    part = "{}.{}.part~".format(target, os.getpid())
+    # Processes on several nodes may have the same number.
+    part = "{}.{}-{}.part~".format(target, os.getpid(), creation.random_hex(4))
     try:
         _write(part, source)
         _publish(part, target, name, run)

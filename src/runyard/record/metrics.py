@@ -1,4 +1,4 @@
-"""Metrics of a run: ``metrics/<writer>.jsonl``, one file a process.
+"""Metrics of a run: ``metrics/<writer>.jsonl``, one file a process; its name has its rank.
 
 A line is ``{"t": seconds since 1970, "n": name, "v": value}`` and, where it applies, ``"s"``: the
 step, ``"d"``: the description, ``"k"``: the kind of what is not a scalar (``list``, ``row``,
@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii
 
 from runyard.record import events, jsonl
 from runyard.record.layout import RunDirectory
-from runyard.record.notes import writer_name
+from runyard.record.notes import rank_of, writer_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def read_metrics(
     run: RunDirectory,
     name: "Optional[str]" = None,
     problems: "Optional[List[str]]" = None,
+    rank: "Optional[int]" = None,
 ) -> "Dict[str, Any]":
     """All metrics of a run, or the one of that name, in the shapes of spec 12.4.
 
@@ -141,9 +142,10 @@ def read_metrics(
     a row is a dict column → value, more rows and tables a dict column → list (None where a row
     has no such column); an artifact is its ``aml://`` URI. Where one name was used for values and
     for rows, the kind logged last is returned. ``problems`` gets what was left out, and why.
+    ``rank``: only what that process of a distributed run has logged, None: all.
     """
     collected: "Dict[str, Any]" = {}
-    for entry in entries(run, problems):
+    for entry in entries(run, problems, rank):
         key = entry["n"]
         if name is None or key == name:
             wanted = _Rows if entry.get("k") in (ROW, TABLE) else _Values
@@ -155,20 +157,29 @@ def read_metrics(
     return {key: part.result() for key, part in collected.items()}
 
 
-def read_series(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "Series":
+def read_series(
+    run: RunDirectory,
+    problems: "Optional[List[str]]" = None,
+    rank: "Optional[int]" = None,
+) -> "Series":
     """Scalars and lists as name → [(seconds since 1970, step or None, value), …], by time."""
     series: "Series" = {}
-    for entry in entries(run, problems):
+    for entry in entries(run, problems, rank):
         if entry.get("k") in (None, LIST):
             for value in values_of(entry):
                 series.setdefault(entry["n"], []).append((entry["t"], entry.get("s"), value))
     return series
 
 
-def entries(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "List[Entry]":
-    """The lines of all writers by time; lines of one writer stay in their order.
+def entries(
+    run: RunDirectory,
+    problems: "Optional[List[str]]" = None,
+    rank: "Optional[int]" = None,
+) -> "List[Entry]":
+    """The lines of all writers, or of those of one rank, by time.
 
-    Within a file the time never runs back, even where the clock of the machine did.
+    Lines of one writer stay in their order. Within a file the time never runs back, even where the
+    clock of the machine did.
     """
     found: "List[Entry]" = []
     try:
@@ -176,7 +187,7 @@ def entries(run: RunDirectory, problems: "Optional[List[str]]" = None) -> "List[
     except FileNotFoundError:
         return found
     for name in names:
-        if name.endswith(".jsonl"):
+        if name.endswith(".jsonl") and rank in (None, rank_of(name)):
             found.extend(_of_one_writer(os.path.join(run.metrics, name), problems))
     found.sort(key=_time)
     return found

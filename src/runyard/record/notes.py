@@ -15,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Optional
 
+RANK = "RUNYARD_RANK"
+"""The variable by which a process of a distributed run knows its rank."""
+
 
 class Notes:
     """What the notes of a run add up to, on top of what run.json says."""
@@ -87,9 +90,21 @@ def _time(record: "Dict[str, Any]") -> float:
 
 
 def writer_name() -> str:
-    """A file name no other process uses: host, pid and random digits."""
+    """A file name no other process uses: host, pid and random digits.
+
+    In front of it the rank of a process of a distributed run: ``rank3+``, which no host begins
+    with.
+    """
     host = "".join(c if c.isalnum() or c in "-_." else "_" for c in os.uname()[1])
-    return "{}-{}-{}.jsonl".format(host, os.getpid(), creation.random_hex(4))
+    rank = os.environ.get(RANK, "")
+    prefix = "rank{}+".format(rank) if rank.isdigit() else ""
+    return "{}{}-{}-{}.jsonl".format(prefix, host, os.getpid(), creation.random_hex(4))
+
+
+def rank_of(name: str) -> "Optional[int]":
+    """The rank of the process that writes a file; None where it is none of a distributed run."""
+    prefix, plus, _ = name.partition("+")
+    return int(prefix[4:]) if plus and prefix[:4] == "rank" and prefix[4:].isdigit() else None
 
 
 class NoteWriter:

@@ -30,42 +30,55 @@ _SUMMARY = (
 @click.command("metrics", cls=Command)
 @click.argument("run", type=RUN)
 @click.argument("name", required=False, shell_complete=completing.metrics)
+@click.option(
+    "--rank",
+    type=click.IntRange(min=0),
+    metavar="N",
+    shell_complete=completing.ranks,
+    help="Of several processes, only what that one has logged.",
+)
 @json_option
-def command(run: str, name: str | None, as_json: bool) -> None:
+def command(run: str, name: str | None, rank: int | None, as_json: bool) -> None:
     """Show the metrics of a run.
 
-    Without NAME the latest value of each; with it every value of that metric. In JSON, NaN and
+    Without NAME the latest value of each; with it every value of that metric, those of several
+    processes in the order of their time. In JSON, NaN and
     the infinities, which it does not have, are the strings "NaN", "Infinity" and "-Infinity".
 
     \b
     runyard metrics last
     runyard metrics last loss
+    runyard metrics last loss --rank 1
     runyard metrics last --json | jq .accuracy
     """
     directory = facts.named(run).run
     problems: list[str] = []
-    found = metrics.read_metrics(directory, problems=problems)
+    found = metrics.read_metrics(directory, problems=problems, rank=rank)
     for problem in problems:
         output.warning(f"left out: {problem}")
     if name is not None and name not in found:
-        raise UserErrorException(_unknown(directory, name, found))
+        raise UserErrorException(_unknown(_who(directory, rank), name, found))
     if as_json:
         output.to_json(found if name is None else found[name])
     elif name is not None:
-        _show_one(directory, name, found[name])
+        _show_one(directory, name, found[name], rank)
     elif not found:
         output.notice(
-            f"run {directory.id} has logged no metrics (run.log('loss', 0.1) in the script)"
+            f"{_who(directory, rank)} has logged no metrics (run.log('loss', 0.1) in the script)"
         )
     else:
         table.show(_SUMMARY, [_row(directory, key, value) for key, value in found.items()])
 
 
-def _unknown(run: RunDirectory, name: str, found: Mapping[str, Any]) -> str:
+def _who(run: RunDirectory, rank: int | None) -> str:
+    return f"run {run.id}" if rank is None else f"rank {rank} of run {run.id}"
+
+
+def _unknown(who: str, name: str, found: Mapping[str, Any]) -> str:
     if not found:
-        return f"run {run.id} has no metric {name!r}; it has logged none"
+        return f"{who} has no metric {name!r}; it has logged none"
     hint = did_you_mean(name, found)
-    return f"run {run.id} has no metric {name!r}{hint} Logged were: {', '.join(found)}"
+    return f"{who} has no metric {name!r}{hint} Logged were: {', '.join(found)}"
 
 
 def _row(run: RunDirectory, name: str, value: Any) -> list[str]:
@@ -92,11 +105,11 @@ def _is_number(value: object) -> bool:
     return number_type and not math.isnan(float(value))  # type: ignore[arg-type]
 
 
-def _show_one(run: RunDirectory, name: str, value: Any) -> None:
+def _show_one(run: RunDirectory, name: str, value: Any, rank: int | None) -> None:
     if isinstance(value, Mapping):
         _show_columns(value)
         return
-    series = metrics.read_series(run).get(name)
+    series = metrics.read_series(run, rank=rank).get(name)
     if series is None:  # an image or another artifact
         output.text(str(value))
         return

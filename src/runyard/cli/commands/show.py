@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from runyard.cli import data_lines, ending, facts, formats, output, summary, table
+from runyard.cli import data_lines, ending, facts, formats, output, rank_view, summary, table
 from runyard.cli.facts import Facts, command_line
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
@@ -38,7 +38,7 @@ def command(run: str, as_json: bool) -> None:
     """
     found = facts.named(run)
     if as_json:
-        output.to_json(summary.of_run(found))
+        output.to_json({**summary.of_run(found), "ranks": rank_view.as_json(found)})
         return
     _show(found)
 
@@ -108,6 +108,8 @@ def _job(found: Facts) -> Rows:
         ("variables", _lines(found.variables)),
         ("data", "\n".join(map(output.one_line, data))),
         ("target", spec.get("target")),
+        ("processes", rank_view.in_short(spec)),
+        ("ranks", "\n".join(rank_view.lines(found))),
         ("time limit", "" if limit is None else formats.duration(limit)),
     ]
 

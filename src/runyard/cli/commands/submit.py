@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from runyard.cli import completing
+from runyard.cli import completing, processes
 from runyard.cli.settings import Command, json_option
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class _Submit(Command):
     shell_complete=completing.targets,
     help="The compute target. Default: local.",
 )
+@processes.options
 @click.option("--command", "is_command", is_flag=True, help="SCRIPT and ARGS are a command.")
 @click.option(
     "--follow",
@@ -112,6 +113,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     runyard submit --pip scikit-learn -e digits train.py
     runyard submit --user-managed --env WANDB_API_KEY train.py
     runyard submit --image pytorch/pytorch --shm-size 8g train.py
+    runyard submit --distributed gloo --nodes 2 --processes 4 train.py
     runyard submit --command 'python prepare.py && python train.py'
     runyard submit job.yml
 
@@ -122,7 +124,8 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
 
     A YAML spec has the keys experiment, source_directory, script, arguments (list or mapping),
     command, pip_packages, pip_requirements_file, python, user_managed, image, shm_size,
-    docker_arguments, environment_variables, tags, display_name, max_run_duration_seconds, target.
+    docker_arguments, environment_variables, tags, display_name, max_run_duration_seconds, target,
+    distributed, node_count, process_count_per_node, worker_count, parameter_server_count.
     Paths in it are relative to the file, script to source_directory. Options given here win, ARGS
     are added to its arguments.
     """
@@ -175,6 +178,7 @@ def _with(request: Request, options: dict[str, Any]) -> Request:
         "display_name": options["display_name"],
         "max_run_duration_seconds": options["max_seconds"],
         "target": options["target"],
+        **processes.given(options),
     }
     changes = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(
