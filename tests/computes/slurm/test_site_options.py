@@ -31,9 +31,13 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slurm:
     """An sbatch that only knows what HELP says."""
     program = tmp_path / "sbatch"
     program.write_text(
-        "#!/bin/sh\ncase \"$1\" in --help) cat <<'END'\n"
-        + HELP
-        + "END\n;; --version) echo slurm 99.1.2 ;; esac\n"
+        '#!/bin/sh\ncase "$1" in\n'
+        "--help) cat <<'END'\n" + HELP + "END\n;;\n"
+        "--hint) echo \"sbatch: option '--hint' requires an argument\" >&2; exit 1 ;;\n"
+        "--hint=nomultithread | --exclusive | --exclusive=user | --version) "
+        "echo slurm 99.1.2 ;;\n"
+        "--begin=*) echo 'sbatch: error: Invalid time' >&2; exit 1 ;;\n"
+        "*) echo \"sbatch: unrecognized option '$1'\" >&2; exit 1 ;;\nesac\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -81,15 +85,8 @@ def test_anything_else_is_refused() -> None:
 
 
 def test_the_help_of_sbatch_says_which_options_there_are() -> None:
-    assert site_options.parse_help(HELP) == {
-        "array": True,
-        "bb": True,
-        "begin": True,
-        "exclusive": False,
-        "hold": False,
-        "hint": True,
-        "constraint": True,
-    }
+    names = ["array", "bb", "begin", "exclusive", "hold", "hint", "constraint"]
+    assert site_options.parse_help(HELP) == names
 
 
 def test_an_option_the_installed_sbatch_does_not_know(stub: Slurm) -> None:
@@ -103,6 +100,11 @@ def test_an_option_the_installed_sbatch_does_not_know(stub: Slurm) -> None:
     with pytest.raises(ComputeTargetException) as caught:
         site_options.check(stub, ["--hint"])
     assert caught.value.message == "sbatch_options: --hint takes a value: {'hint': ...}"
+    with pytest.raises(ComputeTargetException) as caught:
+        site_options.check(stub, ["--begin=never"])
+    assert caught.value.message == (
+        "sbatch_options: --begin=never: sbatch failed: sbatch: error: Invalid time"
+    )
 
 
 def test_the_real_sbatch_knows_what_sites_use(slurm: SlurmCluster) -> None:
@@ -110,6 +112,8 @@ def test_the_real_sbatch_knows_what_sites_use(slurm: SlurmCluster) -> None:
     site_options.check(installed, ["--hint=nomultithread", "--exclusive", "--mail-type=END"])
     with pytest.raises(ComputeTargetException, match="knows no --no-such-thing"):
         site_options.check(installed, ["--no-such-thing"])
+    with pytest.raises(ComputeTargetException, match="--begin: sbatch failed"):
+        site_options.check(installed, ["--begin"])
 
 
 def test_a_machine_without_a_configuration_says_what_to_do(
@@ -118,7 +122,7 @@ def test_a_machine_without_a_configuration_says_what_to_do(
     with pytest.raises(ComputeTargetException) as caught:
         site_options.check(Slurm(str(tmp_path / "slurm.conf")), ["--exclusive"])
     assert caught.value.message == (
-        f"{tmp_path}/slurm.conf (slurm_conf of the compute target) is not on this machine: work on "
+        f"sbatch_options: --exclusive: {tmp_path}/slurm.conf (slurm_conf of the compute target) is not on this machine: work on "
         "a login node of the cluster, or attach it with another slurm_conf"
     )
     text = "sbatch: fatal: Could not establish a configuration source"
