@@ -122,8 +122,9 @@ def test_a_machine_without_a_configuration_says_what_to_do(
     with pytest.raises(ComputeTargetException) as caught:
         site_options.check(Slurm(str(tmp_path / "slurm.conf")), ["--exclusive"])
     assert caught.value.message == (
-        f"sbatch_options: --exclusive: {tmp_path}/slurm.conf (slurm_conf of the compute target) is not on this machine: work on "
-        "a login node of the cluster, or attach it with another slurm_conf"
+        f"sbatch_options: --exclusive: {tmp_path}/slurm.conf (slurm_conf of the compute target) "
+        "is not on this machine: work on a login node of the cluster, or attach it with another "
+        "slurm_conf"
     )
     text = "sbatch: fatal: Could not establish a configuration source"
     (tmp_path / "sbatch").write_text(f"#!/bin/sh\necho '{text}' >&2; exit 1\n")

@@ -22,7 +22,7 @@ from tests.computes.slurm.targets import target_of
 from tests.slurm_cluster import SlurmCluster
 
 READY = "import time; print('ready', flush=True); time.sleep(600)"
-FULL = {"node_count": 3, "resources": {"cpus": 8}}
+FULL: dict[str, Any] = {"node_count": 3, "resources": {"cpus": 8}}
 """All of the cluster."""
 
 
@@ -36,12 +36,10 @@ def target(slurm: SlurmCluster, workspace: WorkspaceDirectory) -> SlurmTarget:
     return target_of(slurm, workspace)
 
 
-def submitted(
-    target: SlurmTarget, text: str = READY, secrets: dict[str, str] | None = None, **changes: Any
-) -> RunDirectory:
+def submitted(target: SlurmTarget, text: str = READY, **changes: Any) -> RunDirectory:
     spec = {"target": target.name, "grace_period_s": 0.5, **changes}
     run = runs.make_run(target.workspace, text, **spec)
-    jsonl.write_once(run.join(reconcile.HANDLE), runs.start(target, run, secrets), sync=False)
+    jsonl.write_once(run.join(reconcile.HANDLE), runs.start(target, run), sync=False)
     return run
 
 
