@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,39 @@ def test_the_packages_for_mpi_come_with_it(kind: Any, training: Any, installed: 
     )
     lines = estimator.conda_dependencies.pip_lines
     assert any(line.startswith("mpi4py") for line in lines) is installed
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("script", "installed"),
+    [
+        ("import horovod.torch as hvd\n", True),
+        ("import helper\n", True),  # which imports it
+        ("import torch.distributed\n", False),
+        ("try:\n    import horovod\nexcept ImportError:\n    pass\n", False),
+        ("def broken(:\n", False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("kind", [PyTorch, TensorFlow])
+def test_horovod_comes_only_to_scripts_that_import_it(
+    tmp_path: Path, kind: Any, script: str | None, installed: bool
+) -> None:
+    """It is built by a compiler; a run that does not use it must not fail for want of one."""
+    (tmp_path / "helper.py").write_text("def f():\n    pass\nfrom horovod import torch\n")
+    if script is not None:
+        (tmp_path / "train.py").write_text(script)
+    for training in (Mpi(), None):
+        estimator = kind(
+            tmp_path,
+            compute_target="local",
+            entry_script="train.py",
+            framework_version=kind.DEFAULT_VERSION,
+            distributed_training=training,
+        )
+        lines = estimator.conda_dependencies.pip_lines
+        found = any(line.startswith("horovod==") for line in lines)
+        assert found is (installed and training is not None)
 
 
 # On submit

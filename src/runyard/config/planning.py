@@ -20,6 +20,7 @@ from runyard.config import (
     relay,
     resources,
     run_based,
+    same_script,
     secrets,
     unsupported,
 )
@@ -145,6 +146,7 @@ def plan(
             *_without_effect(run_config, environment),
             *asked.notices,
             *distributed.notices,
+            *same_script.notices(spec),
             *fell_back,
             *_of_target(target, spec),
         ),
