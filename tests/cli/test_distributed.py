@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runyard.cli import processes as options
+from tests import mpi_program
 from tests.cli import processes
 from tests.cli.fixtures import Invoke
 
@@ -127,12 +128,17 @@ def test_a_rerun_has_the_same_processes(four: Path, invoke: Invoke) -> None:
 def test_the_options_make_a_plan(
     project: Path,
     invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
     *,
     words: list[object],
     launcher: str,
     counts: tuple[int, int],
     distribution: dict[str, object],
 ) -> None:
+    if launcher == "mpi":
+        program = str(mpi_program.make(project.parent / "mpi"))
+        monkeypatch.setenv("RUNYARD_MPI", program)
+        distribution = {**distribution, "runtime": "mpich", "mpiexec": program}
     (project / "train.py").write_text("")
     said = invoke("submit", "--plan", "--json", "--user-managed", *words, "train.py")
     spec = said.json["spec"]
@@ -197,6 +203,25 @@ def test_the_plan_says_what_starts_where(project: Path, invoke: Invoke) -> None:
     assert "the 2 nodes are a rehearsal" in said.err
     assert json.loads(invoke("submit", "--plan", "--json", *GLOO, "train.py").out)
     assert not (project / ".runyard").exists()
+
+
+def test_the_plan_says_where_parameter_servers_are(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("")
+    said = invoke("submit", "--plan", "--user-managed", "--workers", 3, "--nodes", 2, "train.py")
+    assert "processes    4 processes on 2 nodes (tensorflow)\n" in said.out
+    assert "             node 0: ranks 0 to 1\n" in said.out
+    assert "             node 1: rank 2, rank 3 as parameter server\n" in said.out
+
+
+def test_the_plan_of_mpi_says_what_starts_it(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("from mpi4py import MPI\n")
+    words = ("--pip", "mpich", "--distributed", "mpi", "--nodes", 2, "--processes", 3)
+    said = invoke("submit", "--plan", *words, "train.py")
+    assert "processes    6 processes on 2 nodes (mpi)\n" in said.out
+    assert "             started by " in said.out
+    assert "/bin/mpiexec " in said.out
+    assert "launch/agent" in said.out
+    assert "             node 1: ranks 3 to 5\n" in said.out
 
 
 def test_words_are_those_of_the_configurations() -> None:

@@ -320,3 +320,46 @@ def _tasks() -> ParallelTaskConfiguration:
     made = ParallelTaskConfiguration()
     made.worker_count_per_node, made.terminal_exit_codes = 3, [4]
     return made
+
+
+# The same script, several times
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("print('compiling')\n", True),
+        ("from mpi4py import MPI\n", False),
+        ("import helper\n", False),  # which does
+        ("import os\nrank = int(os.environ['OMPI_COMM_WORLD_RANK'])\n", False),
+        ("def broken(:\n", True),
+        ("import chainermn\n", False),
+    ],
+)
+def test_processes_that_do_not_know_of_each_other_are_said(
+    project: Path, workspace: Any, target: FakeTarget, *, script: str, said: bool
+) -> None:
+    (project / "train.py").write_text(script)
+    (project / "helper.py").write_text("import horovod.torch\n")
+    for job, launched in ((MpiConfiguration(4), True), (PyTorchConfiguration("gloo", 4), False)):
+        config = ScriptRunConfig(project, "train.py", distributed_job_config=job)
+        notices = plan(config, workspace, experiment="exp").notices
+        text = (
+            "nothing in train.py speaks of MPI or of a rank: each of the 4 processes runs all of "
+            "it on all of the data. To share the work, use mpi4py, horovod or ChainerMN, or go by "
+            "$OMPI_COMM_WORLD_RANK and $OMPI_COMM_WORLD_SIZE"
+        )
+        assert (text in notices) is (said and launched)
+
+
+def test_a_rank_among_the_arguments_is_known(
+    project: Path, workspace: Any, target: FakeTarget
+) -> None:
+    config = ScriptRunConfig(
+        project,
+        "train.py",
+        ["--shard", "$OMPI_COMM_WORLD_RANK"],
+        distributed_job_config=MpiConfiguration(2),
+    )
+    notices = plan(config, workspace, experiment="exp").notices
+    assert not any("speaks of MPI" in text for text in notices)

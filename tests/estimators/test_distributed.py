@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from runyard.estimators.distributed import Gloo, Mpi, Nccl, ParameterServer
 from runyard.estimators.dnn import Chainer, PyTorch, TensorFlow
 from runyard.estimators.estimator import Estimator
 from runyard.history.experiment import Experiment
+from tests import mpi_program
 from tests.config.targets import FakeTarget
 
 quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -181,6 +183,39 @@ def test_the_packages_for_mpi_come_with_it(kind: Any, training: Any, installed: 
     assert any(line.startswith("mpi4py") for line in lines) is installed
 
 
+@quiet
+@pytest.mark.parametrize(
+    ("script", "installed"),
+    [
+        ("import horovod.torch as hvd\n", True),
+        ("import helper\n", True),  # which imports it
+        ("import torch.distributed\n", False),
+        ("try:\n    import horovod\nexcept ImportError:\n    pass\n", False),
+        ("def broken(:\n", False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("kind", [PyTorch, TensorFlow])
+def test_horovod_comes_only_to_scripts_that_import_it(
+    tmp_path: Path, kind: Any, script: str | None, installed: bool
+) -> None:
+    """It is built by a compiler; a run that does not use it must not fail for want of one."""
+    (tmp_path / "helper.py").write_text("def f():\n    pass\nfrom horovod import torch\n")
+    if script is not None:
+        (tmp_path / "train.py").write_text(script)
+    for training in (Mpi(), None):
+        estimator = kind(
+            tmp_path,
+            compute_target="local",
+            entry_script="train.py",
+            framework_version=kind.DEFAULT_VERSION,
+            distributed_training=training,
+        )
+        lines = estimator.conda_dependencies.pip_lines
+        found = any(line.startswith("horovod==") for line in lines)
+        assert found is (installed and training is not None)
+
+
 # On submit
 
 
@@ -284,11 +319,15 @@ def test_the_processes_that_are_started(
     project: Any,
     experiment: Experiment,
     target: FakeTarget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     *,
     kind: Any,
     given: Any,
     expected: tuple[str, int, int, dict[str, Any]],
 ) -> None:
+    program = mpi_program.make(tmp_path / "mpi")
+    monkeypatch.setenv("RUNYARD_MPI", str(program))
     own = {"user_managed": True} if kind is not Estimator else {}
     parameters = {"compute_target": AmlCompute(), "entry_script": "train.py", **own, **given()}
     with warnings.catch_warnings():
@@ -297,6 +336,8 @@ def test_the_processes_that_are_started(
     spec = target.record["spec"]
     launcher, nodes, each, said = expected
     assert (spec["launcher"], spec["node_count"], spec["processes_per_node"]) == expected[:3]
+    if launcher == "mpi":
+        said = {**said, "runtime": "mpich", "mpiexec": str(program)}
     plain = {key: value for key, value in spec["distribution"].items() if value}
     assert plain == said, launcher
     assert spec["distribution"]["process_count"] <= nodes * each

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runyard.job import notebook_ending
+import pytest
+
+from runyard.job import notebook, notebook_ending
 from runyard.runner import logtail
 
 
@@ -15,6 +17,16 @@ def cell(*outputs: dict[str, Any], tags: tuple[str, ...] = (), started: str = ""
 
 def error(name: str = "ValueError", value: str = "bad", *lines: str) -> dict[str, Any]:
     return {"output_type": "error", "ename": name, "evalue": value, "traceback": list(lines)}
+
+
+@pytest.mark.parametrize(("rank", "name"), [(None, "a"), ("0", "a"), ("3", "a.rank3")])
+def test_every_process_writes_its_own_notebook(
+    monkeypatch: pytest.MonkeyPatch, rank: str | None, name: str
+) -> None:
+    monkeypatch.delenv("RUNYARD_RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RUNYARD_RANK", rank)
+    assert notebook.output_path("sub/a.ipynb") == f"outputs/{name}.output.ipynb"
 
 
 def test_cells_are_counted_as_in_the_users_notebook() -> None:

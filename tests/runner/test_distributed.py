@@ -18,6 +18,7 @@ from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
+from tests.requirements import missing
 
 
 @pytest.fixture
@@ -137,6 +138,30 @@ time.sleep(60)
     assert last["exit_codes"] == [143, code, 143]
     assert last["error"]["message"] == message
     assert last["error"]["rank"] == 1
+
+
+def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirectory) -> None:
+    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
+    if not os.access(group.parent, os.W_OK):
+        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(96 << 20))
+        script = f"""
+import os, time
+for pid in os.getppid(), os.getpid():
+    open({str(group / "cgroup.procs")!r}, 'w').write(str(pid))
+time.sleep(0.6)  # until the runner has seen where they are
+hog = []
+while os.environ['RANK'] == '1': hog.append(bytearray(1 << 20))
+time.sleep(60)
+"""
+        _, state = run_gang(workspace, script)
+    finally:
+        group.rmdir()
+    assert state.reason is Reason.OUT_OF_MEMORY
+    assert state.detail["exit_codes"] == [143, 137, 143]
+    assert error_of(state)["message"] == "the kernel killed rank 1 because memory ran out"
 
 
 def test_the_first_to_fail_is_named_and_not_those_that_fail_of_it(
@@ -286,3 +311,76 @@ def test_a_run_that_a_process_submits_is_none_of_the_gang(workspace: WorkspaceDi
     finally:
         del os.environ["RUNYARD_RANK"], os.environ["RUNYARD_WORLD_SIZE"]
     assert runs.log_of(run) == "[]\n"
+
+
+def run_workers(
+    directory: WorkspaceDirectory, text: str, workers: int, servers: int, **changes: Any
+) -> tuple[RunDirectory, State]:
+    total = workers + servers
+    distribution = {"process_count": total, "parameter_servers": servers}
+    given = {"launcher": "tensorflow", "distribution": distribution, **changes}
+    return run_gang(directory, text, total, **given)
+
+
+SERVING = """
+import os, time
+print(os.environ['AZ_BATCHAI_JOB_NAME'], flush=True)
+if os.environ['AZ_BATCHAI_JOB_NAME'] == 'ps':
+    time.sleep(60)
+time.sleep(0.3)
+"""
+
+
+def test_parameter_servers_are_ended_when_the_workers_are_done(
+    workspace: WorkspaceDirectory,
+) -> None:
+    run, state = run_workers(workspace, SERVING, 2, 2)
+    assert state.reason is Reason.COMPLETED
+    assert state.detail == {"exit_code": 0, "exit_codes": [0, 0, 143, 143]}
+    assert [log_of(run, rank).split()[-1] for rank in range(4)] == ["worker", "worker", "ps", "ps"]
+
+
+def test_parameter_servers_that_do_not_hear_it_are_killed(workspace: WorkspaceDirectory) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    _, state = run_workers(workspace, ignoring + SERVING, 1, 1)
+    assert state.reason is Reason.COMPLETED
+    assert state.detail["exit_codes"] == [0, 137]
+
+
+def test_a_parameter_server_that_fails_ends_the_run(workspace: WorkspaceDirectory) -> None:
+    script = """
+import os, time
+assert os.environ['AZ_BATCHAI_JOB_NAME'] == 'worker'
+time.sleep(60)
+"""
+    _, state = run_workers(workspace, script, 2, 1)
+    assert state.reason is Reason.SCRIPT_EXCEPTION
+    assert (state.detail["rank"], state.detail["exit_codes"]) == (2, [143, 143, 1])
+
+
+def run_parallel(
+    directory: WorkspaceDirectory, text: str, codes: list[int]
+) -> tuple[RunDirectory, State]:
+    distribution = {"process_count": 2, "max_retries": 2, "terminal_exit_codes": codes}
+    return run_gang(directory, text, 2, launcher="parallel", distribution=distribution)
+
+
+TWICE_FAILING = """
+import os, sys
+place = 'tries-' + os.environ['AZ_BATCHAI_TASK_INDEX']
+open(place, 'a').write('x')
+sys.exit(0 if len(open(place).read()) > 2 else 3)
+"""
+
+
+def test_parallel_tasks_are_tried_again(workspace: WorkspaceDirectory) -> None:
+    run, state = run_parallel(workspace, TWICE_FAILING, [])
+    assert state.reason is Reason.COMPLETED
+    assert "rank 1 ended with exit code 3: started again (2 of 2)" in log_of(run, 1)
+
+
+def test_parallel_tasks_are_not_tried_again_after_a_terminal_code(
+    workspace: WorkspaceDirectory,
+) -> None:
+    _, state = run_parallel(workspace, TWICE_FAILING, [3])
+    assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 3)

@@ -1,3 +1,5 @@
+import pytest
+
 from runyard.runner import logtail
 
 PLAIN = """before
@@ -42,6 +44,23 @@ def test_of_chained_exceptions_the_last_counts_and_messages_may_span_lines() -> 
     found = logtail.last_traceback(CHAINED)
     assert found is not None
     assert (found["type"], found["message"]) == ("my.pkg.CustomError", "two\nlines")
+
+
+@pytest.mark.parametrize(
+    "after", ["", "[W1 ProcessGroup.cpp:1] destroy it\n", "more\n[rank0]: x\n"]
+)
+def test_what_torch_puts_before_every_line_is_left_out(after: str) -> None:
+    """torch.distributed prints '[rank1]: ' before each line of a traceback."""
+    ranked = "".join(f"[rank12]: {line}".rstrip() + "\n" for line in CHAINED.splitlines())
+    found = logtail.last_traceback(f"{PLAIN}step 1\n{ranked}{after}")
+    assert found is not None
+    assert (found["type"], found["message"]) == ("my.pkg.CustomError", "two\nlines")
+    assert found["location"] == {"file": "b.py", "line": 2, "function": "g"}
+    assert "[rank" not in found["traceback"]
+    # The last one counts.
+    found = logtail.last_traceback(ranked + PLAIN)
+    assert found is not None
+    assert found["type"] == "ValueError"
 
 
 def test_a_syntax_error_needs_no_head_line() -> None:

@@ -15,11 +15,13 @@ from runyard.config import (
     containers,
     distribution,
     entry,
+    mpi,
     notebooks,
     references,
     relay,
     resources,
     run_based,
+    same_script,
     secrets,
     unsupported,
 )
@@ -107,6 +109,9 @@ def plan(
     added: tuple[str, ...] = ()
     if kind is not None and kind.kind == "notebook":
         described, added = notebooks.with_papermill(described)
+    described, distributed = mpi.with_runtime(
+        described, distributed, variables, run_config.communicator
+    )
     use_docker = run_config.docker.use_docker
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
@@ -145,6 +150,7 @@ def plan(
             *_without_effect(run_config, environment),
             *asked.notices,
             *distributed.notices,
+            *same_script.notices(spec),
             *fell_back,
             *_of_target(target, spec),
         ),

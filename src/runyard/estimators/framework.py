@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runyard.config import source_imports
 from runyard.config.run_configuration import RunConfiguration
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.environment import Environment
@@ -33,7 +35,8 @@ class FrameworkEstimator(Estimator):
     the user; where both say something, the user's counts, with a warning. With
     ``environment_definition``, a conda file or ``user_managed=True`` no packages are added.
     ``_enable_optimized_mode`` (False): the framework's packages are built as an environment of
-    their own, and what you add on top of it; not where a package of yours takes the place of one.
+    their own, and what you add on top of it; not where a package of yours takes the place of one,
+    and not where processes talk over MPI.
 
     A subclass has ``FRAMEWORK_NAME``, the name of a data file of runyard or of the nearest
     workspace. Raises what ``Estimator`` does; TrainingException for a version that is not known.
@@ -149,21 +152,38 @@ class FrameworkEstimator(Estimator):
         framework = self._described()
         version = framework.versions[self._version]
         with_cpu = copy.deepcopy(environment) if given["use_gpu"] else None
+        mpi = communication.is_mpi(given)
         add = functools.partial(
             framework_environment.add,
             framework=framework,
             version=version,
-            mpi=communication.is_mpi(given),
+            mpi=mpi,
             image=bool(given["custom_docker_image"] or given["custom_docker_base_image"]),
             source_directory=Path(self._source_directory),
+            left_out=self._not_imported(given["entry_script"], framework) if mpi else (),
         )
         added = add(environment, gpu=bool(given["use_gpu"]))
         _warn_of_overridden(added, f"{framework.name} {self._version}", version.python)
-        if given["_enable_optimized_mode"] and not added.overridden and not added.python:
+        # mpi4py is built against the MPI runtime, which the plan adds to what is the user's.
+        alone = not added.overridden and not added.python and not mpi
+        if given["_enable_optimized_mode"] and alone:
             environment.python.base_packages = list(added.kept)
         if with_cpu is not None:
             self._variants = (added.kept, add(with_cpu, gpu=False).kept)
         return environment
+
+    def _not_imported(self, script: object, framework: Framework) -> set[str]:
+        """Packages that the script can do without, as far as its imports tell.
+
+        Horovod is built by a compiler, which not every machine has: a script that does not use it
+        must not fail for it.
+        """
+        left_out = set(framework.if_imported)
+        if left_out and isinstance(script, (str, os.PathLike)):
+            source = Path(self._source_directory)
+            found = source_imports.collect(source, str(script), sys.version_info[:2])
+            left_out -= {item.module.partition(".")[0] for item in found.externals}
+        return left_out
 
     def _fitted(self, config: ScriptRunConfig, workspace: Workspace) -> ScriptRunConfig:
         """With the packages for the CPU where a GPU is asked for and the CPU is used instead."""

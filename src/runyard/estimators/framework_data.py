@@ -54,7 +54,8 @@ class Framework:
     """A framework: its ``name``, its ``default`` version, and every version by its exact name.
 
     ``package``: the names that it goes by on the package index. ``alternatives``: groups of other
-    packages that exclude one another. ``file``: where it was read.
+    packages that exclude one another. ``if_imported``: packages that only come where the script
+    imports them. ``file``: where it was read.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Framework:
     default: str
     versions: Mapping[str, FrameworkVersion]
     alternatives: tuple[tuple[str, ...], ...] = ()
+    if_imported: tuple[str, ...] = ()
     file: Path
 
     def alike(self, name: str) -> tuple[str, ...]:
@@ -147,11 +149,15 @@ def read(path: Path) -> Framework:
         default=top["default"],
         versions=versions,
         alternatives=tuple(reader.lines("alternatives", group) for group in groups),
+        if_imported=reader.lines("if_imported", top.get("if_imported", [])),
         file=path,
     )
 
 
-_TOP = {"name", "package", "default", "versions", "environment_variables", "alternatives"}
+_TOP = {
+    *("name", "package", "default", "versions"),
+    *("environment_variables", "alternatives", "if_imported"),
+}
 _OF_A_VERSION = {"python", "default_python", *_LISTS, "environment_variables", "notes"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,13 +36,14 @@ def add(
     mpi: bool,
     image: bool,
     source_directory: Path,
+    left_out: Collection[str] = (),
 ) -> Added:
     """Add Python and packages of a framework's version to an environment.
 
     A package to which the user gives a version that ours excludes, an address or a path, is
     theirs. Where the framework itself is theirs, what we pin exactly comes in any version that
-    fits. ``image``: Python is that of an image. Raises UserErrorException for a requirement that
-    cannot be read.
+    fits. ``image``: Python is that of an image. ``left_out``: packages not to add. Raises
+    UserErrorException for a requirement that cannot be read.
     """
     dependencies = environment.python.conda_dependencies
     python = _set_python(dependencies, version, image)
@@ -50,6 +51,8 @@ def add(
     overridden, kept = [], []
     for line in version.requirements(gpu=gpu, mpi=mpi):
         name = package_name(line)
+        if name in left_out:
+            continue
         own = theirs.line(framework.alike(name))
         if not own or _agree(own, line):
             kept.append(line)

@@ -41,8 +41,14 @@ def main(arguments: "List[str]") -> int:
 
 
 def output_path(path: str) -> str:
-    """Where the executed notebook is written: ``outputs/NAME.output.ipynb``."""
-    return os.path.join("outputs", os.path.splitext(os.path.basename(path))[0] + ".output.ipynb")
+    """Where the executed notebook is written: ``outputs/NAME.output.ipynb``.
+
+    Of several processes the first writes there, the others each ``NAME.rankN.output.ipynb``.
+    """
+    rank = os.environ.get("RUNYARD_RANK", "")
+    own = ".rank{}".format(rank) if rank not in ("", "0") else ""
+    name = os.path.splitext(os.path.basename(path))[0]
+    return os.path.join("outputs", "{}{}.output.ipynb".format(name, own))
 
 
 def _papermill() -> "Any":

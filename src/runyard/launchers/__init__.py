@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from runyard.launchers.plan import Launcher
 
 _PLACES = {
+    "mpi": "runyard.launchers.mpi:MpiLauncher",
     "single": "runyard.launchers.single:SingleLauncher",
     "pytorch": "runyard.launchers.pytorch:PyTorchLauncher",
+    "tensorflow": "runyard.launchers.tensorflow:TensorFlowLauncher",
+    "parallel": "runyard.launchers.parallel:ParallelLauncher",
 }
 
 

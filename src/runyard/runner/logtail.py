@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 
@@ -14,6 +15,7 @@ _LINES = 30
 _LINE_CHARS = 500
 
 _HEAD = "Traceback (most recent call last):"
+_RANKED_HEAD = re.compile(rf"(?P<prefix>\[rank\d+\]:) {re.escape(_HEAD)}")
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?')
 _ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?\Z")
 
@@ -45,7 +47,7 @@ def last_traceback(tail: str, work: str = "") -> dict[str, Any] | None:
     the innermost of all: ``{'file', 'line', 'function'}``. A syntax error in the script has no
     head line; its ``File`` line is enough.
     """
-    lines = tail.splitlines()
+    lines = _without_rank(tail.splitlines())
     start = _start(lines)
     if start is None:
         return None
@@ -63,6 +65,22 @@ def last_traceback(tail: str, work: str = "") -> dict[str, Any] | None:
         "location": _location(_users(frames, work)) if frames else None,
         "traceback": "\n".join([*lines[start:end], f"{kind}: {message}" if message else kind]),
     }
+
+
+def _without_rank(lines: list[str]) -> list[str]:
+    """The last traceback alone where torch.distributed has put '[rank1]: ' before its lines."""
+    for number in range(len(lines) - 1, -1, -1):
+        if lines[number].strip() == _HEAD:
+            return lines
+        match = _RANKED_HEAD.match(lines[number])
+        if match:
+            return _unprefixed(lines[number:], match["prefix"])
+    return lines
+
+
+def _unprefixed(lines: list[str], prefix: str) -> list[str]:
+    same = itertools.takewhile(lambda line: line.startswith(prefix), lines)
+    return [line[len(prefix) :].removeprefix(" ") for line in same]
 
 
 def _users(frames: list[re.Match[str]], work: str) -> re.Match[str]:

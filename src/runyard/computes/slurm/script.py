@@ -63,6 +63,8 @@ def batch_script(
         f"# Run {quoted(os.path.basename(run_path))}; its variables are those of who submitted it.",
         f"# {' '.join(quoted(word) for word in submitted_by)}",
         "",
+        # Slurm's warning of the time limit is for the runner: this shell would end of it.
+        "trap '' USR1",
         "stop() {",
         '  echo "runyard: $(uname -n): $1" >&2',
         f"  exit {NO_RUNNER}",
