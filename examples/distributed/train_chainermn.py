@@ -23,8 +23,8 @@ optimizer = chainermn.create_multi_node_optimizer(chainer.optimizers.MomentumSGD
 optimizer.setup(model)
 
 # The first update only sends the weights of rank 0 to all, in place of its gradients.
-for step in range(args.steps + (comm.size > 1)):
-    start = (step - (comm.size > 1)) * args.batch_size
+for step in range(-1, args.steps):
+    start = step * args.batch_size
     batch = np.arange(start, start + args.batch_size)[comm.rank :: comm.size] % len(images)
     loss = model(images[batch], labels[batch])
     model.cleargrads()
