@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from runyard.computes.slurm import jobs, states
 from runyard.record.states import Reason
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _TAIL_BYTES = 4_096
 _TAIL_LINES = 12
+
+_OUT_OF_MEMORY = re.compile("xceeded (job |step )?memory limit|oom[-_ ]kill", re.IGNORECASE)
+"""What Slurm writes into the output of a job whose memory it counts itself: its state is FAILED."""
 
 _WAITING = {
     "Priority": "other jobs come first",
@@ -64,6 +68,8 @@ def why(run: RunDirectory, job: Job | None, known: Known | None) -> tuple[Reason
         reason = Reason.RUNNER_LOST if begun else Reason.LAUNCH_FAILED
         return reason, f"{text}, and the runner has not written how the run ended.{_said(run)}"
     reason, words = states.ENDS.get(known.state, (Reason.RUNNER_LOST, f"is {known.state}"))
+    if reason is Reason.RUNNER_LOST and _OUT_OF_MEMORY.search(output_tail(run)):
+        reason, words = Reason.OUT_OF_MEMORY, states.ENDS["OUT_OF_MEMORY"][1]
     where = f" on {known.nodes}" if known.nodes else ""
     who = f" {known.reason}" if known.state == "CANCELLED" and known.reason[:3] == "by " else ""
     text = f"Slurm job {number} {words}{who}{where}"
