@@ -199,5 +199,13 @@ def test_the_plan_says_what_starts_where(project: Path, invoke: Invoke) -> None:
     assert not (project / ".runyard").exists()
 
 
+def test_the_plan_says_where_parameter_servers_are(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("")
+    said = invoke("submit", "--plan", "--user-managed", "--workers", 3, "--nodes", 2, "train.py")
+    assert "processes    4 processes on 2 nodes (tensorflow)\n" in said.out
+    assert "             node 0: ranks 0 to 1\n" in said.out
+    assert "             node 1: rank 2, rank 3 as parameter server\n" in said.out
+
+
 def test_words_are_those_of_the_configurations() -> None:
     assert options.WORDS == ("mpi", "gloo", "nccl", "ps", "parallel")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runyard.computes import gpus
+from runyard.computes import gpus, machine
 from runyard.computes.channels import open_channel
 from runyard.computes.local import LocalTarget
 from runyard.computes.local_channel import LocalChannel
@@ -32,6 +32,20 @@ def _distributed(**changes: Any) -> JobSpec:
     spec = msgspec.convert(runs.spec(), JobSpec)
     made = DistributionSpec(process_count=8, backend=changes.pop("backend", ""))
     return msgspec.structs.replace(spec, distribution=made, **changes)
+
+
+@pytest.fixture(autouse=True)
+def sixteen_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cpus", lambda: 16)
+
+
+def test_more_processes_than_cores_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = _distributed(processes_per_node=8, launcher="mpi")
+    assert LocalTarget().notices(spec) == []
+    monkeypatch.setattr(machine, "cpus", lambda: 2)
+    assert LocalTarget().notices(spec) == [
+        "8 processes share the 2 processor threads of this machine and take turns"
+    ]
 
 
 def test_several_nodes_are_rehearsed_and_that_is_said() -> None:

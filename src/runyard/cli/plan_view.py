@@ -78,7 +78,7 @@ def show(planned: Plan, workspace: str) -> None:
             *_rows("variables", [f"{k}={v}" for k, v in sorted(_variables(planned).items())], 0),
             *_rows("data", data_lines.lines(spec.to_dict()), 0),
             ("target", f"{spec.target}, {formats.count(spec.node_count, 'node')}"),
-            *_rows("processes", rank_view.planned(spec)),
+            *_rows("processes", rank_view.planned(spec, _python(planned))),
             *_resources(spec),
             ("time limit", _limit(spec.max_run_duration_s)),
         ]

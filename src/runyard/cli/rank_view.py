@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from runyard.cli.facts import Facts
     from runyard.config.jobspec import JobSpec
+    from runyard.launchers.plan import LaunchPlan
     from runyard.record.ranks import Rank
 
 FIRST = "failed first"
@@ -30,22 +32,34 @@ def in_short(spec: Mapping[str, Any]) -> str:
     return f"{processes} on {nodes} ({spec['launcher']})"
 
 
-def planned(spec: JobSpec) -> list[str]:
-    """What would be started where, [] for an ordinary run."""
+def planned(spec: JobSpec, python: str) -> list[str]:
+    """What would be started where, and by what if not by us; [] for an ordinary run."""
     made = spec.distribution
     if made is None:
         return []
-    from runyard.launchers import nodes
-
     as_recorded = spec.to_dict()
     workers = made.process_count - made.parameter_servers
     of_node: dict[int, list[int]] = {}
-    for seat in nodes.seats(as_recorded):
-        of_node.setdefault(seat.node, []).append(seat.rank)
+    launch = _launch(as_recorded, python)
+    for process in launch.processes:
+        of_node.setdefault(process.node, []).append(process.rank)
     return [
         in_short(as_recorded),
+        *([f"started by {shlex.join(launch.starter.argv)}"] if launch.starter else []),
         *(f"node {node}: {_seated(of_node[node], workers)}" for node in sorted(of_node)),
     ]
+
+
+def _launch(spec: Mapping[str, Any], python: str) -> LaunchPlan:
+    """As the launcher plans it; names, addresses and ports are not known before the run."""
+    from runyard import launchers
+    from runyard.launchers.plan import Places
+
+    launcher = launchers.load(spec["launcher"])
+    names = [f"node-{number}" for number in range(int(spec["node_count"]))]
+    wanted = launcher.ports(spec)
+    ports = [[0] * wanted[number] if number < len(wanted) else [] for number in range(len(names))]
+    return launcher.plan(spec, Places(names, names, ports=ports), python)
 
 
 def _seated(numbers: list[int], workers: int) -> str:

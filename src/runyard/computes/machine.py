@@ -56,6 +56,10 @@ def rehearsal(spec: Any, lacks_gpu: str) -> list[str]:
             f"the {spec.node_count} nodes are a rehearsal: groups of processes on this machine, "
             "each with its own node number and folder for temporary files"
         )
+    count = 0 if spec.distribution is None else spec.distribution.process_count
+    if count > cpus():
+        threads = counted(cpus(), "processor thread")
+        said.append(f"{count} processes share the {threads} of this machine and take turns")
     if uses_nccl(spec) and lacks_gpu:
         why = lacks_gpu.partition(";")[0]
         said.append(f"NCCL needs a GPU for each process, and {why}; Gloo needs none")
