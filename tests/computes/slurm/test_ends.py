@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from runyard.computes.slurm import jobs
 from runyard.history.reconcile import reconcile_run
@@ -143,7 +144,7 @@ def _begun(
     workspace: WorkspaceDirectory,
     text: str = TOLD,
     partition: str | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> RunDirectory:
     """A run whose script runs."""
     target = target_of(slurm, workspace, partition=partition)

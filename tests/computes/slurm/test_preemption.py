@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,7 @@ def _begun(
     workspace: WorkspaceDirectory,
     script: str,
     partition: str | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> RunDirectory:
     """A run that others may take the nodes from, and whose script has written a checkpoint."""
     target = target_of(slurm, workspace, partition=partition, lowpriority_partition="low")
