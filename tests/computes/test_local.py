@@ -113,5 +113,8 @@ def test_no_program_that_came_with_a_workspace_is_started(
         place = {"engine": "docker", "program": str(script), "container": name}
         jsonl.write_once(run.container_json, place, sync=False)
         LocalTarget().reap(run)
-    assert removed == [own]
+    several = {"engine": "docker", "container": own, "containers": [own, "database", own]}
+    jsonl.write_once(run.container_json, several, sync=False)
+    LocalTarget().reap(run)
+    assert removed == [own, own]
     assert not (tmp_path / "started").exists()

@@ -98,12 +98,12 @@ def _remove_container(run: RunDirectory) -> None:
     own = "runyard-" + re.sub("[^A-Za-z0-9_.-]", "_", run.id)
     try:
         place = jsonl.read_json(run.container_json)
-        name = str(place["container"])
-        # The file may have come with somebody else's workspace: it names neither a program to
-        # start nor a container of another run.
-        if name.rpartition("-")[0] != own:
-            raise ValueError(f"{name!r} is no container of this run")
-        finding.named(place["engine"]).remove(name)
+        for name in map(str, place.get("containers") or [place["container"]]):
+            # The file may have come with somebody else's workspace: it names neither a program to
+            # start nor a container of another run.
+            if name.rpartition("-")[0] != own:
+                raise ValueError(f"{name!r} is no container of this run")
+            finding.named(place["engine"]).remove(name)
     except (OSError, ValueError, KeyError, EngineError) as error:
         import logging  # 7 ms of every runner that starts who is next
 

@@ -1,23 +1,18 @@
-"""A run's script in a container: how it is started, watched, ended and judged."""
+"""A run's script in a container: how it is started. ``contained`` watches it."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-import subprocess
-import time
 
-from runyard.computes import processes
-from runyard.containers import arguments, finding, gpus, words
+from runyard.containers import arguments, finding, gpus
 from runyard.containers.command import Mount, run_command
-from runyard.containers.errors import EngineError
 from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.job import context
 from runyard.record import creation, jsonl, keyvault
-from runyard.record.states import Reason
 from runyard.runner import launch, said
-from runyard.runner.supervision import end_of, reap_orphans
+from runyard.runner.contained import Contained
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,12 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.computes.protocol import NodeChannel
-    from runyard.containers.details import ContainerState
     from runyard.containers.engine import Engine
     from runyard.data.places import Place
     from runyard.launchers.plan import Process
     from runyard.record.layout import RunDirectory
-    from runyard.runner.supervision import Outcome
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _JOB = "/opt/runyard-job/runyard"
@@ -42,16 +35,6 @@ _INHERITED = (
     "CUDA_VISIBLE_DEVICES",
 )
 """What of the submitter's variables means the same in a container."""
-
-_PATIENCE_S = 30.0
-"""For an engine that is busy to start a container, so that it can be stopped."""
-
-_LAST_GRACE_S = 2.0
-_KILLED = 137
-_UNSTARTED = (125, 126, 127)
-"""What the engine's client, and container.sh, end with when they could not start the script."""
-_SIGNALLED = range(129, 160)
-"""What a shell ends with after a signal."""
 
 
 def start(
@@ -67,46 +50,103 @@ def start(
 
     Raises OSError or EngineError when that is not possible.
     """
-    spec = record["spec"]
-    engine = prefix.get("engine") or finding.find()
-    name = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}-{creation.random_hex(4)}"
-    log = run.join("user_logs", process.log)
-    own_env = {**process.env, **launch.data_variables(data)}
-    env = variables(run, record, prefix, own_env)
-    command = run_command(
-        engine,
-        prefix["image"]["id"],
-        ["sh", f"{_JOB}/runner/container.sh", log, run.work, *launch.expand(process.argv, env)],
-        name=name,
-        workdir=run.work,
-        mounts=[
-            Mount(run.workspace.path, run.workspace.path),
-            Mount(_PACKAGE, _JOB, read_only=True),
-            *(Mount(*shown) for shown in launch.data_mounts(data)),
-            *_secrets(run),
-        ],
-        variables={context.RUN_DIRECTORY: run.path},
-        shm_size=spec["container"]["shm_size"],
-        user_arguments=spec["container"]["arguments"],
-        gpus=_has_gpus(run, engine, spec["container"]["arguments"]),
-        labels={"io.runyard.run": run.path},
-        interactive=True,
+    env = variables(run, record, prefix, {**process.env, **launch.data_variables(data)})
+    begun = Begun(run, record, prefix, channel, data=data)
+    return begun.start(
+        process.node,
+        launch.expand(process.argv, env),
+        env,
+        run.join("user_logs", process.log),
+        python_path=process.python_path,
     )
-    place = {"engine": engine.name, "program": engine.program, "container": name}
-    jsonl.write_once(run.container_json, place, sync=False)
-    open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
-    user = str(record.get("user") or os.getuid())
-    folders = launch.folders_of(run, process.python_path)
-    given = _in_memory(exports(env, prefix["python"], user, folders))
-    folder, own = os.path.dirname(run.container_log), _of_client(spec["secret_variables"])
-    with open(run.container_log, "ab") as messages:
-        try:
-            client = channel.start(
-                process.node, command, own, folder, messages.fileno(), stdin_fd=given
-            )
-        finally:
-            os.close(given)
-    return Contained(engine, name, client, run)
+
+
+class Begun:
+    """The containers of a run, of which there are ``count``, one on each node.
+
+    Where they are found is written down before the first is started.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        record: Mapping[str, Any],
+        prefix: Mapping[str, Any],
+        channel: NodeChannel,
+        *,
+        data: Sequence[Place] = (),
+        count: int = 1,
+    ) -> None:
+        self._run = run
+        self._record = record
+        self._prefix = prefix
+        self._channel = channel
+        self._data = data
+        self._engine: Engine = prefix.get("engine") or finding.find()
+        own = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}"
+        self._names = [f"{own}-{creation.random_hex(4)}" for _ in range(count)]
+        place = {"engine": self._engine.name, "program": self._engine.program}
+        several = {"containers": self._names} if count > 1 else {}
+        body = {**place, "container": self._names[0], **several}
+        jsonl.write_once(run.container_json, body, sync=False)
+
+    def start(
+        self,
+        node: int,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log: str,
+        *,
+        python_path: Sequence[str] = (),
+        functions: str = "",
+    ) -> Contained:
+        """Start the next one on a node: ``argv``, with its output in the file ``log``.
+
+        ``functions``: of the shell, by one of which ``argv`` may begin.
+        """
+        run, name = self._run, self._names.pop(0)
+        command = self._command(name, ["sh", f"{_JOB}/runner/container.sh", log, run.work, *argv])
+        open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
+        user = str(self._record.get("user") or os.getuid())
+        folders = launch.folders_of(run, python_path)
+        given = _in_memory(exports(env, self._prefix["python"], user, folders) + functions)
+        folder = os.path.dirname(run.container_log)
+        own = _of_client(self._record["spec"]["secret_variables"])
+        with open(run.container_log, "ab") as messages:
+            try:
+                client = self._channel.start(
+                    node, command, own, folder, messages.fileno(), stdin_fd=given
+                )
+            finally:
+                os.close(given)
+        return Contained(self._engine, name, client, run)
+
+    def _command(self, name: str, argv: Sequence[str]) -> list[str]:
+        run, section = self._run, self._record["spec"]["container"]
+        return run_command(
+            self._engine,
+            self._prefix["image"]["id"],
+            argv,
+            name=name,
+            workdir=run.work,
+            mounts=[
+                Mount(run.workspace.path, run.workspace.path),
+                Mount(_PACKAGE, _JOB, read_only=True),
+                *(Mount(*shown) for shown in launch.data_mounts(self._data)),
+                *_secrets(run),
+            ],
+            variables={context.RUN_DIRECTORY: run.path},
+            shm_size=section["shm_size"],
+            user_arguments=section["arguments"],
+            gpus=_has_gpus(run, self._engine, section["arguments"]),
+            labels={"io.runyard.run": run.path},
+            interactive=True,
+        )
+
+
+def seen_there(path: str) -> str:
+    """What a container sees of a file of this package; other text as it is."""
+    return _JOB + path[len(_PACKAGE) :] if path.startswith(_PACKAGE + os.sep) else path
 
 
 def _secrets(run: RunDirectory) -> list[Mount]:
@@ -183,105 +223,3 @@ def _in_memory(text: str) -> int:
         stream.write(os.fsencode(text))
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
-
-
-class Contained:
-    """What a supervisor watches of a run in a container: the engine's client, attached to it."""
-
-    def __init__(
-        self, engine: Engine, name: str, client: subprocess.Popen[bytes], run: RunDirectory
-    ) -> None:
-        self.pid = client.pid
-        self._engine = engine
-        self._name = name
-        self._client = client
-        self._run = run
-        self._messages = run.container_log
-        self._ended = end_of(client)
-
-    def wait(self, patience_ms: int) -> bool:
-        """Wait so many milliseconds for the client, which is attached while the script runs."""
-        return self._ended(patience_ms)
-
-    def look(self) -> None:
-        """The engine watches the memory."""
-        reap_orphans(self.pid)
-
-    def end(self, grace_s: float) -> int:
-        """Stop the container, unless it has ended; 1 if it had to be killed."""
-        if self._client.poll() is not None:
-            return 0
-        give_up = time.monotonic() + grace_s + _PATIENCE_S
-        # Again and again: one that is only being started now cannot be stopped yet.
-        while not self._detached(0.2):
-            self._stop(grace_s)
-            if time.monotonic() > give_up:
-                self._client.kill()
-        state = self._state()
-        return int(state is not None and state.exit_code == _KILLED)
-
-    def _detached(self, patience_s: float) -> bool:
-        try:
-            self._client.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def judge(self, outcome: Outcome) -> None:
-        """By what the engine says of the container, which is removed then."""
-        outcome.code = self._client.wait()
-        try:
-            state = self._engine.state(self._name, os.path.dirname(self._messages))
-        except EngineError as error:
-            self._judge_without_engine(outcome, error)
-            return
-        if state is not None and state.running:
-            outcome.reason = Reason.NODE_LOST
-            message = "its client has ended, and the container had not"
-            outcome.error = {"message": f"{self._engine.name} lost sight of the script: {message}"}
-        elif state is not None and state.started:
-            outcome.code = state.exit_code
-            outcome.out_of_memory = state.out_of_memory
-        said_by_client = self._said()
-        if outcome.code in _UNSTARTED and (said_by_client or state is None or not state.started):
-            text = said_by_client or (state.error if state else "")
-            why = words.explain(self._engine.name, text, outcome.code)
-            outcome.reason = Reason.LAUNCH_FAILED
-            outcome.error = {"type": why.kind, "message": why.message, "hint": why.hint}
-        elif outcome.code in _SIGNALLED:
-            outcome.code = 128 - outcome.code
-        self._remove()
-
-    def _judge_without_engine(self, outcome: Outcome, error: EngineError) -> None:
-        """The engine has ended, or hangs; a script it has started may go on without it."""
-        processes.end(lambda: processes.of_run(self._run.path), grace_s=_LAST_GRACE_S)
-        outcome.reason = Reason.NODE_LOST
-        outcome.error = {
-            "type": error.kind,
-            "message": f"the engine was lost while the script was running: {error.message}",
-            "hint": error.hint,
-        }
-
-    def _state(self) -> ContainerState | None:
-        try:
-            return self._engine.state(self._name)
-        except EngineError as error:
-            said.say(f"nothing is known of container {self._name}: {error.message}")
-            return None
-
-    def _stop(self, grace_s: float) -> None:
-        try:
-            self._engine.stop(self._name, grace_s)
-        except EngineError as error:
-            said.say(f"container {self._name} could not be stopped: {error.message}")
-
-    def _said(self) -> str:
-        """What the client wrote: nothing, when all is well."""
-        with open(self._messages, encoding="utf-8", errors="backslashreplace") as stream:
-            return stream.read().strip()
-
-    def _remove(self) -> None:
-        try:
-            self._engine.remove(self._name)
-        except EngineError as error:
-            said.say(f"container {self._name} was not removed: {error.message}")

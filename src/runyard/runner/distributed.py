@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from runyard.launchers.plan import LaunchPlan, Process
     from runyard.record.layout import RunDirectory
 
-RANK = ("sh", os.path.join(os.path.dirname(os.path.abspath(launchers.__file__)), "rank.sh"))
+_LAUNCHERS = os.path.dirname(os.path.abspath(launchers.__file__))
+RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
 """What every process runs under."""
+NODE = os.path.join(_LAUNCHERS, "node.sh")
+"""By what a shell starts the processes of one node."""
 
 _STARTER_PATIENCE_S = 3.0
-"""How long a program that started the ranks may take to end them all when one has failed."""
+"""mpiexec does it by itself, and lets each rank say why it ends."""
 
 
 def start(
@@ -46,6 +49,10 @@ def start(
     """
     _make_folders(run)
     plan = _plan(run, record["spec"], prefix["python"], channel)
+    if record["spec"].get("container") is not None:
+        from runyard.runner import container_gang
+
+        return container_gang.start(run, record, prefix, channel, plan, data=data)
     first = plan.processes[0]
     env = launch.variables(run, record, prefix, os.environ, first.python_path)
     env.update(launch.data_variables(data))
@@ -55,14 +62,19 @@ def start(
     try:
         if plan.starter:
             own = {**env, **plan.starter.env}
-            argv = launch.expand(plan.starter.argv, own)
-            started = [channel.start(plan.starter.node, argv, own, run.work, log)]
+            # What differs between the ranks is expanded where they are.
+            started = [channel.start(plan.starter.node, plan.starter.argv, own, run.work, log)]
         else:
             started = channel.start_all(_commands(plan, env), env, run.work, log)
     finally:
         os.close(log)
-    patience_s = _STARTER_PATIENCE_S if plan.starter else 0.0
-    return Gang(started, plan, run, log=log_path, patience_s=patience_s)
+    each = plan.starter is None and len(started) == len(plan.processes)
+    return Gang(started, plan, run, each=each, log=log_path, patience_s=patience_of(plan))
+
+
+def patience_of(plan: LaunchPlan) -> float:
+    """How long whoever has started the ranks may take to end them when one has failed."""
+    return _STARTER_PATIENCE_S if plan.starter else 0.0
 
 
 def _make_folders(run: RunDirectory) -> None:

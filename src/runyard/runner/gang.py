@@ -30,8 +30,8 @@ _SIGNALLED = range(129, 160)
 class Gang:
     """What a supervisor watches of a distributed run.
 
-    ``started``: one process for each of the plan, or fewer that have started them all. ``log``:
-    what these themselves have said. ``patience_s``: how long they may take to end the others when
+    ``started``: with ``each``, the processes of the plan, and else those that start them. ``log``:
+    what these themselves say. ``patience_s``: how long they may take to end the others when
     one has failed.
     """
 
@@ -41,6 +41,7 @@ class Gang:
         plan: LaunchPlan,
         run: RunDirectory,
         *,
+        each: bool,
         log: str,
         patience_s: float = 0.0,
     ) -> None:
@@ -50,7 +51,7 @@ class Gang:
         self._log = log
         self._patience_s = patience_s
         self._size = len(plan.processes)
-        self._each = len(self._started) == self._size and plan.starter is None
+        self._each = each
         self._serving = frozenset(p.rank for p in plan.processes if p.serves)
         self._ends = Ends(self._started)
         self._failed_at: float | None = None
@@ -65,8 +66,11 @@ class Gang:
         """See what the ranks have recorded, wherever they run."""
         self._collect()
         self._memory.look()
-        if self._failed_at is None and _names(ranks.failed_folder(self._run)):
-            self._failed_at = time.monotonic()
+        if _names(ranks.failed_folder(self._run)):
+            self._failed_at = self._failed_at or time.monotonic()
+            # One that is failing may still have something to do; once it has ended, nobody waits.
+            if any(rank.code for rank in ranks.read(self._run)):
+                self._patience_s = 0.0
         if self._serving and not self._each:
             self._served = self._none_is_left_to_serve()
 

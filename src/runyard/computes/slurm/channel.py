@@ -51,7 +51,8 @@ class SlurmChannel:
             from runyard.computes.slurm import steps
 
             takes_input = stdin_fd != subprocess.DEVNULL
-            argv = [*steps.on_one(self.nodes[node], cwd, takes_input=takes_input), *argv]
+            name, mark = self.nodes[node], self._run.path
+            argv = steps.on_one(name, cwd, argv, mark, takes_input=takes_input)
             env = steps.variables(env)
         return self._local.start(0, argv, env, cwd, log_fd, stdin_fd=stdin_fd)
 
@@ -79,4 +80,4 @@ class SlurmChannel:
             return ""
         from runyard.computes.slurm import steps
 
-        return steps.agent(folder)
+        return steps.agent(folder, self._run.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from typing import NamedTuple
 
 from runyard.errors import ComputeTargetException
 
@@ -39,11 +40,10 @@ class SlurmError(ComputeTargetException):
         self.silent = silent
 
 
-class Slurm:
+class Slurm(NamedTuple):
     """The programs of one installation. ``conf``: its slurm.conf; '' for the one they find."""
 
-    def __init__(self, conf: str = "") -> None:
-        self._conf = conf
+    conf: str = ""
 
     def run(
         self,
@@ -58,6 +58,11 @@ class Slurm:
         seconds since 1970.
         """
         argv = [self.find(program), *arguments]
+        if self.conf and not os.path.exists(self.conf):  # which they would wait a minute for
+            raise SlurmError(
+                f"{self.conf} (slurm_conf of the compute target) is not on this machine: work on a "
+                "login node of the cluster, or attach it with another slurm_conf"
+            )
         try:
             done = subprocess.run(
                 argv,
@@ -93,8 +98,8 @@ class Slurm:
             for name, value in given.items()
             if name in _OF_THE_SITE or not name.startswith(_OF_A_JOB)
         }
-        if self._conf:
-            kept["SLURM_CONF"] = self._conf
+        if self.conf:
+            kept["SLURM_CONF"] = self.conf
         # Seconds, which no time zone and no site's own format can change.
         return {**kept, "SLURM_TIME_FORMAT": "%s"}
 
@@ -102,6 +107,11 @@ class Slurm:
 def _failed(program: str, done: subprocess.CompletedProcess[bytes]) -> SlurmError:
     said = " ".join(done.stderr.decode(errors="replace").split())
     text = f"{program} failed: {said or f'exit code {done.returncode}'}"
+    if "configuration source" in said:
+        return SlurmError(
+            f"{program} finds no configuration of Slurm on this machine: give the target its "
+            "slurm_conf, or set SLURM_CONF to it"
+        )
     silent = any(word in said for word in _NOT_ANSWERING)
     return SlurmError(
         f"{text}; see whether it is up: scontrol ping" if silent else text, silent=silent

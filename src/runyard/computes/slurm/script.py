@@ -63,7 +63,7 @@ def batch_script(
         f"# Run {quoted(os.path.basename(run_path))}; its variables are those of who submitted it.",
         f"# {' '.join(quoted(word) for word in submitted_by)}",
         "",
-        # Slurm's warning may come before the runner that heeds it: of a job of a minute, at once.
+        # Slurm's warning of the time limit is for the runner: this shell would end of it.
         "trap '' USR1",
         "stop() {",
         '  echo "runyard: $(uname -n): $1" >&2',

@@ -104,28 +104,36 @@ def _word(name: str, value: object) -> str | None:
 def check(slurm: Slurm, options: Sequence[str]) -> None:
     """Raise ComputeTargetException for an option that the installed sbatch does not know.
 
-    Nothing is checked where sbatch is not installed: then nothing can be submitted either.
+    It is asked itself, without submitting anything: its help leaves some out. Even so it needs a
+    configuration; it is an error when it finds none. Nothing is checked where sbatch is not
+    installed: then nothing can be submitted either.
     """
-    if not options:
-        return
     try:
         program = slurm.find("sbatch")
     except SlurmError:
         return
-    known = _known(program, os.stat(program).st_mtime_ns)
     for option in options:
-        name, equals, _ = option[2:].partition("=")
-        if known and name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
-            meant = f"; did you mean {', '.join(f'--{one}' for one in near)}?" if near else "."
-            raise ComputeTargetException(
-                f"sbatch_options: the sbatch installed here ({version(slurm)}) knows no "
-                f"--{name}{meant} It lists its options: sbatch --help"
-            )
-        if known.get(name) and not equals:
-            raise ComputeTargetException(
-                f"sbatch_options: --{name} takes a value: {{{name!r}: ...}}"
-            )
+        try:
+            slurm.run("sbatch", option, "--version")
+        except SlurmError as error:
+            raise _refused(slurm, program, option, error) from error
+
+
+def _refused(slurm: Slurm, program: str, option: str, error: SlurmError) -> ComputeTargetException:
+    name = option[2:].partition("=")[0]
+    if "requires an argument" in error.message:
+        text = f"sbatch_options: --{name} takes a value: {{{name!r}: ...}}"
+    elif "unrecognized option" in error.message:
+        known = _known(slurm, program, os.stat(program).st_mtime_ns)
+        near = difflib.get_close_matches(name, known, n=3)
+        meant = f"; did you mean {', '.join(f'--{one}' for one in near)}?" if near else "."
+        text = (
+            f"sbatch_options: the sbatch installed here ({version(slurm)}) knows no --{name}"
+            f"{meant} It lists its options: sbatch --help"
+        )
+    else:
+        text = f"sbatch_options: {option}: {error.message}"
+    return ComputeTargetException(text, error)
 
 
 def version(slurm: Slurm) -> str:
@@ -134,18 +142,15 @@ def version(slurm: Slurm) -> str:
 
 
 @functools.cache
-def _known(program: str, changed: int) -> dict[str, bool]:
-    """The long options of an sbatch, and whether each takes a value.
+def _known(slurm: Slurm, program: str, changed: int) -> list[str]:
+    """The long options in the help of an sbatch.
 
     ``changed``: when the program was written; another one is asked anew.
     """
-    return parse_help(Slurm().run(program, "--help"))
+    return parse_help(slurm.run(program, "--help"))
 
 
-def parse_help(text: str) -> dict[str, bool]:
-    """The long options in what ``sbatch --help`` prints, and whether each takes a value."""
-    found: dict[str, bool] = {}
-    for line in text.splitlines():
-        for name, value in re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)(\[?=)?", line[:40]):
-            found.setdefault(name, value == "=")
-    return found
+def parse_help(text: str) -> list[str]:
+    """The long options in what ``sbatch --help`` prints."""
+    names = (re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", line[:40]) for line in text.splitlines())
+    return list(dict.fromkeys(name for of_line in names for name in of_line))

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 from runyard.computes.slurm.commands import Slurm, SlurmError
 
@@ -31,8 +32,12 @@ _OF_THE_BATCH_STEP = (
 )
 """Variables of the job that srun would take for options; what it starts finds its own."""
 
+_STEP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "step.sh")
+_MARK = "RUNYARD_RUN_DIRECTORY"
 _OVERLAP_SINCE = (20, 11)
 _PORTS_S = 60.0
+_GONE_S = 15.0
+"""For a step that was killed to be gone."""
 
 _PORTS = """\
 import os, socket, sys
@@ -70,15 +75,58 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
-def on_one(node: str, cwd: str, *, takes_input: bool = False) -> list[str]:
-    """What to put before a command for it to run once, on the node of that name."""
+def _tellable(job_is_told: bool) -> list[str]:
+    """What to put before srun; ``job_is_told``: a TERM is handed on to the steps of the job."""
+    return ["sh", _STEP, Slurm().find("scancel") if job_is_told else ""]
+
+
+class Step(subprocess.Popen[bytes]):
+    """An srun behind ``step.sh``. Where that was killed, what it had started is killed too."""
+
+    _is_settled = False
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; returns the exit code, the highest of all tasks."""
+        code = super().wait(timeout)
+        if code < 0 and not self._is_settled:
+            self._is_settled = True
+            kill_steps()
+        return code
+
+
+def kill_steps() -> None:
+    """Kill the steps of the job this process is in, and wait until they are gone."""
+    slurm, job = Slurm(), os.environ.get("SLURM_JOB_ID", "")
+    deadline = time.monotonic() + _GONE_S
+    while time.monotonic() < deadline:
+        try:
+            text = slurm.run("squeue", "--noheader", "--steps", f"--jobs={job}", "--format=%i")
+            steps = re.findall(rf"\b{job}\.\d+\b", text)
+            if not steps:
+                return
+            slurm.run("scancel", "--quiet", "--signal=KILL", *steps)
+        except SlurmError:  # gone meanwhile, or nobody answers: they go with the job
+            return
+        time.sleep(0.2)
+
+
+_MARKED = f'{_MARK}=$0; export {_MARK}; exec "$@"'
+"""What a step runs: of srun itself the variable is another one, see step.sh."""
+
+
+def on_one(
+    node: str, cwd: str, argv: Sequence[str], mark: str, *, takes_input: bool = False
+) -> list[str]:
+    """The command that runs ``argv`` once, on the node of that name; ``mark``: the run's folder."""
     return [
+        *_tellable(True),
         *srun(),
         "--nodes=1",
         "--ntasks=1",
         f"--nodelist={node}",
         f"--chdir={cwd}",
         *([] if takes_input else ["--input=none"]),
+        *("sh", "-c", _MARKED, mark, *argv),
     ]
 
 
@@ -94,7 +142,7 @@ def start_all(  # noqa: PLR0917
     env: Mapping[str, str],
     cwd: str,
     log_fd: int,
-) -> subprocess.Popen[bytes]:
+) -> Step:
     """Start commands on their nodes by one srun. Raises OSError or SlurmError.
 
     What is the same for all of them is in the variables of srun. The rest is in a script that all
@@ -104,11 +152,12 @@ def start_all(  # noqa: PLR0917
     common = _common(commands)
     script = _unused(run, "tasks", ".sh")
     with open(script, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        stream.write(task_script(commands, common))
+        stream.write(task_script(commands, common, run.path))
     hosts = f"{script[:-3]}.hosts"
     with open(hosts, "w", encoding="utf-8") as stream:
         stream.writelines(f"{nodes[command.node]}\n" for command in commands)
     argv = [
+        *_tellable(True),
         *srun(),
         f"--nodes={len({command.node for command in commands})}",
         f"--ntasks={len(commands)}",
@@ -118,7 +167,7 @@ def start_all(  # noqa: PLR0917
         "sh",
         script,
     ]
-    return subprocess.Popen(
+    return Step(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=log_fd,
@@ -135,10 +184,13 @@ def _common(commands: Sequence[Command]) -> dict[str, str]:
     return {n: v for n, v in first.items() if all(other.get(n) == v for other in others)}
 
 
-def task_script(commands: Sequence[Command], common: Iterable[str]) -> str:
-    """A shell script that is each of the commands, by the number of the task it runs as."""
+def task_script(commands: Sequence[Command], common: Iterable[str], mark: str) -> str:
+    """A shell script that is each of the commands, by the number of the task it runs as.
+
+    ``common``: names of variables that need not be set; ``mark``: the run's folder.
+    """
     known = set(common)
-    lines = ['case "$SLURM_PROCID" in']
+    lines = [f"export {_MARK}={shlex.quote(mark)}", 'case "$SLURM_PROCID" in']
     for number, command in enumerate(commands):
         lines.append(f"{number})")
         lines += [
@@ -195,8 +247,12 @@ def free_ports(nodes: Sequence[str], counts: Sequence[int]) -> list[list[int]]:
     ]
 
 
-def agent(folder: str) -> str:
-    """Write a program for ``AGENT HOST COMMAND...``, as rsh is: a shell command on a node."""
+def agent(folder: str, mark: str) -> str:
+    """Write a program for ``AGENT HOST COMMAND...``, as rsh is: a shell command on a node.
+
+    A TERM is not handed on: who calls it tells the daemons it has started by itself. ``mark``: the
+    run's folder.
+    """
     path = os.path.join(folder, "agent.sh")
     os.makedirs(folder, exist_ok=True)
     lines = [
@@ -204,8 +260,9 @@ def agent(folder: str) -> str:
         "host=$1",
         "shift",
         f"unset {' '.join(_OF_THE_BATCH_STEP)}",
-        f'exec {shlex.join(srun())} --nodes=1 --ntasks=1 --nodelist="$host" --input=none '
-        'sh -c "$*"',
+        f"exec {shlex.join([*_tellable(False), *srun()])} --nodes=1 --ntasks=1 "
+        '--nodelist="$host" --input=none '
+        f'sh -c {shlex.quote(_MARKED)} {shlex.quote(mark)} sh -c "$*"',
         "",
     ]
     with open(path, "w", encoding="utf-8") as stream:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 
 from runyard.computes.slurm import jobs, states
+from runyard.record import jsonl
 from runyard.record.states import Reason
 
 TYPE_CHECKING = False
@@ -16,9 +18,7 @@ if TYPE_CHECKING:
 
 _TAIL_BYTES = 4_096
 _TAIL_LINES = 12
-
-_OUT_OF_MEMORY = re.compile("xceeded (job |step )?memory limit|oom[-_ ]kill", re.IGNORECASE)
-"""What Slurm writes into the output of a job whose memory it counts itself: its state is FAILED."""
+_MIB = 2**20
 
 _WAITING = {
     "Priority": "other jobs come first",
@@ -68,16 +68,45 @@ def why(run: RunDirectory, job: Job | None, known: Known | None) -> tuple[Reason
         reason = Reason.RUNNER_LOST if begun else Reason.LAUNCH_FAILED
         return reason, f"{text}, and the runner has not written how the run ended.{_said(run)}"
     reason, words = states.ENDS.get(known.state, (Reason.RUNNER_LOST, f"is {known.state}"))
-    if reason is Reason.RUNNER_LOST and _OUT_OF_MEMORY.search(output_tail(run)):
-        reason, words = Reason.OUT_OF_MEMORY, states.ENDS["OUT_OF_MEMORY"][1]
+    if reason is Reason.OUT_OF_MEMORY or _ran_out_of_memory(output_tail(run)):
+        return Reason.OUT_OF_MEMORY, f"{_out_of_memory(run, number)}{_said(run)}"
     where = f" on {known.nodes}" if known.nodes else ""
-    who = f" {known.reason}" if known.state == "CANCELLED" and known.reason[:3] == "by " else ""
+    who = _by(known.reason) if known.state == "CANCELLED" else ""
     text = f"Slurm job {number} {words}{who}{where}"
     if reason is not Reason.RUNNER_LOST:
         return reason, f"{text}.{_said(run)}"
     if not begun:
         return Reason.LAUNCH_FAILED, f"{text} before the runner could start.{_said(run)}"
     return reason, f"{text}, and the runner has not written how the run ended.{_said(run)}"
+
+
+def _by(said: str) -> str:
+    """Who has cancelled a job, of what sacct says: 'CANCELLED by 1000'."""
+    uid = said.rpartition(" by ")[2]
+    if not uid.isdigit():
+        return ""
+    try:
+        return f" by {pwd.getpwuid(int(uid)).pw_name}"
+    except KeyError:
+        return f" by the user with the number {uid}"
+
+
+def _ran_out_of_memory(output: str) -> bool:
+    """What Slurm writes into the output of a job, whose state does not say it."""
+    return re.search(r"exceeded (job |step )?memory limit|oom[-_ ]kill", output, re.I) is not None
+
+
+def _out_of_memory(run: RunDirectory, number: str) -> str:
+    try:
+        asked = jsonl.read_json(run.run_json)["spec"].get("resources") or {}
+    except (OSError, ValueError, KeyError):
+        asked = {}
+    memory = asked.get("memory_bytes")
+    had = f"{int(memory) // _MIB} MiB on each node" if memory else "what the site gives by default"
+    return (
+        f"Slurm job {number} was ended because it used more memory than it had asked for, which "
+        f"was {had}; ask for more by a larger vm_size (runyard compute sizes)."
+    )
 
 
 def _said(run: RunDirectory) -> str:

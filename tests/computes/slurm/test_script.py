@@ -1,0 +1,117 @@
+"""The batch script, and what reaches the shell in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runyard.computes.slurm.script import batch_script, filename, quoted
+from runyard.errors import UserErrorException
+
+NASTY = "a 'b' \"c\" $(touch hacked) `touch hacked` ; touch hacked & | > < * ~ ! \\ # é"
+
+
+def written(folder: Path, **changes: object) -> Path:
+    run = folder / "run"
+    run.mkdir(exist_ok=True)
+    given: dict[str, object] = {"submitted_by": ["sbatch", "--parsable", "slurm.sh"], **changes}
+    runner = given.pop("runner", ["sh", "-c", 'echo "started $0"', str(run)])
+    script = folder / "slurm.sh"
+    script.write_text(batch_script(str(run), runner, **given))  # type: ignore[arg-type]
+    return script
+
+
+def carried_out(script: Path) -> subprocess.CompletedProcess[str]:
+    argv = ["bash", script.name]
+    return subprocess.run(argv, cwd=script.parent, capture_output=True, text=True, check=False)
+
+
+def test_it_starts_the_runner(tmp_path: Path) -> None:
+    done = carried_out(written(tmp_path))
+    assert (done.returncode, done.stdout) == (0, f"started {tmp_path / 'run'}\n")
+
+
+def test_no_value_reaches_the_shell_unquoted(tmp_path: Path) -> None:
+    prologue = tmp_path / "pro'logue $(touch hacked).sh"
+    prologue.write_text('export SITE=loaded\nmodule() { echo "module $*"; }\n')
+    (tmp_path / "run").mkdir()
+    run = tmp_path / NASTY.replace("/", "")
+    run.mkdir()
+    script = tmp_path / "slurm.sh"
+    script.write_text(
+        batch_script(
+            str(run),
+            ["sh", "-c", 'printf "%s\\n" "$@"; echo "$SITE"', "sh", NASTY],
+            submitted_by=["sbatch", f"--comment={NASTY}"],
+            prologue=str(prologue),
+        )
+    )
+    done = carried_out(script)
+    assert (done.returncode, done.stdout) == (0, f"{NASTY}\nloaded\n"), done.stderr
+    assert "hacked" not in os.listdir(tmp_path)
+
+
+def test_modules_are_loaded_in_order(tmp_path: Path) -> None:
+    init = tmp_path / "modules" / "init"
+    init.mkdir(parents=True)
+    (init / "bash").write_text('module() { echo "module $*"; [ "$2" != missing ]; }\n')
+    modules = ["gcc/12 $(x)", "cuda"]
+    script = written(tmp_path, modules=modules)
+    env = {**os.environ, "MODULESHOME": str(tmp_path / "modules"), "LMOD_PKG": "/nowhere"}
+    argv = ["bash", str(script)]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[:2] == ["module load gcc/12 $(x)", "module load cuda"]
+    script = written(tmp_path, modules=["missing"])
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 127
+    assert done.stderr.endswith(": module load missing failed\n")
+
+
+def test_a_node_without_modules_says_so(tmp_path: Path) -> None:
+    script = written(tmp_path, modules=["cuda"])
+    env = {"PATH": os.environ["PATH"], "LMOD_PKG": "/nowhere", "MODULESHOME": "/nowhere"}
+    argv = ["bash", str(script)]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 127
+    assert "there is no command 'module' on this node" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("runner", "what"),
+    [
+        (["/nowhere/python", "x.py"], "/nowhere/python (the Python of runyard)"),
+        (["sh", "/nowhere/runner.py"], "/nowhere/runner.py (runyard itself)"),
+    ],
+)
+def test_what_a_node_does_not_see_is_said(tmp_path: Path, runner: list[str], what: str) -> None:
+    done = carried_out(written(tmp_path, runner=runner))
+    assert done.returncode == 127
+    host = os.uname().nodename
+    assert done.stderr == (
+        f"runyard: {host}: {what} is not seen on this node: put it on a file system that all "
+        "nodes see\n"
+    )
+
+
+def test_a_prologue_that_fails_is_said(tmp_path: Path) -> None:
+    prologue = tmp_path / "site.sh"
+    prologue.write_text("false\n")
+    done = carried_out(written(tmp_path, prologue=str(prologue)))
+    assert done.returncode == 127
+    assert done.stderr.endswith(f": the prologue {prologue} failed\n")
+
+
+def test_control_characters_are_refused() -> None:
+    with pytest.raises(UserErrorException) as caught:
+        quoted("a\nb")
+    assert caught.value.message == (
+        "'a\\nb' has a control character (such as the end of a line), which cannot be given to "
+        "Slurm: leave it out"
+    )
+
+
+def test_a_percent_sign_in_a_path_stands_for_itself() -> None:
+    assert filename("/data/100%j/run") == "/data/100%%j/run"
