@@ -21,6 +21,7 @@ VARIABLES = {
     "default_python": "RUNYARD_DEFAULT_PYTHON",
     "gpu_fallback": "RUNYARD_GPU_FALLBACK",
     "keyvault": "RUNYARD_KEYVAULT",
+    "mpi": "RUNYARD_MPI",
 }
 """Every setting, and the variable that wins over the file."""
 
@@ -35,6 +36,7 @@ _EXAMPLES = {
     "default_python": '"3.6"',
     "gpu_fallback": "true",
     "keyvault": '"keyring"',
+    "mpi": '"openmpi"',
 }
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 

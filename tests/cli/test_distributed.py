@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runyard.cli import processes as options
+from tests import mpi_program
 from tests.cli import processes
 from tests.cli.fixtures import Invoke
 
@@ -127,12 +128,17 @@ def test_a_rerun_has_the_same_processes(four: Path, invoke: Invoke) -> None:
 def test_the_options_make_a_plan(
     project: Path,
     invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
     *,
     words: list[object],
     launcher: str,
     counts: tuple[int, int],
     distribution: dict[str, object],
 ) -> None:
+    if launcher == "mpi":
+        program = str(mpi_program.make(project.parent / "mpi"))
+        monkeypatch.setenv("RUNYARD_MPI", program)
+        distribution = {**distribution, "runtime": "mpich", "mpiexec": program}
     (project / "train.py").write_text("")
     said = invoke("submit", "--plan", "--json", "--user-managed", *words, "train.py")
     spec = said.json["spec"]

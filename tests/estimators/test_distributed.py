@@ -20,6 +20,7 @@ from runyard.estimators.distributed import Gloo, Mpi, Nccl, ParameterServer
 from runyard.estimators.dnn import Chainer, PyTorch, TensorFlow
 from runyard.estimators.estimator import Estimator
 from runyard.history.experiment import Experiment
+from tests import mpi_program
 from tests.config.targets import FakeTarget
 
 quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -318,11 +319,15 @@ def test_the_processes_that_are_started(
     project: Any,
     experiment: Experiment,
     target: FakeTarget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     *,
     kind: Any,
     given: Any,
     expected: tuple[str, int, int, dict[str, Any]],
 ) -> None:
+    program = mpi_program.make(tmp_path / "mpi")
+    monkeypatch.setenv("RUNYARD_MPI", str(program))
     own = {"user_managed": True} if kind is not Estimator else {}
     parameters = {"compute_target": AmlCompute(), "entry_script": "train.py", **own, **given()}
     with warnings.catch_warnings():
@@ -331,6 +336,8 @@ def test_the_processes_that_are_started(
     spec = target.record["spec"]
     launcher, nodes, each, said = expected
     assert (spec["launcher"], spec["node_count"], spec["processes_per_node"]) == expected[:3]
+    if launcher == "mpi":
+        said = {**said, "runtime": "mpich", "mpiexec": str(program)}
     plain = {key: value for key, value in spec["distribution"].items() if value}
     assert plain == said, launcher
     assert spec["distribution"]["process_count"] <= nodes * each

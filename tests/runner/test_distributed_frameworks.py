@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import runyard
-from runyard.record import ranks
+from runyard.record import events, ranks
 from tests.requirements import missing
 
 pytestmark = pytest.mark.integration
@@ -72,7 +72,14 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: Callable[[
     return runyard.Experiment(workspace, "distributed")
 
 
-def trained(experiment: Any, tmp_path: Path, script: str, estimator: Any, **given: Any) -> Any:
+def trained(
+    experiment: Any,
+    tmp_path: Path,
+    script: str,
+    estimator: Any,
+    status: str = "Completed",
+    **given: Any,
+) -> Any:
     source = tmp_path / "source"
     source.mkdir(exist_ok=True)
     (source / "train.py").write_text(script)
@@ -81,10 +88,10 @@ def trained(experiment: Any, tmp_path: Path, script: str, estimator: Any, **give
     run.wait_for_completion(raise_on_error=False)
     folder = Path(run.directory.path)
     log = (folder / "system_logs" / "environment.txt").read_text()
-    if run.get_status() != "Completed" and "cannot be reached" in log:
+    if run.get_status() != status and "cannot be reached" in log:
         missing("index", "no package index can be reached")
     logs = "".join(path.read_text() for path in (folder / "user_logs").glob("*.txt"))
-    assert run.get_status() == "Completed", log + logs
+    assert run.get_status() == status, log + logs
     return run
 
 
@@ -103,6 +110,27 @@ def test_pytorch_trains_one_model_with_gloo(experiment: Any, tmp_path: Path) -> 
             distributed_training=runyard.PyTorchConfiguration("Gloo", process_count=count),
         )
         assert last_line(run, 0) == f"loss 0.003316 of {count}"
+
+
+def test_the_rank_that_raises_is_named_and_not_those_it_has_left_alone(
+    experiment: Any, tmp_path: Path
+) -> None:
+    line = "    optimizer.zero_grad()\n"
+    raising = DDP.replace(
+        line, f"    if rank == _ // 50 == 1: raise ValueError('a bad batch')\n{line}"
+    )
+    run = trained(
+        experiment,
+        tmp_path,
+        raising,
+        runyard.PyTorch,
+        "Failed",
+        framework_version="1.4",
+        distributed_training=runyard.PyTorchConfiguration("Gloo", process_count=3),
+    )
+    error = events.read_state(run.directory).detail["error"]
+    assert (error["rank"], error["type"], error["message"]) == (1, "ValueError", "a bad batch")
+    assert "Connection closed by peer" in Path(run.directory.rank_log(0)).read_text()
 
 
 def test_tensorflow_trains_one_model_with_a_parameter_server(

@@ -15,6 +15,7 @@ from runyard.config import (
     containers,
     distribution,
     entry,
+    mpi,
     notebooks,
     references,
     relay,
@@ -108,6 +109,9 @@ def plan(
     added: tuple[str, ...] = ()
     if kind is not None and kind.kind == "notebook":
         described, added = notebooks.with_papermill(described)
+    described, distributed = mpi.with_runtime(
+        described, distributed, variables, run_config.communicator
+    )
     use_docker = run_config.docker.use_docker
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh

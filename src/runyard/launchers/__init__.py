@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from runyard.launchers.plan import Launcher
 
 _PLACES = {
+    "mpi": "runyard.launchers.mpi:MpiLauncher",
     "single": "runyard.launchers.single:SingleLauncher",
     "pytorch": "runyard.launchers.pytorch:PyTorchLauncher",
     "tensorflow": "runyard.launchers.tensorflow:TensorFlowLauncher",

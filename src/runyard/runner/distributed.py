@@ -62,8 +62,8 @@ def start(
     try:
         if plan.starter:
             own = {**env, **plan.starter.env}
-            argv = launch.expand(plan.starter.argv, own)
-            started = [channel.start(plan.starter.node, argv, own, run.work, log)]
+            # What differs between the ranks is expanded where they are.
+            started = [channel.start(plan.starter.node, plan.starter.argv, own, run.work, log)]
         else:
             started = channel.start_all(_commands(plan, env), env, run.work, log)
     finally:

