@@ -213,5 +213,16 @@ def test_the_plan_says_where_parameter_servers_are(project: Path, invoke: Invoke
     assert "             node 1: rank 2, rank 3 as parameter server\n" in said.out
 
 
+def test_the_plan_of_mpi_says_what_starts_it(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("from mpi4py import MPI\n")
+    words = ("--pip", "mpich", "--distributed", "mpi", "--nodes", 2, "--processes", 3)
+    said = invoke("submit", "--plan", *words, "train.py")
+    assert "processes    6 processes on 2 nodes (mpi)\n" in said.out
+    assert "             started by " in said.out
+    assert "/bin/mpiexec " in said.out
+    assert "launch/agent" in said.out
+    assert "             node 1: ranks 3 to 5\n" in said.out
+
+
 def test_words_are_those_of_the_configurations() -> None:
     assert options.WORDS == ("mpi", "gloo", "nccl", "ps", "parallel")

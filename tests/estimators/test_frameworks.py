@@ -464,6 +464,9 @@ def test_the_optimized_mode_builds_the_framework_first(tmp_path: Path) -> None:
     )
     assert set(more.requirements) == {*alone.requirements, "tqdm"}
     assert planned(pip_packages=["six"]).base == more.base
+    # mpi4py is built against the MPI runtime, which is not in the base.
+    with_mpi = planned(pip_packages=["six"], distributed_training=runyard.MpiConfiguration())
+    assert with_mpi.base is None
 
 
 @pytest.mark.usefixtures("python_3_6")

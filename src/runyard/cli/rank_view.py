@@ -59,7 +59,9 @@ def _launch(spec: Mapping[str, Any], python: str) -> LaunchPlan:
     names = [f"node-{number}" for number in range(int(spec["node_count"]))]
     wanted = launcher.ports(spec)
     ports = [[0] * wanted[number] if number < len(wanted) else [] for number in range(len(names))]
-    return launcher.plan(spec, Places(names, names, ports=ports), python)
+    agent = "launch/agent" if len(names) > 1 else ""
+    places = Places(names, names, ports=ports, agent=agent, folder="launch")
+    return launcher.plan(spec, places, python)
 
 
 def _seated(numbers: list[int], workers: int) -> str:

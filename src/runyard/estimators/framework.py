@@ -35,7 +35,8 @@ class FrameworkEstimator(Estimator):
     the user; where both say something, the user's counts, with a warning. With
     ``environment_definition``, a conda file or ``user_managed=True`` no packages are added.
     ``_enable_optimized_mode`` (False): the framework's packages are built as an environment of
-    their own, and what you add on top of it; not where a package of yours takes the place of one.
+    their own, and what you add on top of it; not where a package of yours takes the place of one,
+    and not where processes talk over MPI.
 
     A subclass has ``FRAMEWORK_NAME``, the name of a data file of runyard or of the nearest
     workspace. Raises what ``Estimator`` does; TrainingException for a version that is not known.
@@ -163,7 +164,9 @@ class FrameworkEstimator(Estimator):
         )
         added = add(environment, gpu=bool(given["use_gpu"]))
         _warn_of_overridden(added, f"{framework.name} {self._version}", version.python)
-        if given["_enable_optimized_mode"] and not added.overridden and not added.python:
+        # mpi4py is built against the MPI runtime, which the plan adds to what is the user's.
+        alone = not added.overridden and not added.python and not mpi
+        if given["_enable_optimized_mode"] and alone:
             environment.python.base_packages = list(added.kept)
         if with_cpu is not None:
             self._variants = (added.kept, add(with_cpu, gpu=False).kept)

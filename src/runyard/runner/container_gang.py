@@ -61,8 +61,7 @@ def start(
 def _program(plan: LaunchPlan, node: int, env: Mapping[str, str]) -> tuple[list[str], str]:
     """What the container of a node runs, and the functions that it needs."""
     if plan.starter:
-        argv = [container.seen_there(part) for part in plan.starter.argv]
-        return launch.expand(tuple(argv), env), ""
+        return [container.seen_there(part) for part in plan.starter.argv], ""
     there = (process for process in plan.processes if process.node == node)
     return [_START], start_ranks(there, len(plan.processes), env)
 
