@@ -32,9 +32,6 @@ RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
 NODE = os.path.join(_LAUNCHERS, "node.sh")
 """By what a shell starts the processes of one node."""
 
-_STARTER_PATIENCE_S = 3.0
-"""mpiexec does it by itself, and lets each rank say why it ends."""
-
 
 def start(
     run: RunDirectory,
@@ -71,12 +68,7 @@ def start(
     finally:
         os.close(log)
     each = plan.starter is None and len(started) == len(plan.processes)
-    return Gang(started, plan, run, each=each, log=log_path, patience_s=patience_of(plan))
-
-
-def patience_of(plan: LaunchPlan) -> float:
-    """How long whoever has started the ranks may take to end them when one has failed."""
-    return _STARTER_PATIENCE_S if plan.starter else 0.0
+    return Gang(started, plan, run, each=each, log=log_path)
 
 
 def _make_folders(run: RunDirectory) -> None:

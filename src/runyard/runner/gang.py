@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STARTER = "starter"
 """Among the ranks that have failed: what had started one is gone, and the rank is not."""
 
+_PATIENCE_S = 3.0
+"""How long one that is about to fail may take; what has started it then ends the others as well."""
+
 _SIGNALLED = range(129, 160)
 """What rank.sh, as every shell, ends with after a signal."""
 
@@ -35,8 +38,7 @@ class Gang:
     """What a supervisor watches of a distributed run.
 
     ``started``: with ``each``, the processes of the plan, and else those that start them. ``log``:
-    what these themselves say. ``patience_s``: how long they may take to end the others when
-    one has failed. ``closing`` is called when all has ended.
+    what these themselves say. ``closing`` is called when all has ended.
     """
 
     def __init__(
@@ -47,13 +49,12 @@ class Gang:
         *,
         each: bool,
         log: str,
-        patience_s: float = 0.0,
     ) -> None:
         self.pid = started[0].pid
         self._started = tuple(started)
         self._run = run
         self._log = log
-        self._patience_s = patience_s
+        self._patience_s = _PATIENCE_S
         self._size = len(plan.processes)
         self._each = each
         self._serving = frozenset(p.rank for p in plan.processes if p.serves)

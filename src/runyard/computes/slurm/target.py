@@ -151,6 +151,7 @@ class SlurmTarget:
         # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
         # left to its runner, which sees the request.
         self.slurm.run("scancel", *where, "--state=PENDING", job.number)
+        queue.forget()
         known = self._known([run])[0]
         if known is not None and known.state == "CANCELLED" and not owner.is_held(run.lock):
             text = "Cancelled while it waited in Slurm's queue."
