@@ -25,7 +25,7 @@ from tests.daemons import answers, folder_of, free_port, listens, needs_root, pr
 NODES = ("n1", "n2", "n3")
 CPUS = 8
 """Of each node, whatever this machine has."""
-MEMORY_MB = 8000
+MEMORY_MB = 16000
 """Of each node."""
 
 _SUBREAPER = str(Path(__file__).with_name("subreaper.py"))
@@ -45,7 +45,7 @@ _SETTINGS = {
     "SlurmdParameters": "config_overrides",  # nodes are larger than this machine
     "SelectType": "select/cons_tres",
     "SelectTypeParameters": "CR_CPU_Memory",
-    "DefMemPerCPU": "100",
+    "DefMemPerCPU": "1000",
     "JobAcctGatherType": "jobacct_gather/linux",
     "JobAcctGatherFrequency": "task=2",
     "JobAcctGatherParams": "OverMemoryKill",

@@ -36,7 +36,9 @@ def test_ranks_of_a_node_are_next_to_each_other() -> None:
 
 def test_the_variables_of_a_process_on_another_node() -> None:
     process = planned().processes[2]
-    assert process.argv == ("/e/python", "train.py", "--rank", "$RANK")
+    assert process.argv[0] == "/e/python"
+    assert process.argv[1].endswith("/runyard/job/mpi_main.py")
+    assert process.argv[2:] == ("train.py", "--rank", "$RANK")
     assert process.env == {
         "MASTER_ADDR": "10.0.0.1",
         "MASTER_PORT": "4000",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,17 +16,14 @@ from runyard import launchers
 from runyard.record import ranks
 from runyard.record.layout import RunDirectory
 from runyard.testing import runs
-from tests.requirements import missing
+from tests.launchers.shells import SHELLS, shell_of
 
 RANK_SH = str(Path(launchers.__file__).with_name("rank.sh"))
 
 
-@pytest.fixture(params=["dash", "bash", "busybox"])
+@pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> list[str]:
-    name = str(request.param)
-    if shutil.which(name) is None:
-        missing(name, f"{name} is not here")
-    return {"busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}.get(name, [name])
+    return shell_of(request.param)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from runyard.computes.local import LocalTarget
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import (
     DockerConfiguration,
+    MpiConfiguration,
     ParallelTaskConfiguration,
     PyTorchConfiguration,
     TensorflowConfiguration,
@@ -28,6 +29,7 @@ from runyard.record import events, owner, ranks
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.container_engines import BASE
+from tests.requirements import missing
 
 
 @pytest.fixture
@@ -210,3 +212,66 @@ def test_a_runner_that_is_killed_leaves_nothing_behind(
     LocalTarget().reap(run.directory)
     assert containers(engine) == []
     assert not processes.of_run(run.directory.path)
+
+
+MPI = """
+import os, sys
+from mpi4py import MPI
+world = MPI.COMM_WORLD
+total = world.allreduce(world.rank + 1)
+print(sys.argv[1], 'of', world.size, 'sum', total, os.path.exists('/.dockerenv'), flush=True)
+if os.environ.get('FAIL') == str(world.rank):
+    raise ValueError('a bad batch')
+world.barrier()
+"""
+
+
+def submit_mpi(experiment: Experiment, tmp_path: Path, **variables: str) -> Run:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "train.py").write_text(MPI)
+    environment = Environment.from_docker_image("with-mpi", BASE)
+    environment.python.user_managed_dependencies = False
+    for package in ("mpi4py", "mpich"):
+        environment.python.conda_dependencies.add_pip_package(package)
+    config = ScriptRunConfig(
+        source,
+        "train.py",
+        ["$OMPI_COMM_WORLD_RANK"],
+        environment=environment,
+        distributed_job_config=MpiConfiguration(process_count_per_node=2),
+        docker_runtime_config=DockerConfiguration(use_docker=True),
+    )
+    config.run_config.environment_variables = variables
+    return config.submit_to(experiment)
+
+
+def finish_mpi(run: Run) -> events.State:
+    state = runs.finish(run.directory, timeout_s=240)
+    log = Path(run.directory.environment_log).read_text()
+    if state.reason is Reason.ENVIRONMENT_FAILED and "cannot be reached" in log:
+        missing("index", "no package index can be reached")
+    return state
+
+
+def test_mpi_starts_its_ranks_in_the_container(
+    experiment: Experiment, docker: Engine, tmp_path: Path
+) -> None:
+    run = submit_mpi(experiment, tmp_path)
+    state = finish_mpi(run)
+    assert state.reason is Reason.COMPLETED, (state.detail, log_of(run, 0), log_of(run, 1))
+    assert state.detail["exit_codes"] == [0, 0]
+    assert [log_of(run, rank)[-1] for rank in (0, 1)] == [
+        "0 of 2 sum 3 True",
+        "1 of 2 sum 3 True",
+    ]
+
+
+def test_a_rank_of_mpi_that_raises_ends_the_container(
+    experiment: Experiment, docker: Engine, tmp_path: Path
+) -> None:
+    run = submit_mpi(experiment, tmp_path, FAIL="1")
+    state = finish_mpi(run)
+    assert state.reason is Reason.SCRIPT_EXCEPTION
+    assert (state.detail["rank"], state.detail["error"]["type"]) == (1, "ValueError")
+    assert containers(docker) == []

@@ -185,6 +185,41 @@ raise ConnectionResetError('of it')
     assert "RuntimeError: the first" in error["log_tail"][-1]
 
 
+def test_the_first_to_raise_is_named_though_it_takes_longest_to_end(
+    workspace: WorkspaceDirectory,
+) -> None:
+    script = """
+import atexit, os, time
+if os.environ['RANK'] == '1':
+    atexit.register(lambda: (time.sleep(1), print('tidied', flush=True)))
+    open('gone', 'w').close()
+    raise RuntimeError('the first')
+while not os.path.exists('gone'):
+    time.sleep(0.01)
+time.sleep(0.2)
+os._exit(9)
+"""
+    _, state = run_gang(workspace, script, 2)
+    assert (state.reason, state.detail["exit_codes"]) == (Reason.SCRIPT_EXCEPTION, [9, 1])
+    assert (state.detail["rank"], error_of(state)["message"]) == (1, "the first")
+
+
+def test_one_that_raises_does_not_wait_for_its_threads_for_ever(
+    workspace: WorkspaceDirectory,
+) -> None:
+    script = """
+import os, threading, time
+if os.environ['RANK'] == '1':
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    raise RuntimeError('no')
+time.sleep(60)
+"""
+    begun = time.monotonic()
+    _, state = run_gang(workspace, script)
+    assert time.monotonic() - begun < 8
+    assert (state.detail["rank"], error_of(state)["message"]) == (1, "no")
+
+
 def test_one_that_ends_well_early_is_not_waited_upon(workspace: WorkspaceDirectory) -> None:
     script = "import os, time; time.sleep(int(os.environ['RANK']) * 0.4); print('done')"
     run, state = run_gang(workspace, script)

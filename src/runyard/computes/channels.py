@@ -23,8 +23,13 @@ VARIABLE = "RUNYARD_CHANNEL"
 
 _LOCAL = "runyard.computes.local_channel:LocalChannel"
 
+_REHEARSED = "runyard.computes.rehearsed_channel:RehearsedChannel"
+
 _PLACES: dict[str, str] = {"slurm": "runyard.computes.slurm.channel:SlurmChannel"}
 """Engines that give more nodes than the one their runner is on."""
+
+_INTERRUPTIONS = {"slurm": "runyard.computes.slurm.interrupted"}
+"""Engines that end jobs by signals, for reasons of which they can be asked."""
 
 
 def open_channel(spec: Mapping[str, Any], run: RunDirectory) -> NodeChannel:
@@ -32,7 +37,18 @@ def open_channel(spec: Mapping[str, Any], run: RunDirectory) -> NodeChannel:
 
     ``spec``: the JobSpec as it stands in run.json.
     """
-    place = _PLACES.get(os.environ.get(VARIABLE, ""), _LOCAL)
+    here = _REHEARSED if spec.get("node_count", 1) > 1 else _LOCAL
+    place = _PLACES.get(os.environ.get(VARIABLE, ""), here)
     module, _, attribute = place.partition(":")
     channel: NodeChannel = getattr(importlib.import_module(module), attribute)(spec, run)
     return channel
+
+
+def interruptions() -> Any:
+    """A module that knows why this runner is told to end; None where a signal says all there is.
+
+    ``why()``: an Interruption, None when nobody ends the job. ``ends_at()``: when the target will
+    end it, in seconds since 1970, None: not known.
+    """
+    place = _INTERRUPTIONS.get(os.environ.get(VARIABLE, ""))
+    return None if place is None else importlib.import_module(place)

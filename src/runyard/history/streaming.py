@@ -34,7 +34,8 @@ _FIRST_LOG = re.compile(r"std_log\D*0*(?:_ps)?\.txt\Z")
 class LogFollower:
     """Prints a growing file: what arrived, whether or not it ends a line.
 
-    The file need not exist yet. At most 1 MiB of it is in memory at a time.
+    The file need not exist yet, and may be replaced by another one. At most 1 MiB of it is in
+    memory at a time.
     """
 
     def __init__(self, path: str, out: TextIO) -> None:
@@ -70,7 +71,19 @@ class LogFollower:
                 self._stream = open(self.path, "rb", buffering=0)  # noqa: SIM115
             except OSError:
                 return b""
-        return self._stream.read(_CHUNK_BYTES)
+        chunk = self._stream.read(_CHUNK_BYTES)
+        if not chunk and self._is_of_an_earlier_attempt():
+            self.close()
+            return self._read()
+        return chunk
+
+    def _is_of_an_earlier_attempt(self) -> bool:
+        """Whether another file has the name by now: of a run that its target has started again."""
+        assert self._stream is not None
+        try:
+            return os.stat(self.path).st_ino != os.fstat(self._stream.fileno()).st_ino
+        except OSError:
+            return False
 
 
 def _print(out: TextIO, text: str) -> None:

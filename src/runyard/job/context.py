@@ -15,6 +15,8 @@ WORKSPACE = "RUNYARD_WORKSPACE"
 """The workspace folder."""
 PYTHON = "RUNYARD_PYTHON"
 """The interpreter runyard itself is installed in."""
+RESTART_COUNT = "RUNYARD_RESTART_COUNT"
+"""How often the run was started before: not 0 where its target has queued it again."""
 
 
 def variables(
@@ -33,6 +35,7 @@ def variables(
         EXPERIMENT: run.experiment,
         WORKSPACE: run.workspace.path,
         PYTHON: python,
+        RESTART_COUNT: str(spec.get("attempt") or 0),
         "AZUREML_RUN_ID": run.id,
         "AZUREML_ARM_PROJECT_NAME": run.experiment,
         "AZUREML_ARM_WORKSPACE_NAME": workspace_name,

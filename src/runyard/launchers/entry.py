@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
 _NOTEBOOK = "runyard.job.notebook"
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_RANK_MAIN = os.path.join(_PACKAGE, "job", "mpi_main.py")
 
 
 def command_line(spec: Mapping[str, Any], python: str) -> list[str]:
@@ -37,6 +41,18 @@ def _started(script: str, entry: Mapping[str, Any] | None, python: str) -> list[
             [*map(str, entry["interpreter"]), script] if entry["interpreter"] else ["./" + script]
         )
     return [python, script]
+
+
+def of_rank(spec: Mapping[str, Any], python: str) -> list[str]:
+    """The argv of a process that others wait for, and that waits for others.
+
+    Python runs the script through our own start of it (``job/mpi_main.py``), which says at once
+    that the script has failed, and does not let it wait for its peers at its end.
+    """
+    argv = command_line(spec, python)
+    if argv[0] != python or spec.get("command"):
+        return argv
+    return [python, _RANK_MAIN, *argv[1:]]
 
 
 def python_path(spec: Mapping[str, Any]) -> tuple[str, ...]:

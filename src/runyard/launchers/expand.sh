@@ -1,31 +1,54 @@
 # sh expand.sh PROGRAM [ARGUMENT]...: starts a program with $NAME and ${NAME} in its arguments
 # replaced by variables; unknown ones stay as text. For processes whose variables only their own
-# node knows: elsewhere the runner does it.
-expanded() {
-    printf '%s\n' "$1" | awk '{
-        line = ""
-        while (match($0, /\$([A-Za-z0-9_]+|[{][A-Za-z0-9_]+[}])/)) {
-            found = substr($0, RSTART, RLENGTH)
-            name = substr(found, 2)
-            gsub(/[{}]/, "", name)
-            line = line substr($0, 1, RSTART - 1) (name in ENVIRON ? ENVIRON[name] : found)
-            $0 = substr($0, RSTART + RLENGTH)
-        }
-        print line $0
-    }'
-    echo .
+# node knows: elsewhere the runner does it. The shell does it all, for an image may have no awk.
+
+# What the shell itself knows (RANDOM, UID, the names below) is none of the environment.
+_exported="
+$(export -p)"
+
+# Sets _done to the text with its variables replaced.
+_expand() {
+    _left=$1 _done=
+    while :; do
+        case $_left in
+            *'$'*) ;;
+            *) break ;;
+        esac
+        _done=$_done${_left%%\$*}
+        _left=${_left#*\$}
+        case $_left in
+            '{'*'}'*)
+                _name=${_left#?}
+                _name=${_name%%\}*}
+                _rest=${_left#*\}} ;;
+            *)
+                _name=${_left%%[!A-Za-z0-9_]*}
+                _rest=${_left#"$_name"} ;;
+        esac
+        case $_name in
+            '' | [0-9]* | *[!A-Za-z0-9_]*) _name= ;;
+        esac
+        case $_exported in
+            *"
+export ${_name:-=}="*)
+                eval "_done=\$_done\$$_name"
+                _left=$_rest ;;
+            *) _done=$_done'$' ;;
+        esac
+    done
+    _done=$_done$_left
 }
 
-left=$#
-while [ "$left" -gt 0 ]; do
-    part=$1
+_count=$#
+while [ "$_count" -gt 0 ]; do
+    _part=$1
     shift
-    case $part in
+    case $_part in
         *'$'*)
-            part=$(expanded "$part")
-            part=${part%??} ;;
+            _expand "$_part"
+            _part=$_done ;;
     esac
-    set -- "$@" "$part"
-    left=$((left - 1))
+    set -- "$@" "$_part"
+    _count=$((_count - 1))
 done
 exec "$@"

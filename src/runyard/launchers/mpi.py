@@ -20,7 +20,6 @@ RANK = ("sh", os.path.join(_HERE, "mpi_rank.sh"))
 """What every rank runs under."""
 
 _EXPAND = ("sh", os.path.join(_HERE, "expand.sh"))
-_MAIN = os.path.join(os.path.dirname(_HERE), "job", "mpi_main.py")
 LOG = "mpi.txt"
 
 
@@ -61,12 +60,9 @@ class MpiLauncher:
 def rank_argv(spec: Mapping[str, Any], python: str) -> list[str]:
     """The program of every rank and its arguments.
 
-    Python runs the script through our own start of it (``job/mpi_main.py``): a rank that raises
-    would wait in MPI_Finalize for the others, and they for it.
+    A rank that raises would else wait in MPI_Finalize for the others, and they for it.
     """
-    argv = entry.command_line(spec, python)
-    if argv[0] == python and not spec.get("command"):
-        argv = [python, _MAIN, *argv[1:]]
+    argv = entry.of_rank(spec, python)
     is_shell_text = isinstance(spec.get("command"), str)
     if not is_shell_text and any("$" in part for part in argv):
         argv = [*_EXPAND, *argv]

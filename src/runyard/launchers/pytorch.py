@@ -27,7 +27,7 @@ class PyTorchLauncher:
 
     def plan(self, spec: Mapping[str, Any], places: Places, python: str) -> LaunchPlan:
         """One process for each rank, each with a log of its own."""
-        argv, python_path = entry.command_line(spec, python), entry.python_path(spec)
+        argv, python_path = entry.of_rank(spec, python), entry.python_path(spec)
         of_all = {**entry.variables(spec, python), **_interface(spec, places)}
         total = nodes.process_count(spec)
         return LaunchPlan(

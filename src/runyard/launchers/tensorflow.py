@@ -29,7 +29,7 @@ class TensorFlowLauncher:
 
     def plan(self, spec: Mapping[str, Any], places: Places, python: str) -> LaunchPlan:
         """One process for each rank, each with a log of its own."""
-        argv, python_path = entry.command_line(spec, python), entry.python_path(spec)
+        argv, python_path = entry.of_rank(spec, python), entry.python_path(spec)
         placed, of_all = _placed(spec), entry.variables(spec, python)
         locals_ = [placed[:rank].count(node) for rank, node in enumerate(placed)]
         hosts = [

@@ -21,7 +21,8 @@ class Rank:
     """What is known of one process.
 
     ``started``, ``ended``, ``failed``: seconds since 1970, None: not (yet); ``host``, ``node``,
-    ``pid``; ``code``: its exit code, None while it runs, and where it could not be recorded.
+    ``pid``; ``code``: its exit code, None while it runs, and where it could not be recorded; of one
+    that was ended while it was failing, the code that it was about to end with.
     """
 
     def __init__(self, number: int, lines: "List[Dict[str, Any]]") -> None:
@@ -30,6 +31,7 @@ class Rank:
         self.ended: "Optional[float]" = None
         self.failed: "Optional[float]" = None
         self.code: "Optional[int]" = None
+        self._failing = 0
         self.host = ""
         self.node: "Optional[int]" = None
         self.pid: "Optional[int]" = None
@@ -43,10 +45,11 @@ class Rank:
             self.node, self.pid = line.get("node"), line.get("pid")
             # A process that is started again begins anew.
             self.ended = self.failed = self.code = None
+            self._failing = 0
         if line.get("failing") and self.failed is None:
-            self.failed = moment
+            self.failed, self._failing = moment, int(line["failing"])
         if "code" in line:
-            self.ended, self.code = moment, int(line["code"])
+            self.ended, self.code = moment, self._failing or int(line["code"])
             if self.code and self.failed is None:
                 self.failed = moment
 

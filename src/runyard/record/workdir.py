@@ -20,8 +20,12 @@ _SMALL_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 20
 
 
-def materialise(manifest_path: str, blobs_dir: str, destination: str) -> None:
+def materialise(
+    manifest_path: str, blobs_dir: str, destination: str, missing_only: bool = False
+) -> None:
     """Copy a snapshot into ``destination``, an existing folder without any of its files.
+
+    ``missing_only``: what is there already stays as it is.
 
     Every file is a copy of its own (shared blocks where the file system can clone), so whatever
     the script does to it never reaches the store. Modes are as in the source, and writable for
@@ -34,6 +38,8 @@ def materialise(manifest_path: str, blobs_dir: str, destination: str) -> None:
     folders = {target}
     for entry in read_manifest(manifest_path):
         path = os.path.join(target, _raw(entry[0]))
+        if missing_only and os.path.lexists(path):
+            continue
         _make_folder(os.path.dirname(path), folders)
         if entry[1] == "f":
             copier.copy(entry, path, _mtime_ns(moment_s, entry[3]))

@@ -61,8 +61,7 @@ def start(
 def _program(plan: LaunchPlan, node: int, env: Mapping[str, str]) -> tuple[list[str], str]:
     """What the container of a node runs, and the functions that it needs."""
     if plan.starter:
-        argv = [container.seen_there(part) for part in plan.starter.argv]
-        return launch.expand(tuple(argv), env), ""
+        return [container.seen_there(part) for part in plan.starter.argv], ""
     there = (process for process in plan.processes if process.node == node)
     return [_START], start_ranks(there, len(plan.processes), env)
 
@@ -73,7 +72,7 @@ def start_ranks(processes: Iterable[Process], world: int, env: Mapping[str, str]
     lines = [f". {shlex.quote(container.seen_there(distributed.NODE))}"]
     for process in processes:
         own = {**process.env, **distributed.seat_variables(process, world)}
-        argv = launch.expand(process.argv, {**env, **own})
+        argv = launch.expand(tuple(map(container.seen_there, process.argv)), {**env, **own})
         given = [f"{name}={value}" for name, value in own.items()]
         lines.append(shlex.join(["start", "env", *given, *rank_sh, *argv]))
     return "\n".join([f"{_START}() {{", *lines, "wait_for_all", "}", ""])
@@ -86,8 +85,7 @@ class ContainerGang(Gang):
         self, contained: Sequence[Contained], plan: LaunchPlan, run: RunDirectory, log: str
     ) -> None:
         clients = [one.client for one in contained]
-        patience_s = distributed.patience_of(plan)
-        super().__init__(clients, plan, run, each=False, log=log, patience_s=patience_s)
+        super().__init__(clients, plan, run, each=False, log=log)
         self._contained = contained
 
     def end(self, grace_s: float) -> int:

@@ -13,7 +13,7 @@ from runyard import launchers
 from runyard.computes.protocol import Command
 from runyard.launchers.plan import Places
 from runyard.record import ranks
-from runyard.runner import launch
+from runyard.runner import launch, said
 from runyard.runner.gang import Gang
 
 TYPE_CHECKING = False
@@ -31,9 +31,6 @@ RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
 """What every process runs under."""
 NODE = os.path.join(_LAUNCHERS, "node.sh")
 """By what a shell starts the processes of one node."""
-
-_STARTER_PATIENCE_S = 3.0
-"""mpiexec does it by itself, and lets each rank say why it ends."""
 
 
 def start(
@@ -56,7 +53,9 @@ def start(
     first = plan.processes[0]
     env = launch.variables(run, record, prefix, os.environ, first.python_path)
     env.update(launch.data_variables(data))
-    _check_program(first.argv[0], {**env, **first.env}, run)
+    for process in (first, plan.starter):
+        if process is not None:
+            _check_program(process.argv[0], {**env, **process.env}, run)
     log_path = run.join("system_logs", plan.starter.log if plan.starter else "launch.txt")
     log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -69,12 +68,7 @@ def start(
     finally:
         os.close(log)
     each = plan.starter is None and len(started) == len(plan.processes)
-    return Gang(started, plan, run, each=each, log=log_path, patience_s=patience_of(plan))
-
-
-def patience_of(plan: LaunchPlan) -> float:
-    """How long whoever has started the ranks may take to end them when one has failed."""
-    return _STARTER_PATIENCE_S if plan.starter else 0.0
+    return Gang(started, plan, run, each=each, log=log_path)
 
 
 def _make_folders(run: RunDirectory) -> None:
@@ -88,6 +82,8 @@ def _plan(
     run: RunDirectory, spec: Mapping[str, Any], python: str, channel: NodeChannel
 ) -> LaunchPlan:
     launcher = launchers.load(spec["launcher"])
+    for note in channel.notes:
+        said.say(note)
     places = Places(
         channel.nodes,
         channel.addresses,

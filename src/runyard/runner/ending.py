@@ -113,10 +113,23 @@ def ended_by_runner(outcome: Outcome) -> End:
         error = dict(outcome.request.get("error") or {"message": "failed by Run.fail()"})
         return End(Reason.SCRIPT_EXCEPTION, error, **killed)
     if outcome.cause == "time_limit":
-        message = f"the run was ended at its time limit after {outcome.seconds:.0f} s"
+        own = f"the run was ended at its time limit after {outcome.seconds:.0f} s"
+        message = outcome.request.get("message") or own
         return End(Reason.TIME_LIMIT, {"message": message}, **killed)
     message = "the runner was told to end by SIGTERM, as at a shutdown of the machine"
     return End(Reason.PREEMPTED, {"message": message}, **killed)
+
+
+def interrupted(end: End, told: Any) -> End:
+    """The end of a script that was told to end by who gave the run its nodes.
+
+    ``told``: an Interruption with a reason, None where nobody did.
+    """
+    if told is None:
+        return end
+    if told.reason is Reason.CANCELLED:
+        return End(told.reason, None, message=told.message)
+    return End(told.reason, {**(end.error or {}), "message": told.message})
 
 
 def runner_failed(error: BaseException) -> End:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from runyard.computes import channels
 from runyard.errors import RunyardError
 from runyard.record import jsonl, owner
 from runyard.record.events import EventLog
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from runyard.data.places import Place
     from runyard.record.owner import Ownership
     from runyard.runner.ending import End
+
+_BY_ITSELF = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
+"""Ends that are no sign of the target having told the script to end."""
 
 
 def main(arguments: list[str]) -> int:
@@ -67,7 +71,10 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     """``words``: how this runner was started. None: the run goes on elsewhere."""
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
-    supervisor = Supervisor(Requests(run), grace_s=spec["grace_period_s"])
+    supervisor = Supervisor(Requests(run), spec["grace_period_s"], channels.interruptions())
+    if words == ["take"]:
+        record = _next_attempt(run, record, log)
+        spec = record["spec"]
     prefix = environment.reuse(run, spec)
     if prefix is None and words == ["take"]:
         return taking.without_environment(spec)
@@ -89,6 +96,15 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     if isinstance(data, ending.End):
         return data
     return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
+
+
+def _next_attempt(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
+    """The record of a run that a cluster starts, and may have started before."""
+    from runyard.runner import attempts
+
+    count = attempts.begin(run, log)
+    spec = attempts.resumed(run, record["spec"]) if count else record["spec"]
+    return {**record, "spec": {**spec, "attempt": count}}
 
 
 def _stage(
@@ -113,7 +129,7 @@ def _launch(
     *,
     ownership: Ownership,
     data: list[Place],
-) -> End:
+) -> End | None:
     spec = record["spec"]
     try:
         watched = launch.start(run, record, prefix, data)
@@ -126,6 +142,13 @@ def _launch(
     next_in_line.prepare(run, spec)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
     end = ending.classify(run, outcome)
+    if supervisor.terminated or end.reason not in _BY_ITSELF:
+        told = supervisor.told_to_end()
+        if told is not None and told.reason is None:
+            said.status(log, Status.QUEUED, message=told.message)
+            _tidy_data(run, data)
+            return None
+        end = ending.interrupted(end, told)
     said.status(log, Status.FINALIZING)
     if data:
         patience_s = _patience_s(spec, end, outcome.seconds)

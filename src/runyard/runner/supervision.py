@@ -52,6 +52,10 @@ _LOOK_EVERY_S = 0.25
 _LEFTOVER_GRACE_S = 2.0
 """What processes that outlive the script get between TERM and KILL."""
 
+_TO_FINISH_S = 10.0
+"""What a runner needs between the end of its script and the end of its job."""
+_TARGETS_LIMIT = "the run was ended shortly before the time limit of its job, which is the target's"
+
 
 class Outcome:
     """How a process ended.
@@ -84,12 +88,21 @@ class Outcome:
 
 
 class Supervisor:
-    """Watches processes of one run: exit, requests, time limit, its own SIGTERM."""
+    """Watches processes of one run: exit, requests, time limit, its own SIGTERM.
 
-    def __init__(self, requests: Requests, grace_s: float) -> None:
+    ``interruptions``: who knows why this runner is told to end (``computes.channels``). A target
+    that will end the run at a limit of its own says so before, by SIGUSR1.
+    """
+
+    def __init__(self, requests: Requests, grace_s: float, interruptions: Any = None) -> None:
         self._requests = requests
         self._grace_s = grace_s
         self._terminated = False
+        self._interruptions = interruptions
+        self._warned = False
+        self._last_moment: float | None = None
+        if interruptions is not None:
+            signal.signal(signal.SIGUSR1, self._on_warning)
         subreaper.become()
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -131,9 +144,35 @@ class Supervisor:
             return str(request["request"])
         if self._terminated:
             return "terminated"
+        if self._warned:
+            self._warned = False
+            self._last_moment = self._asked_last_moment()
+        if self._last_moment is not None and time.monotonic() >= self._last_moment:
+            self._last_moment = self._asked_last_moment()  # it may have been moved meanwhile
+            if time.monotonic() >= self._last_moment:
+                outcome.request = {"message": _TARGETS_LIMIT}
+                return "time_limit"
         if deadline is not None and time.monotonic() >= deadline:
             return "time_limit"
         return None
+
+    def _asked_last_moment(self) -> float:
+        """When the script has to be told to end, so that its target need not; a monotonic time."""
+        ends = self._interruptions.ends_at()
+        left_s = 0.0 if ends is None else ends - time.time() - self._grace_s - _TO_FINISH_S
+        return time.monotonic() + left_s
+
+    def told_to_end(self) -> Any:
+        """Why this runner, or its script, was told to end by who gave it its nodes; None: not."""
+        return None if self._interruptions is None else self._interruptions.why()
+
+    @property
+    def terminated(self) -> bool:
+        """Whether somebody has told this runner to end."""
+        return self._terminated
+
+    def _on_warning(self, *_: object) -> None:
+        self._warned = True
 
     def _on_sigterm(self, *_: object) -> None:
         self._terminated = True

@@ -18,13 +18,30 @@ _KEPT = ("outputs", "logs")
 
 def prepare(run: RunDirectory, record: Mapping[str, Any]) -> None:
     """Make work/ with a copy of the snapshot, and outputs/ and logs/ in it linked from above."""
-    os.mkdir(run.work)
+    try:
+        os.mkdir(run.work)
+    except FileExistsError:
+        if not record["spec"].get("attempt"):
+            raise
+        _restore(run, record)
+        return
     if record.get("snapshot"):
         manifest = run.workspace.manifest(record["snapshot"])
         workdir.materialise(manifest, run.workspace.blobs, run.work)
     for name in _KEPT:
         os.makedirs(os.path.join(run.work, name), exist_ok=True)
         os.symlink(os.path.join("work", name), run.join(name))
+
+
+def _restore(run: RunDirectory, record: Mapping[str, Any]) -> None:
+    """Add what an earlier attempt, which may have been killed at any moment, has not left there."""
+    if record.get("snapshot"):
+        manifest = run.workspace.manifest(record["snapshot"])
+        workdir.materialise(manifest, run.workspace.blobs, run.work, missing_only=True)
+    for name in _KEPT:
+        os.makedirs(os.path.join(run.work, name), exist_ok=True)
+        if not os.path.lexists(run.join(name)):
+            os.symlink(os.path.join("work", name), run.join(name))
 
 
 def clean(run: RunDirectory, record: Mapping[str, Any]) -> None:

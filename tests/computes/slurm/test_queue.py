@@ -26,6 +26,11 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     return write
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_kept() -> None:
+    queue.forget()
+
+
 def test_one_call_for_many_jobs(program: Program, tmp_path: Path) -> None:
     lines = (
         "7|RUNNING|1795340871|10|gpu|n[1-2]|None|exp_1\n8|PENDING|1795340872|9|gpu||Resources|a|b"
@@ -37,7 +42,8 @@ def test_one_call_for_many_jobs(program: Program, tmp_path: Path) -> None:
     )
     assert found["8"].name == "a|b"
     (call,) = (tmp_path / "calls").read_text().splitlines()
-    assert f"--jobs={','.join(str(number) for number in range(200))} --states=all" in call
+    numbers = ",".join(sorted(str(number) for number in range(200)))
+    assert f"--jobs={numbers} --states=all" in call
 
 
 def test_a_job_that_is_forgotten_is_no_error(program: Program) -> None:

@@ -142,6 +142,8 @@ def test_many_runs_are_asked_for_with_one_call(
     calls = (tmp_path / "calls").read_text().split()
     assert set(calls) == {"squeue"}
     (tmp_path / "calls").unlink()
+    queue.forget()
+    target.poll(handles)
     target.poll(handles)
     assert (tmp_path / "calls").read_text().split() == ["squeue"]
 

@@ -183,6 +183,44 @@ def detach_command(name: str, as_json: bool) -> None:
     compute_view.detach(name, as_json)
 
 
+@command.command("test", cls=Command)
+@_name
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=300.0,
+    metavar="SECONDS",
+    help="For each run, the queue included. Default: 300.",
+)
+@click.option("--no-mpi", is_flag=True, help="Do not try MPI on two nodes.")
+@json_option
+@click.pass_context
+def test_command(
+    ctx: click.Context, /, name: str, timeout: float, no_mpi: bool, as_json: bool
+) -> None:
+    """Prove a compute target by tiny runs on it.
+
+    Says whether a run starts there, sees the workspace and the environments, and whether what it
+    writes comes back; on a cluster also whether two nodes reach each other, and MPI starts on them.
+    The runs stay in the experiment compute-test. The exit code is 1 when something does not work.
+
+    \b
+    runyard compute test hpc
+    """
+    from runyard.cli import compute_trial, output
+    from runyard.cli.commands import doctor
+
+    found = []
+    for finding in compute_trial.examine(name, timeout, not no_mpi):
+        found.append(finding)
+        if not as_json:
+            doctor.show(finding, 12)
+    if as_json:
+        output.to_json([finding._asdict() for finding in found])
+    if any(finding.level == "error" for finding in found):
+        ctx.exit(1)
+
+
 @command.command("sizes", cls=Command)
 @click.argument("pattern", required=False)
 @json_option

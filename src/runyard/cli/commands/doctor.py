@@ -36,7 +36,12 @@ def command(ctx: click.Context, /, as_json: bool) -> None:
 def _show(findings: list[Finding]) -> None:
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        level = click.style(f"{finding.level:<7}", fg=_COLOURS[finding.level])
-        output.text(f"{level}  {finding.name:<{width}}  {finding.text}")
-        if finding.advice:
-            output.text(f"{'':9}{'':<{width}}  → {finding.advice}")
+        show(finding, width)
+
+
+def show(finding: Finding, width: int) -> None:
+    """Print one; ``width``: of the column of names."""
+    level = click.style(f"{finding.level:<7}", fg=_COLOURS[finding.level])
+    output.text(f"{level}  {finding.name:<{width}}  {finding.text}")
+    if finding.advice:
+        output.text(f"{'':9}{'':<{width}}  → {finding.advice}")

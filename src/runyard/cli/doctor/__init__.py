@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from runyard.cli.doctor import containers, import_tree, machine, tools, workspace
+from runyard.cli.doctor import containers, import_tree, machine, slurm, tools, workspace
 from runyard.cli.doctor.finding import Finding, error
 from runyard.errors import UserErrorException
 
@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     machine.kernel,
     containers.containers,
     tools.programs,
+    slurm.slurm,
     import_tree.azureml,
 )
 

@@ -154,8 +154,6 @@ def size_of(folder: str) -> tuple[int, bool]:
 def programs() -> Iterator[Finding]:
     """Programs that some runs use."""
     yield _program("git", "commits are read without it, changes to them are not noticed")
-    slurm = shutil.which("sbatch")
-    yield ok("slurm", str(slurm) if slurm else "not here (runs go to this machine)")
 
 
 def _program(name: str, without: str) -> Finding:

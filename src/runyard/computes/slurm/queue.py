@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FIELDS = "%i|%T|%V|%Q|%P|%N|%r|%j"
 _ACCOUNTED = "JobIDRaw,State,Submit,ExitCode,DerivedExitCode,NodeList,JobName"
+_KEPT_S = 2.0
+"""An answer of squeue is as good as a new one for so long: followers look much more often."""
 _MOST_IDS = 5_000
 """More of them would not fit into one argument; then squeue tells all that it knows."""
 
@@ -38,11 +40,21 @@ class Known(NamedTuple):
     exit_code: str = ""
 
 
+_answers: dict[tuple[str, ...], tuple[float, dict[str, Known] | SlurmError]] = {}
+"""What squeue answered, and when, by what it was asked; also that it did not."""
+
+
+def forget() -> None:
+    """Ask anew next time: something was done that changes the answers."""
+    _answers.clear()
+
+
 def listed(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[str, Known]:
     """What squeue knows of these jobs, by number; one call. Raises SlurmError."""
     if not numbers:
         return {}
-    asked = [f"--jobs={','.join(numbers)}"] if len(numbers) <= _MOST_IDS else []
+    chosen = sorted(set(numbers))
+    asked = [f"--jobs={','.join(chosen)}"] if len(chosen) <= _MOST_IDS else []
     return _ask(slurm, [*asked, "--states=all"], cluster)
 
 
@@ -60,8 +72,24 @@ def waiting(slurm: Slurm, partitions: Sequence[str], cluster: str = "") -> list[
 
 def _ask(slurm: Slurm, arguments: Sequence[str], cluster: str) -> dict[str, Known]:
     where = [f"--clusters={cluster}"] if cluster else []
+    key, now = (slurm.conf, *where, *arguments), time.monotonic()
+    for old in [old for old, (moment, _) in _answers.items() if now - moment >= _KEPT_S]:
+        del _answers[old]
+    if key not in _answers:
+        try:
+            found: dict[str, Known] | SlurmError = _asked(slurm, [*where, *arguments])
+        except SlurmError as error:
+            found = error
+        _answers[key] = (time.monotonic(), found)
+    answer = _answers[key][1]
+    if isinstance(answer, SlurmError):
+        raise answer
+    return answer
+
+
+def _asked(slurm: Slurm, arguments: Sequence[str]) -> dict[str, Known]:
     try:
-        text = slurm.run("squeue", "--noheader", *where, f"--format={_FIELDS}", *arguments)
+        text = slurm.run("squeue", "--noheader", f"--format={_FIELDS}", *arguments)
     except SlurmError as error:
         if "Invalid job id" in error.message:  # the only one asked for is forgotten
             return {}

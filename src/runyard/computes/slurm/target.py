@@ -15,7 +15,7 @@ from runyard.history import reconcile
 from runyard.history.targets import QueuePlace, TargetState
 from runyard.record import computes, events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
-from runyard.record.states import Reason
+from runyard.record.states import Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,6 +88,8 @@ class SlurmTarget:
 
     def _state(self, run: RunDirectory, handle: Handle, known: Known | None) -> TargetState:
         if known is not None:
+            if known.state == "PENDING":
+                _say_queued_again(run)
             return states.target_state(known.state)
         if owner.is_held(run.lock):
             return TargetState.ALIVE
@@ -149,6 +151,7 @@ class SlurmTarget:
         # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
         # left to its runner, which sees the request.
         self.slurm.run("scancel", *where, "--state=PENDING", job.number)
+        queue.forget()
         known = self._known([run])[0]
         if known is not None and known.state == "CANCELLED" and not owner.is_held(run.lock):
             text = "Cancelled while it waited in Slurm's queue."
@@ -193,6 +196,27 @@ def _is_ready(environment: Mapping[str, Any]) -> bool:
     if environment["kind"] == "user_managed" and not environment.get("image"):
         return True
     return _names.load("runyard.environments.cache:built")(environment["key"]) is not None
+
+
+def _say_queued_again(run: RunDirectory) -> None:
+    """Of a run whose job lost its nodes and waits again, when its runner could not say so."""
+    if not _has_begun(run):
+        return
+    ownership = owner.take(run.lock)
+    if ownership is None:
+        return
+    try:
+        if _has_begun(run):
+            log = events.EventLog(run)
+            log.status(Status.QUEUED, message="its job was queued again")
+            log.close()
+    finally:
+        ownership.release()
+
+
+def _has_begun(run: RunDirectory) -> bool:
+    known = events.read_state(run).events
+    return bool(known) and known[-1].get("status") != Status.QUEUED.value
 
 
 def _of(job: Job, known: Known | None) -> Known | None:

@@ -1,0 +1,68 @@
+"""What Slurm means by the signals that it sends to the runner of a job."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from runyard.computes.slurm.commands import Slurm, SlurmError
+from runyard.record.states import Reason
+
+
+class Interruption(NamedTuple):
+    """Why a job was told to end: the reason, None where it is queued again; a sentence."""
+
+    reason: Reason | None
+    message: str
+
+
+_FIELD = re.compile(r"(?:^|\s)(JobState|Reason|Restarts|PreemptTime|EndTime|Partition)=(\S*)")
+_NOTHING = ("", "None", "N/A", "Unknown")
+_TIME = ("TimeLimit", "DeadLine")
+_NODE = ("NodeDown", "NodeFail", "BootFail")
+
+
+def ends_at() -> float | None:
+    """When Slurm will end this job, in seconds since 1970; None: not said, or no limit."""
+    text = _asked().get("EndTime", "")
+    return float(text) if text.isdigit() else None
+
+
+def why() -> Interruption | None:
+    """Why this job is being ended; None when it is not, or Slurm does not say."""
+    return of_job(_asked(), int(os.environ.get("SLURM_RESTART_COUNT") or 0))
+
+
+def of_job(known: dict[str, str], restarts: int) -> Interruption | None:
+    """The same, of what scontrol says of a job that had been queued again ``restarts`` times."""
+    job = f"Slurm job {os.environ.get('SLURM_JOB_ID', '')}"
+    if int(known.get("Restarts") or 0) > restarts:
+        return Interruption(None, f"{job} was queued again: preempted, or a node failed")
+    if known.get("JobState") in (None, "RUNNING", "SUSPENDED"):
+        return None
+    if known.get("PreemptTime", "") not in _NOTHING:
+        return Interruption(Reason.PREEMPTED, f"{job} was preempted by another job")
+    reason = known.get("Reason", "")
+    if reason in _TIME:
+        return Interruption(Reason.TIME_LIMIT, f"{job} was ended at its time limit")
+    if reason in _NODE:
+        return Interruption(Reason.NODE_LOST, f"{job} was ended because a node failed")
+    return Interruption(Reason.CANCELLED, f"{job} was cancelled in Slurm (scancel)")
+
+
+def _asked() -> dict[str, str]:
+    """What Slurm says of this job; {} when it does not answer."""
+    try:
+        text = Slurm().run("scontrol", "show", "job", "-o", os.environ["SLURM_JOB_ID"])
+    except (KeyError, SlurmError):
+        return {}
+    return parsed(text)
+
+
+def parsed(text: str) -> dict[str, str]:
+    """The fields of one job: the first of each name, as values with blanks come behind them."""
+    found: dict[str, str] = {}
+    for name, value in _FIELD.findall(text):
+        found.setdefault(name, value)
+    return found
