@@ -49,4 +49,6 @@ if rank == 0:
     run.log("ranks", size)
     torch.save(model.state_dict(), "outputs/model.pt")
 if distributed:
+    dist.barrier()
+    del trained, optimizer
     dist.destroy_process_group()
