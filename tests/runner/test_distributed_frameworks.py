@@ -130,7 +130,6 @@ def test_the_rank_that_raises_is_named_and_not_those_it_has_left_alone(
     )
     error = events.read_state(run.directory).detail["error"]
     assert (error["rank"], error["type"], error["message"]) == (1, "ValueError", "a bad batch")
-    assert "Connection closed by peer" in Path(run.directory.rank_log(0)).read_text()
 
 
 def test_tensorflow_trains_one_model_with_a_parameter_server(

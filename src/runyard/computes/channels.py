@@ -23,6 +23,8 @@ VARIABLE = "RUNYARD_CHANNEL"
 
 _LOCAL = "runyard.computes.local_channel:LocalChannel"
 
+_REHEARSED = "runyard.computes.rehearsed_channel:RehearsedChannel"
+
 _PLACES: dict[str, str] = {"slurm": "runyard.computes.slurm.channel:SlurmChannel"}
 """Engines that give more nodes than the one their runner is on."""
 
@@ -35,7 +37,8 @@ def open_channel(spec: Mapping[str, Any], run: RunDirectory) -> NodeChannel:
 
     ``spec``: the JobSpec as it stands in run.json.
     """
-    place = _PLACES.get(os.environ.get(VARIABLE, ""), _LOCAL)
+    here = _REHEARSED if spec.get("node_count", 1) > 1 else _LOCAL
+    place = _PLACES.get(os.environ.get(VARIABLE, ""), here)
     module, _, attribute = place.partition(":")
     channel: NodeChannel = getattr(importlib.import_module(module), attribute)(spec, run)
     return channel

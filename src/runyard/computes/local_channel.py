@@ -18,6 +18,7 @@ class LocalChannel:
 
     nodes: tuple[str, ...] = ("localhost",)
     addresses: tuple[str, ...] = ("127.0.0.1",)
+    notes: tuple[str, ...] = ()
 
     def __init__(self, spec: Mapping[str, Any], run: RunDirectory) -> None:
         """``spec``: the JobSpec as it stands in run.json."""
@@ -67,3 +68,6 @@ class LocalChannel:
     def agent(self, folder: str) -> str:
         """None: there is one node."""
         return ""
+
+    def close(self) -> None:
+        """Nothing is left of it."""

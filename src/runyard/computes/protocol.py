@@ -38,11 +38,13 @@ class ComputeTarget(targets.ComputeTarget, Protocol):
 class NodeChannel(Protocol):
     """Inside the runner: a way to start commands on the nodes a target gave.
 
-    ``nodes``: their names; ``addresses``: by which processes on other nodes reach each.
+    ``nodes``: their names; ``addresses``: by which processes on other nodes reach each; ``notes``:
+    what the user should know of them, in sentences.
     """
 
     nodes: tuple[str, ...]
     addresses: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def start(
         self,
@@ -81,6 +83,10 @@ class NodeChannel(Protocol):
 
         It is written into ``folder``, which all nodes see. '' where there is one node only.
         """
+        ...
+
+    def close(self) -> None:
+        """All processes of the run have ended: leave nothing behind of what it made."""
         ...
 
 

@@ -5,4 +5,5 @@ All is done elsewhere: this namespace becomes the script's.
 
 from runyard.job import mpi_rank
 
-mpi_rank.main()
+if __name__ == "__main__":
+    mpi_rank.main()

@@ -2,10 +2,23 @@
 # Starters of MPI end processes by KILL, the moment one has failed or they are told to end. A rank
 # could then neither save a checkpoint nor record how it ended. So each runs in a session of its own,
 # where they do not see it: they end this shell, and the runner ends the rank, TERM first.
-rank=${0%/*}/rank.sh
-if command -v setsid >/dev/null; then
-    setsid sh "$rank" "$@" &
-    wait $!
-    exit $?
+# Where the starter itself is killed, this shell ends with it.
+if [ -z "${RUNYARD_MPI_RANK-}" ] && setpriv --pdeathsig KILL true 2>/dev/null; then
+    RUNYARD_MPI_RANK=1 exec setpriv --pdeathsig KILL sh "$0" "$@"
 fi
-exec sh "$rank" "$@"
+unset RUNYARD_MPI_RANK
+rank=${0%/*}/rank.sh
+command -v setsid >/dev/null || exec sh "$rank" "$@"
+setsid sh "$rank" "$@" &
+child=$!
+
+# They wait then for what they believe to have killed. A pipe ends with this shell; whoever reads it
+# tells the runner, if the rank still runs.
+folder=$RUNYARD_RUN_DIRECTORY/ranks
+pipe=$folder/${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-$$}}.pipe
+if mkfifo "$pipe" 2>/dev/null; then
+    setsid sh -c 'rm -f "$3"; read -r _; kill -0 "$1" 2>/dev/null && : >"$2/failed/starter"' \
+        sh "$child" "$folder" "$pipe" <"$pipe" >/dev/null 2>&1 &
+    exec 9>"$pipe"
+fi
+wait "$child"

@@ -53,11 +53,17 @@ def _mpich(job: Job) -> tuple[list[str], dict[str, str]]:
 def _intel(job: Job) -> tuple[list[str], dict[str, str]]:
     options = ["-rmk", "user", "-localhost", job.addresses[0], *_hydra_hosts(job)]
     if job.agent:
-        options += ["-bootstrap", "rsh", "-bootstrap-exec", job.agent]
+        options += ["-bootstrap", "rsh", "-bootstrap-exec", job.agent, *_on_loopback(job)]
     else:
         options += ["-bootstrap", "fork"]
     variables = {"I_MPI_PIN": "off", **_intel_root(job.mpiexec)}
     return [job.mpiexec, *options, "-n", str(job.size)], variables
+
+
+def _on_loopback(job: Job) -> list[str]:
+    """Where nodes are rehearsed on one machine, nobody can look up the names they have."""
+    here = all(address.startswith("127.") for address in job.addresses)
+    return ["-iface", "lo"] if here else []
 
 
 def _intel_root(mpiexec: str) -> dict[str, str]:

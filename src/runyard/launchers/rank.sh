@@ -46,6 +46,7 @@ if [ -z "${RUNYARD_RANK:-}" ]; then  # MPI: the names that scripts know (spec 7)
 fi
 export RUNYARD_RANK="$rank" RUNYARD_WORLD_SIZE="$size" RUNYARD_NODE_INDEX="$node"
 export RUNYARD_LOCAL_RANK="$local" RUNYARD_LOCAL_SIZE="$local_size"
+[ -z "${RUNYARD_SCRATCH:-}" ] || export TMPDIR="$RUNYARD_SCRATCH/node-$node"
 retries=${RUNYARD_RETRIES:-0} final=" ${RUNYARD_TERMINAL_EXIT_CODES:-} "
 unset RUNYARD_RETRIES RUNYARD_TERMINAL_EXIT_CODES RUNYARD_PROCESSES_PER_NODE
 

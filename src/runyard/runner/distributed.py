@@ -13,7 +13,7 @@ from runyard import launchers
 from runyard.computes.protocol import Command
 from runyard.launchers.plan import Places
 from runyard.record import ranks
-from runyard.runner import launch
+from runyard.runner import launch, said
 from runyard.runner.gang import Gang
 
 TYPE_CHECKING = False
@@ -53,7 +53,9 @@ def start(
     first = plan.processes[0]
     env = launch.variables(run, record, prefix, os.environ, first.python_path)
     env.update(launch.data_variables(data))
-    _check_program(first.argv[0], {**env, **first.env}, run)
+    for process in (first, plan.starter):
+        if process is not None:
+            _check_program(process.argv[0], {**env, **process.env}, run)
     log_path = run.join("system_logs", plan.starter.log if plan.starter else "launch.txt")
     log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -80,6 +82,8 @@ def _plan(
     run: RunDirectory, spec: Mapping[str, Any], python: str, channel: NodeChannel
 ) -> LaunchPlan:
     launcher = launchers.load(spec["launcher"])
+    for note in channel.notes:
+        said.say(note)
     places = Places(
         channel.nodes,
         channel.addresses,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 
 from runyard.record import ranks
@@ -16,12 +17,15 @@ from runyard.runner.tree import end_below
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runyard.launchers.plan import LaunchPlan
     from runyard.record.layout import RunDirectory
     from runyard.record.ranks import Rank
     from runyard.runner.supervision import Outcome
+
+STARTER = "starter"
+"""Among the ranks that have failed: what had started one is gone, and the rank is not."""
 
 _PATIENCE_S = 3.0
 """How long one that is about to fail may take; what has started it then ends the others as well."""
@@ -34,7 +38,7 @@ class Gang:
     """What a supervisor watches of a distributed run.
 
     ``started``: with ``each``, the processes of the plan, and else those that start them. ``log``:
-    what these themselves say.
+    what these themselves say. ``closing`` is called when all has ended.
     """
 
     def __init__(
@@ -56,7 +60,10 @@ class Gang:
         self._serving = frozenset(p.rank for p in plan.processes if p.serves)
         self._ends = Ends(self._started)
         self._failed_at: float | None = None
+        self._begun = time.time()
+        self._ended: float | None = None
         self._served = False
+        self.closing: Callable[[], None] = lambda: None
         self._memory = memory.OomWatch(self.pid)
 
     def wait(self, patience_ms: int) -> bool:
@@ -67,28 +74,52 @@ class Gang:
         """See what the ranks have recorded, wherever they run."""
         self._collect()
         self._memory.look()
-        if _names(ranks.failed_folder(self._run)):
+        failed = _names(ranks.failed_folder(self._run))
+        if failed:
             self._failed_at = self._failed_at or time.monotonic()
             # One that is failing may still have something to do; once it has ended, nobody waits.
-            if any(rank.code for rank in ranks.read(self._run)):
+            if STARTER in failed or any(rank.code for rank in ranks.read(self._run)):
                 self._patience_s = 0.0
         if self._serving and not self._each:
             self._served = self._none_is_left_to_serve()
 
     def end(self, grace_s: float) -> int:
         """End all that is below this runner for the run."""
+        self._ended = self._ended or time.time()
         return end_below(self._run, grace_s, self._collect)
 
     def judge(self, outcome: Outcome) -> None:
         """By the rank that failed first; where none is known, by what has started them."""
         known = {rank.number: rank for rank in self._ranks()}
         outcome.exit_codes = [known[n].code if n in known else None for n in range(self._size)]
-        judged = (rank for n, rank in known.items() if not (self._served and n in self._serving))
-        first = ranks.first_failed(list(judged))
+        judged = [rank for n, rank in known.items() if not (self._served and n in self._serving)]
+        first = self._first_failed(judged)
         if first is not None:
             self._blame(outcome, first)
         else:
             self._judge_starter(outcome, bool(known))
+        if any(code != 0 for code in outcome.exit_codes):
+            from runyard.runner import shared_memory
+
+            shared_memory.remove_left(self._begun)
+        self.closing()
+
+    def _first_failed(self, judged: list[Rank]) -> Rank | None:
+        """Of those that failed by themselves, before all were told to end."""
+        told = self._ended or time.time()
+        first = ranks.first_failed(
+            [rank for rank in judged if rank.failed is not None and rank.failed <= told]
+        )
+        if first is not None or self._each:
+            return first or ranks.first_failed(judged)
+        from runyard.runner import mpi_abort
+
+        aborted = mpi_abort.find(self._run, (rank.number for rank in judged))
+        if aborted is None:
+            return None
+        found = next(rank for rank in judged if rank.number == aborted[0])
+        found.code = aborted[1]
+        return found
 
     def _blame(self, outcome: Outcome, first: Rank) -> None:
         code = 1 if first.code is None else first.code
@@ -108,6 +139,15 @@ class Gang:
             tail = logtail.last_lines(logtail.read(self._log))
             outcome.reason = Reason.LAUNCH_FAILED
             outcome.error = {"message": message, "log_tail": tail}
+        elif outcome.code and not self._each:
+            from runyard.runner import logtail
+
+            how = _ended_with(outcome.code)
+            outcome.reason = Reason.NODE_LOST
+            outcome.error = {
+                "message": f"what had started the ranks ended {how}, and none of them had failed",
+                "log_tail": logtail.last_lines(logtail.read(self._log)),
+            }
 
     def _ranks(self) -> list[Rank]:
         """What the ranks have recorded, and for those that could not what the kernel says."""
@@ -192,3 +232,12 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
+
+
+def _ended_with(code: int) -> str:
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"

@@ -57,7 +57,13 @@ def start(
     if spec["launcher"] != "single":
         from runyard.runner import distributed
 
-        return distributed.start(run, record, prefix, channel, data)
+        try:
+            gang = distributed.start(run, record, prefix, channel, data)
+        except BaseException:
+            channel.close()
+            raise
+        gang.closing = channel.close
+        return gang
     places = Places(channel.nodes, channel.addresses)
     plan = launchers.load(spec["launcher"]).plan(spec, places, prefix["python"])
     process = plan.processes[0]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class SlurmChannel:
     """The nodes of the job that this runner is in; it runs on the first of them."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, spec: Mapping[str, Any], run: RunDirectory) -> None:
         """``spec``: the JobSpec as it stands in run.json."""
         listed = os.environ.get("SLURM_JOB_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
@@ -81,3 +83,6 @@ class SlurmChannel:
         from runyard.computes.slurm import steps
 
         return steps.agent(folder, self._run.path)
+
+    def close(self) -> None:
+        """Slurm ends what is left in its job."""

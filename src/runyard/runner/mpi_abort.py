@@ -1,0 +1,28 @@
+"""A rank that called MPI_Abort, or in which MPI itself gave up, by what it said in its log."""
+
+from __future__ import annotations
+
+import re
+
+from runyard.runner import logtail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runyard.record.layout import RunDirectory
+
+# Abort(5) on node 1 (rank 1 in comm 0): application called MPI_Abort(MPI_COMM_WORLD, 5) …
+_SAID = re.compile(r"^Abort\((?P<code>\d+)\) on node (?P<rank>\d+) ", re.MULTILINE)
+
+
+def find(run: RunDirectory, numbers: Iterable[int]) -> tuple[int, int] | None:
+    """The first of these ranks whose log says so, and its exit code; None for none.
+
+    Where the ranks are ended at once, as MPICH and Intel MPI do it, none can record it.
+    """
+    for number in numbers:
+        match = _SAID.search(logtail.read(run.rank_log(number)))
+        if match and int(match["rank"]) == number:
+            return number, int(match["code"]) & 0xFF or 1
+    return None
