@@ -21,7 +21,7 @@ def test_each_end_is_waited_for(with_pidfds: bool, monkeypatch: pytest.MonkeyPat
     try:
         ends = Ends(started)
         assert not ends.wait(1)
-        seen = []
+        seen: list[int] = []
         while len(seen) < 3 and ends.wait(5000):
             seen = [number for number, process in enumerate(started) if process.poll() is not None]
         assert seen == [0, 1, 2]
