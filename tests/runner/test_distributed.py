@@ -335,6 +335,18 @@ def test_a_program_that_is_not_there(workspace: WorkspaceDirectory) -> None:
     assert not ranks.read(run)
 
 
+def test_processes_that_cannot_be_started(workspace: WorkspaceDirectory) -> None:
+    distribution = {"process_count": 2, "backend": "gloo"}
+    given: dict[str, Any] = {"launcher": "pytorch", "processes_per_node": 2}
+    run = runs.make_run(workspace, "", distribution=distribution, **given)
+    os.makedirs(run.rank_log(1))  # no file can be there
+    runs.start(LocalTarget(), run)
+    state = runs.finish(run)
+    assert state.reason is Reason.LAUNCH_FAILED
+    assert error_of(state)["message"].startswith("rank 1 was not started: exit code ")
+    assert "std_log_process_1.txt" in error_of(state)["log_tail"][-1]
+
+
 def test_a_run_that_a_process_submits_is_none_of_the_gang(workspace: WorkspaceDirectory) -> None:
     """Its own variables do not make another run's script one of its ranks."""
     os.environ.update(RUNYARD_RANK="3", RUNYARD_WORLD_SIZE="4")
