@@ -96,6 +96,32 @@ print(json.dumps([sys.argv[1:], {name: os.environ[name] for name in names}]))
     assert not os.path.exists(run.std_log)
 
 
+def test_nodes_are_rehearsed(workspace: WorkspaceDirectory) -> None:
+    script = """
+import json, os, tempfile
+names = ['RANK', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE', 'NODE_RANK', 'WORLD_SIZE', 'MASTER_ADDR',
+         'AZ_BATCH_HOST_LIST']
+print(json.dumps([tempfile.gettempdir(), *(os.environ[name] for name in names)]))
+"""
+    nodes = {"node_count": 2, "processes_per_node": 2, "target": "local"}
+    run, state = run_gang(workspace, script, 4, **nodes)
+    assert state.reason is Reason.COMPLETED, state.detail
+    folders = []
+    for number, rank in enumerate(ranks.read(run)):
+        header, line = log_of(run, number).splitlines()
+        assert header.startswith(
+            f"rank {number} of 4 on {rank.host}, node {number // 2}, local rank {number % 2}: "
+        )
+        folder, *found = json.loads(line)
+        folders.append(folder)
+        place = [str(number), str(number % 2), "2", str(number // 2)]
+        assert found == [*place, "4", "127.0.0.1", "127.0.0.1,127.0.0.1"]
+        assert rank.node == number // 2
+    assert len(set(folders)) == 2
+    assert folders[0] == folders[1]
+    assert not any(map(os.path.exists, folders))
+
+
 def test_what_each_process_records(workspace: WorkspaceDirectory) -> None:
     begun = time.time()
     run, _ = run_gang(workspace, "")
@@ -333,6 +359,18 @@ def test_a_program_that_is_not_there(workspace: WorkspaceDirectory) -> None:
         "machine, or use an environment or an image that has it"
     )
     assert not ranks.read(run)
+
+
+def test_processes_that_cannot_be_started(workspace: WorkspaceDirectory) -> None:
+    distribution = {"process_count": 2, "backend": "gloo"}
+    given: dict[str, Any] = {"launcher": "pytorch", "processes_per_node": 2}
+    run = runs.make_run(workspace, "", distribution=distribution, **given)
+    os.makedirs(run.rank_log(1))  # no file can be there
+    runs.start(LocalTarget(), run)
+    state = runs.finish(run)
+    assert state.reason is Reason.LAUNCH_FAILED
+    assert error_of(state)["message"].startswith("rank 1 was not started: exit code ")
+    assert "std_log_process_1.txt" in error_of(state)["log_tail"][-1]
 
 
 def test_a_run_that_a_process_submits_is_none_of_the_gang(workspace: WorkspaceDirectory) -> None:

@@ -221,6 +221,32 @@ def test_command(
         ctx.exit(1)
 
 
+@command.command("engine", cls=Command)
+@click.argument("name", required=False, shell_complete=completing.pools)
+@click.option(
+    "--size",
+    "sizes",
+    metavar="SIZE=PARTITION[:CONSTRAINT]",
+    multiple=True,
+    help="Where a machine size, or a pattern of some, leads; repeatable.",
+)
+@json_option
+def engine_command(name: str | None, sizes: tuple[str, ...], as_json: bool) -> None:
+    """Say where new pools get their nodes: an attached cluster, or 'local', this machine.
+
+    Without NAME, show it. Pools that are there stay what they are.
+
+    \b
+    runyard compute engine hpc --size 'STANDARD_N*=gpu'
+    runyard compute create cpu-cluster --max-nodes 4
+    """
+    from runyard.cli import compute_engine
+
+    if name is None and sizes:
+        raise click.UsageError("--size belongs to a cluster; give its NAME")
+    compute_engine.show(name, sizes, as_json)
+
+
 @command.command("sizes", cls=Command)
 @click.argument("pattern", required=False)
 @json_option

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runyard.computes import engine
 from runyard.computes.compute_target import ComputeTarget
 from runyard.computes.slurm import site_options
 from runyard.computes.slurm.commands import Slurm
@@ -73,6 +74,15 @@ class SlurmCompute(ComputeTarget):
         if slurm_conf is None:
             slurm_conf = os.environ.get("SLURM_CONF")
         return SlurmAttachConfiguration(**locals())
+
+    def use_for_amlcompute(self, sizes: Mapping[str, str] | None = None) -> None:
+        """From now on ``AmlCompute`` of the workspace are made on this cluster.
+
+        ``sizes``: by machine size, or a pattern of some, 'PARTITION' or 'PARTITION:CONSTRAINT',
+        ``{'STANDARD_N*': 'gpu'}``; of others it is that of the cluster. Those that are there
+        already stay what they are. Undone by ``runyard compute engine local``.
+        """
+        engine.use(self.workspace.directory, self.name, sizes or {})
 
     def delete(self) -> None:
         """Raises ComputeTargetException: a cluster is detached (SDK v1's word for its kind)."""

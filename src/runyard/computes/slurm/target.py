@@ -56,12 +56,17 @@ class SlurmTarget:
         if not _is_ready(spec["environment"]):
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
-        job = submitting.submit(run, ownership, self.record, variables)
+        job = self._hand_over(run, ownership, variables)
         return {**self._handle(run), "job": job.number, "cluster": job.cluster}
 
     def enqueue(self, run: RunDirectory, ownership: Ownership) -> None:
         """Submit the job of a run whose environment this process, its runner, has built."""
-        submitting.submit(run, ownership, self.record, runner_process.variables({}))
+        self._hand_over(run, ownership, runner_process.variables({}))
+
+    def _hand_over(
+        self, run: RunDirectory, ownership: Ownership, variables: Mapping[str, str]
+    ) -> Job:
+        return submitting.submit(run, ownership, self.record, variables)
 
     def _handle(self, run: RunDirectory) -> Handle:
         return {
