@@ -96,6 +96,32 @@ print(json.dumps([sys.argv[1:], {name: os.environ[name] for name in names}]))
     assert not os.path.exists(run.std_log)
 
 
+def test_nodes_are_rehearsed(workspace: WorkspaceDirectory) -> None:
+    script = """
+import json, os, tempfile
+names = ['RANK', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE', 'NODE_RANK', 'WORLD_SIZE', 'MASTER_ADDR',
+         'AZ_BATCH_HOST_LIST']
+print(json.dumps([tempfile.gettempdir(), *(os.environ[name] for name in names)]))
+"""
+    nodes = {"node_count": 2, "processes_per_node": 2, "target": "local"}
+    run, state = run_gang(workspace, script, 4, **nodes)
+    assert state.reason is Reason.COMPLETED, state.detail
+    folders = []
+    for number, rank in enumerate(ranks.read(run)):
+        header, line = log_of(run, number).splitlines()
+        assert header.startswith(
+            f"rank {number} of 4 on {rank.host}, node {number // 2}, local rank {number % 2}: "
+        )
+        folder, *found = json.loads(line)
+        folders.append(folder)
+        place = [str(number), str(number % 2), "2", str(number // 2)]
+        assert found == [*place, "4", "127.0.0.1", "127.0.0.1,127.0.0.1"]
+        assert rank.node == number // 2
+    assert len(set(folders)) == 2
+    assert folders[0] == folders[1]
+    assert not any(map(os.path.exists, folders))
+
+
 def test_what_each_process_records(workspace: WorkspaceDirectory) -> None:
     begun = time.time()
     run, _ = run_gang(workspace, "")
