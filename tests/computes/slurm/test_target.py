@@ -174,8 +174,8 @@ def test_a_runner_that_cannot_start_says_why(
     assert host
     assert text.endswith(
         " before the runner could start. Its output (system_logs/slurm.txt) ends with:\n"
-        f"runyard: {host[1]}: {tmp_path}/python (the Python of runyard) is not seen on this node: put "
-        "it on a file system that all nodes see"
+        f"runyard: {host[1]}: {tmp_path}/python (the Python of runyard) is not seen on this node: "
+        "put it on a file system that all nodes see"
     )
 
 
