@@ -284,3 +284,65 @@ def test_an_image_is_refused(workspace: WorkspaceDirectory) -> None:
         "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
         "pip_packages) without an image",
     )
+
+
+def test_another_cluster_does_not_end_what_it_does_not_know(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory
+) -> None:
+    target = target_of(slurm, workspace)
+    run = submitted(target, "pass")
+    runs.finish(run)
+    job = jobs.read(run)
+    assert job is not None
+    jobs.write(run, job._replace(number="999999"))
+    handle = reconcile.handle_of(run)
+    assert target.poll([handle]) == [TargetState.GONE]
+    elsewhere = SlurmTarget(workspace, {**target.record, "cluster_name": "other"})
+    assert elsewhere.poll([handle]) == [TargetState.UNKNOWN]
+    same = SlurmTarget(workspace, {**target.record, "cluster_name": "tests"})
+    assert same.poll([handle]) == [TargetState.GONE]
+
+
+def test_a_job_that_has_the_number_by_now_is_left_alone(
+    target: SlurmTarget, slurm: SlurmCluster
+) -> None:
+    submitted(target, **FULL)
+    other = submitted(target, **FULL)
+    run = runs.make_run(target.workspace, "pass", target="hpc")
+    own = jobs.read(other)
+    assert own is not None
+    os.makedirs(run.launch, exist_ok=True)
+    jobs.write(run, own._replace(name="exp_another"))
+    target.cancel({"run": run.path})
+    target.reap(run)
+    assert slurm.state(own.number) == "PENDING"
+
+
+def test_a_submitter_that_died_before_sbatch(target: SlurmTarget) -> None:
+    run = runs.make_run(target.workspace, "pass", target="hpc")
+    ownership = owner.take(run.lock)
+    assert ownership is not None
+    signed = {**owner.identity(), "run": run.path, jobs.SIGNED: jobs.name_of(run)}
+    owner.sign(ownership, signed)
+    ownership.release()
+    state = ended(run)
+    assert (state.reason, state.detail["message"]) == (
+        Reason.LAUNCH_FAILED,
+        "The process that submitted this run ended before Slurm had it.",
+    )
+    elsewhere = runs.make_run(target.workspace, "pass", target="hpc")
+    ownership = owner.take(elsewhere.lock)
+    assert ownership is not None
+    owner.sign(ownership, {**signed, "run": elsewhere.path, "host": "login2"})
+    ownership.release()
+    assert target.poll([{"run": elsewhere.path}]) == [TargetState.UNKNOWN]
+
+
+def test_a_controller_that_is_away_does_not_keep_a_run_from_its_cancel(
+    target: SlurmTarget, slurm: SlurmCluster
+) -> None:
+    run = submitted(target)
+    wait_until_ready(run)
+    slurm.kill_controller()
+    target.cancel(reconcile.handle_of(run))
+    assert runs.finish(run).reason is Reason.CANCELLED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.computes import engine
 from runyard.computes.compute_target import ComputeTarget
-from runyard.computes.slurm import site_options
+from runyard.computes.slurm import nodes, site_options
 from runyard.computes.slurm.commands import Slurm
 from runyard.computes.slurm.configuration import SlurmAttachConfiguration
 from runyard.errors import ComputeTargetException, UserErrorException
@@ -112,6 +112,7 @@ SETTINGS = (
     "gpu_option",
     "memory",
     "slurm_conf",
+    "cluster_name",
 )
 
 
@@ -136,6 +137,7 @@ def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> 
     settings = asked.record()
     slurm = Slurm(str(settings.get("slurm_conf") or ""))
     site_options.check(slurm, settings.get("sbatch_options") or ())
+    settings["cluster_name"] = nodes.cluster_name(slurm)
     now = time.time()
     before = known or {"id": random_hex(16), "created": now}
     head = {computes.KIND: SlurmCompute._kind, "id": before["id"], "created": before["created"]}

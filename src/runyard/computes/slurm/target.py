@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runyard import _names
 from runyard.computes import runner_process
 from runyard.computes.protocol import Handle, Problem
-from runyard.computes.slurm import jobs, queue, states, submitting, visibility, whys
+from runyard.computes.slurm import jobs, nodes, queue, states, submitting, visibility, whys
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
 from runyard.history.targets import QueuePlace, TargetState
@@ -103,9 +103,15 @@ class SlurmTarget:
         job = jobs.read(run)
         if job is not None and job.uid not in (os.getuid(), 0) and os.getuid() != 0:
             return TargetState.UNKNOWN  # a site may show us no jobs but our own
-        if job is None and handle.get("host") not in (None, os.uname().nodename):
+        host = handle.get("host") or owner.signature(run.lock).get("host")
+        if job is None and host not in (None, os.uname().nodename):
             return TargetState.UNKNOWN  # somebody there may be building its environment
-        return TargetState.GONE
+        return TargetState.GONE if self._is_its_cluster() else TargetState.UNKNOWN
+
+    def _is_its_cluster(self) -> bool:
+        """Whether this machine asks the cluster that was attached, and not another one."""
+        attached = self.record.get("cluster_name")
+        return not attached or nodes.cluster_name(self.slurm) in (attached, "")
 
     def _known(self, runs: Sequence[RunDirectory]) -> list[Known | None]:
         """What Slurm knows of the job of each run; None: nothing, or of another one."""
@@ -154,10 +160,14 @@ class SlurmTarget:
         job = jobs.read(run)
         if job is None:
             return
-        where = [f"--clusters={job.cluster}"] if job.cluster else []
         # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
         # left to its runner, which sees the request.
-        self.slurm.run("scancel", *where, "--state=PENDING", job.number)
+        try:
+            self.slurm.run("scancel", "--state=PENDING", *_which(job))
+        except SlurmError:
+            if owner.is_held(run.lock) or events.read_state(run).status.ended:
+                return  # its runner has seen the request
+            raise
         queue.forget()
         known = self._known([run])[0]
         if known is not None and known.state == "CANCELLED" and _is_let_go(run):
@@ -168,9 +178,8 @@ class SlurmTarget:
         """End the job, should it still be there, and what is left of the run on this machine."""
         job = jobs.read(run)
         if job is not None:
-            where = [f"--clusters={job.cluster}"] if job.cluster else []
             try:
-                self.slurm.run("scancel", "--quiet", *where, job.number)
+                self.slurm.run("scancel", "--quiet", *_which(job))
             except SlurmError as error:
                 if error.silent:
                     raise
@@ -196,6 +205,12 @@ class SlurmTarget:
             place = line.index(one.number) + 1
             found.append(QueuePlace(self.name, place, len(line), why=whys.waiting(one.reason)))
         return found
+
+
+def _which(job: Job) -> list[str]:
+    """Words of scancel for a job, and for no other that has its number by now."""
+    where = [f"--clusters={job.cluster}"] if job.cluster else []
+    return [*where, f"--name={job.name}", job.number]
 
 
 def _is_let_go(run: RunDirectory) -> bool:
