@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -168,13 +169,13 @@ def test_a_runner_that_cannot_start_says_why(
     target = target_of(slurm, workspace, python=str(tmp_path / "python"))
     state = ended(submitted(target))
     assert state.reason is Reason.LAUNCH_FAILED
-    host = os.uname().nodename
     text = state.detail["error"]["message"]
-    assert text.startswith("Slurm job ")
+    host = re.match(r"Slurm job \d+ failed on (n\d)", text)
+    assert host
     assert text.endswith(
-        "before the runner could start. Its output (system_logs/slurm.txt) ends with:\n"
-        f"runyard: {host}: {tmp_path}/python (the Python of runyard) is not seen on this node: put "
-        "it on a file system that all nodes see"
+        " before the runner could start. Its output (system_logs/slurm.txt) ends with:\n"
+        f"runyard: {host[1]}: {tmp_path}/python (the Python of runyard) is not seen on this node: "
+        "put it on a file system that all nodes see"
     )
 
 

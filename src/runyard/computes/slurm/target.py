@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runyard.computes.slurm.queue import Known
     from runyard.record.owner import Ownership
 
+_LET_GO_S = 5.0
 _SKEW_S = 3_600.0
 """Clocks of submitter and controller may differ by so much."""
 
@@ -158,7 +159,7 @@ class SlurmTarget:
         self.slurm.run("scancel", *where, "--state=PENDING", job.number)
         queue.forget()
         known = self._known([run])[0]
-        if known is not None and known.state == "CANCELLED" and not owner.is_held(run.lock):
+        if known is not None and known.state == "CANCELLED" and _is_let_go(run):
             text = "Cancelled while it waited in Slurm's queue."
             reconcile.end_lost(run, Reason.CANCELLED, text, self)
 
@@ -196,6 +197,16 @@ class SlurmTarget:
         return found
 
 
+def _is_let_go(run: RunDirectory) -> bool:
+    """Whether nobody has the lock: the runner of an attempt that was preempted is just ending."""
+    deadline = time.monotonic() + _LET_GO_S
+    while owner.is_held(run.lock):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def _is_ready(environment: Mapping[str, Any]) -> bool:
     """Whether a runner on a node finds the environment built."""
     if environment["kind"] == "user_managed" and not environment.get("image"):
@@ -231,8 +242,3 @@ def _of(job: Job, known: Known | None) -> Known | None:
     if known.submitted is not None and known.submitted < job.submitted - _SKEW_S:
         return None
     return known
-
-
-def age_s(job: Job) -> float:
-    """Seconds since the job was submitted."""
-    return time.time() - job.submitted
