@@ -44,7 +44,12 @@ def quoted(text: str) -> str:
 
 
 def filename(path: str) -> str:
-    """A path for an option that takes patterns: ``%`` stands for itself."""
+    """A path for an option that takes patterns: ``%`` and ``\\`` stand for themselves.
+
+    Slurm replaces nothing in a path that has a backslash, and takes one of each two away.
+    """
+    if "\\" in path:
+        return path.replace("\\", "\\\\")
     return path.replace("%", "%%")
 
 
