@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,4 +240,47 @@ def test_memory_that_ran_out_is_told_by_the_jobs_output(
     assert state.detail["error"]["message"].startswith(
         f"Slurm job {number(run)} was ended because it used more memory than it had asked for, "
         "which was 200 MiB on each node; ask for more by a larger vm_size (runyard compute sizes)."
+    )
+
+
+def test_what_the_nodes_do_not_see_is_said_before_a_submit(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    """``shared_directory`` says what they see."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    record = {"name": "hpc", "type": "Slurm", "shared_directory": str(shared)}
+    spec = SimpleNamespace(**runs.spec())
+    spec.environment = SimpleNamespace(**spec.environment)
+    found = SlurmTarget(workspace, record).check(spec)
+    assert [problem.parameter for problem in found] == ["compute_target"] * 4
+    assert found[0].message == (
+        f"{workspace.path} (the workspace) is not in {shared}, its shared_directory, so the nodes "
+        "do not see it; make one there: runyard init DIR"
+    )
+    assert [problem.message.partition(" (")[2].partition(")")[0] for problem in found[1:]] == [
+        "the Python of runyard",
+        "runyard itself",
+        "the interpreter of the run",
+    ]
+    spec.environment.kind = "venv"
+    record = {**record, "python": "/opt/python"}
+    found = SlurmTarget(workspace, record).check(spec)
+    assert "set RUNYARD_CACHE_DIR to a folder there" in found[1].message
+    inside = shared / "venv" / "bin" / "python"
+    inside.parent.mkdir(parents=True)
+    inside.symlink_to(sys.executable)
+    spec.environment = SimpleNamespace(kind="user_managed", interpreter=str(inside))
+    assert "the interpreter" not in str(SlurmTarget(workspace, record).check(spec))
+    record = {**record, "shared_directory": "/"}
+    assert SlurmTarget(workspace, record).check(spec) == []
+
+
+def test_an_image_is_refused(workspace: WorkspaceDirectory) -> None:
+    spec = SimpleNamespace(**runs.spec(container={"shm_size": "2g"}))
+    (problem,) = SlurmTarget(workspace, {"name": "hpc", "type": "Slurm"}).check(spec)
+    assert problem == (
+        "environment.docker",
+        "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
+        "pip_packages) without an image",
     )

@@ -47,7 +47,6 @@ class SlurmCompute(ComputeTarget):
         prologue: str | os.PathLike[str] | None = None,
         shared_directory: str | os.PathLike[str] | None = None,
         python: str | os.PathLike[str] | None = None,
-        containers: str | None = None,
         lowpriority_partition: str | None = None,
         lowpriority_qos: str | None = None,
         gpu_option: str | None = None,
@@ -64,7 +63,7 @@ class SlurmCompute(ComputeTarget):
         runyard starts there; ``prologue``: a shell script that is sourced then.
         ``shared_directory``: a folder that all nodes see; workspace, environments and runyard
         itself must then be in it. ``python``: an interpreter on the nodes that has runyard, where
-        they do not see this one. ``containers``: 'pyxis' or 'apptainer', by which images run.
+        they do not see this one.
         ``lowpriority_partition``, ``lowpriority_qos``: for runs with ``vm_priority='lowpriority'``,
         which may be preempted. ``gpu_option``: how GPUs are asked for, 'gpus-per-node' (default)
         or 'gres', with a type: 'gres:a100'. ``memory``: False at a site that refuses ``--mem``.
@@ -108,7 +107,6 @@ SETTINGS = (
     "prologue",
     "shared_directory",
     "python",
-    "containers",
     "lowpriority_partition",
     "lowpriority_qos",
     "gpu_option",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runyard import _names
 from runyard.computes import runner_process
 from runyard.computes.protocol import Handle, Problem
-from runyard.computes.slurm import jobs, queue, states, submitting, whys
+from runyard.computes.slurm import jobs, queue, states, submitting, visibility, whys
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
 from runyard.history.targets import QueuePlace, TargetState
@@ -41,14 +41,15 @@ class SlurmTarget:
         self.slurm = Slurm(str(record.get("slurm_conf") or ""))
 
     def check(self, spec: Any) -> list[Problem]:
-        """What cannot be done on the cluster: containers where none are configured."""
-        if spec.container is None:
-            return []
-        message = (
-            "images of docker and podman do not run on the nodes of a cluster; use packages "
-            "(conda_packages, pip_packages) without an image"
-        )
-        return [Problem("environment.docker", message)]
+        """What cannot be done on the cluster: images, and files that its nodes do not see."""
+        problems = visibility.problems(spec, self.workspace, self.record)
+        if spec.container is not None:
+            message = (
+                "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
+                "pip_packages) without an image"
+            )
+            problems.append(Problem("environment.docker", message))
+        return problems
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Submit the job; where the environment must be built first, start who does both."""
