@@ -15,6 +15,8 @@ from runyard.launchers.plan import Places
 from runyard.record import ranks
 from runyard.runner import launch, said
 from runyard.runner.gang import Gang
+from runyard.runner.supervision import reap_orphans
+from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +70,9 @@ def start(
             started = channel.start_all(
                 _commands(plan, env, record["spec"]["secret_variables"]), env, run.work, log
             )
+    except BaseException:  # some may have started
+        end_below(run, 0.0, reap_orphans)
+        raise
     finally:
         os.close(log)
     each = plan.starter is None and len(started) == len(plan.processes)

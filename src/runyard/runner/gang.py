@@ -196,13 +196,15 @@ class Ends:
         self._ended: set[int] = set()
         self._poller = select.poll()
         self._pidfds: set[int] = set()
-        for process in processes:
-            try:
+        try:
+            for process in processes:
                 pidfd = os.pidfd_open(process.pid)
-            except OSError:  # Linux before 5.3, as on RHEL 8
-                continue
-            self._pidfds.add(pidfd)
-            self._poller.register(pidfd, select.POLLIN)
+                self._pidfds.add(pidfd)
+                self._poller.register(pidfd, select.POLLIN)
+        except OSError:  # Linux before 5.3, as on RHEL 8, or more processes than files may be open
+            for pidfd in self._pidfds:
+                os.close(pidfd)
+            self._pidfds.clear()
 
     def wait(self, patience_ms: int) -> bool:
         """Wait so long until one more has ended; False when none has."""

@@ -29,6 +29,9 @@ _OF_THE_BATCH_STEP = (
     "SLURM_NTASKS",
     "SLURM_NTASKS_PER_NODE",
     "SLURM_TASKS_PER_NODE",
+    # Since 22.05 and 23.11: it would give a step so many CPUs, and not those of the whole job.
+    "SLURM_TRES_PER_TASK",
+    "SRUN_CPUS_PER_TASK",
 )
 """Variables of the job that srun would take for options; what it starts finds its own."""
 

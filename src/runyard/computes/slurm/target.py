@@ -59,7 +59,7 @@ class SlurmTarget:
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
         job = self._hand_over(run, ownership, variables)
-        return {**self._handle(run), "job": job.number, "cluster": job.cluster}
+        return {**self._handle(run), "job": job.number, "cluster": job.cluster, "persisted": True}
 
     def enqueue(self, run: RunDirectory, ownership: Ownership) -> None:
         """Submit the job of a run whose environment this process, its runner, has built."""
