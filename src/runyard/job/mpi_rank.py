@@ -78,6 +78,8 @@ def _run_module(name: str, arguments: "List[str]") -> None:
     namespace = sys.modules["__main__"].__dict__
     for own in [own for own in namespace if own not in ("__builtins__", "__name__")]:
         del namespace[own]
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
     _become(["-m"] + arguments, ["-m", name] + arguments)
     run: "Any" = runpy
     run._run_module_as_main(name)

@@ -97,12 +97,18 @@ class Gang:
         if first is not None:
             self._blame(outcome, first)
         else:
-            self._judge_starter(outcome, bool(known))
-        if any(code != 0 for code in outcome.exit_codes):
-            from runyard.runner import shared_memory
-
-            shared_memory.remove_left(self._begun)
+            self._judge_starter(outcome, judged)
+        if not self._each and any(code != 0 for code in outcome.exit_codes):
+            self._remove_left()
         self.closing()
+
+    def _remove_left(self) -> None:
+        import tempfile
+
+        from runyard.computes import mpi_left
+
+        mpi_left.remove_sessions((process.pid for process in self._started), tempfile.gettempdir())
+        mpi_left.remove_segments(self._begun)
 
     def _first_failed(self, judged: list[Rank]) -> Rank | None:
         """Of those that failed by themselves, before all were told to end."""
@@ -128,18 +134,18 @@ class Gang:
         outcome.log = self._run.rank_log(first.number)
         outcome.out_of_memory = self._memory.struck()
 
-    def _judge_starter(self, outcome: Outcome, any_began: bool) -> None:
+    def _judge_starter(self, outcome: Outcome, known: list[Rank]) -> None:
         ended = (0 if self._served else process.wait() for process in self._started)
         outcome.code = next(filter(None, ended), 0)
         outcome.log = self._log
-        if outcome.code and not any_began:
+        if outcome.code and not known:
             from runyard.runner import logtail
 
             message = f"no process was started: their starter ended with {outcome.code}"
             tail = logtail.last_lines(logtail.read(self._log))
             outcome.reason = Reason.LAUNCH_FAILED
             outcome.error = {"message": message, "log_tail": tail}
-        elif outcome.code and not self._each:
+        elif not self._each and (outcome.code or any(rank.code for rank in known)):
             from runyard.runner import logtail
 
             how = _ended_with(outcome.code)
