@@ -29,6 +29,8 @@ MEMORY_MB = 16000
 """Of each node."""
 
 _SUBREAPER = str(Path(__file__).with_name("subreaper.py"))
+_AS_NODE = 'hostname "$0" && mount --bind "$1/hosts" /etc/hosts && shift && exec "$@"'
+"""A node has a host name of its own, and knows the others by theirs."""
 _PASSWORD = secrets.token_hex(8)
 _START_S = 60.0
 
@@ -183,8 +185,9 @@ class SlurmCluster:
     def _start(self, name: str, argv: list[str], ready: Callable[[], bool]) -> None:
         stack = ExitStack()
         argv = ["env", f"SLURM_CONF={self.conf}", *argv]
-        if name in NODES:  # its jobs go with it
-            argv = [sys.executable, _SUBREAPER, *argv]
+        if name in NODES:  # with a host name of its own; its jobs go with it
+            own = ["unshare", "--uts", "--mount", "sh", "-c", _AS_NODE, name, str(self.folder)]
+            argv = [*own, sys.executable, _SUBREAPER, *argv]
         stack.enter_context(service(argv, self.folder / f"{name}.out.log", ready, "slurm"))
         self._daemons[name] = stack
 
@@ -266,6 +269,10 @@ class SlurmCluster:
             f"PartitionName=short Nodes={nodes} PriorityTier=10 PreemptMode=OFF MaxTime=1",
         ]
         self.conf.write_text("\n".join(lines) + "\n")
+        known = Path("/etc/hosts").read_text()
+        # An address for each: MPI takes those that share one for one node.
+        nodes_known = "".join(f"127.0.0.1{node[1:]} {node}\n" for node in NODES)
+        (self.folder / "hosts").write_text(f"{known}\n127.0.0.1 {host}\n{nodes_known}")
         devices = "/dev/null", "/dev/zero"
         gpus = [f"NodeName=n3 Name=gpu File={device}\n" for device in devices]
         (self.folder / "gres.conf").write_text("".join(gpus))

@@ -80,6 +80,33 @@ def test_the_rank_that_failed_is_named(four: Path, invoke: Invoke) -> None:
     assert all(rank["started"] < rank["ended"] for rank in ranks)
 
 
+SERVER = """
+import json, os, sys, time
+task = json.loads(os.environ["TF_CONFIG"])["task"]
+print(task["type"], task["index"])
+if task["type"] == "ps":
+    time.sleep(600)
+time.sleep(0.2)
+sys.exit(int(sys.argv[1]) if task["index"] else 0)
+"""
+
+
+def test_a_parameter_server_that_is_ended_has_not_failed(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text(SERVER)
+    words = ("submit", "-f", "--user-managed", "--workers", "2", "train.py")
+    done = processes.run(*words, "0")
+    assert done.returncode == 0, done.stderr
+    shown = invoke("show", "last").out
+    assert ", parameter server, ended when the workers were done\n" in shown
+    assert "failed first" not in shown
+    assert not any(rank["failed_first"] for rank in invoke("show", "last", "--json").json["ranks"])
+    assert processes.run(*words, "3").returncode == 3
+    shown = invoke("show", "last").out
+    assert "\n             1: node 0, " in shown
+    assert ", exit code 3, failed first\n" in shown
+    assert ", parameter server, exit code 143 (SIGTERM)\n" in shown
+
+
 def test_a_rerun_has_the_same_processes(four: Path, invoke: Invoke) -> None:
     processes.run("submit", "-f", *GLOO, "train.py")
     again = processes.run("rerun", "-f", "last")

@@ -14,6 +14,7 @@ import pytest
 
 from runyard.computes import processes
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.config.sections import PyTorchConfiguration
 from runyard.environments.environment import Environment
 from runyard.history.experiment import Experiment
 from runyard.history.run import Run
@@ -253,3 +254,17 @@ def test_a_cell_that_may_fail_fails_nothing(newest: Notebooks) -> None:
     # A kernel may say more while it ends.
     assert runs.log_of(run.directory).startswith("on\n")
     assert os.path.isfile(f"{run.directory.path}/outputs/{{odd}} name.output.ipynb")
+
+
+def test_every_process_of_a_run_has_a_kernel_of_its_own(newest: Notebooks) -> None:
+    """They share a working directory, where Jupyter would put the sockets of all of them."""
+    job = PyTorchConfiguration("gloo", 3)
+    cell = "import os\nprint('rank', os.environ['RANK'])"
+    state, run = newest.ended(cell, distributed_job_config=job, max_run_duration_seconds=120)
+    assert state.reason is Reason.COMPLETED, state.detail
+    for rank in range(3):
+        log = Path(run.directory.rank_log(rank)).read_text()
+        assert f"rank {rank}\n" in log
+    names = {"train.output.ipynb", "train.rank1.output.ipynb", "train.rank2.output.ipynb"}
+    assert set(os.listdir(f"{run.directory.path}/outputs")) == names
+    assert not [name for name in os.listdir(run.directory.work) if "ipc" in name]

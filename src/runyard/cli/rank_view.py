@@ -10,6 +10,7 @@ from runyard.cli import formats, output
 from runyard.cli.rank_logs import process_count
 from runyard.cli.summary import time_text
 from runyard.record import ranks
+from runyard.record.states import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,13 +120,23 @@ def as_json(found: Facts) -> list[dict[str, Any]] | None:
 
 
 def _known(found: Facts) -> tuple[dict[int, Rank], int | None]:
-    """The ranks that have started, and the one that failed first, as the runner saw it."""
+    """The ranks that have started, and the one that failed first, as the runner saw it.
+
+    In a run that is completed none has failed.
+    """
     listed = ranks.read(found.run)
     said = found.state.detail.get("rank")
-    if not isinstance(said, int):
-        failed = ranks.first_failed(listed)
+    if not isinstance(said, int) and found.status is not Status.COMPLETED:
+        failed = ranks.first_failed([rank for rank in listed if not _serves(found, rank.number)])
         said = failed.number if failed else None
     return {rank.number: rank for rank in listed}, said
+
+
+def _serves(found: Facts, number: int) -> bool:
+    """Whether it is a parameter server, which is ended by us when the workers are done."""
+    distribution = found.spec["distribution"]
+    workers = distribution["process_count"] - (distribution.get("parameter_servers") or 0)
+    return bool(number >= workers)
 
 
 def _code(found: Facts, number: int, rank: Rank | None) -> int | None:
@@ -141,6 +152,10 @@ def _text(found: Facts, number: int, rank: Rank | None) -> str:
     if rank is None:
         return "not started" if code is None else _ended(code)
     where = output.one_line(f"node {rank.node}, {rank.host}")
+    if _serves(found, number):
+        where = f"{where}, parameter server"
+        if found.status is Status.COMPLETED and code != 0:
+            return f"{where}, ended when the workers were done"
     if code is not None:
         return f"{where}, {_ended(code)}"
     return f"{where}, {'its exit code is not known' if found.status.ended else 'running'}"

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard import _names
-from runyard.computes import amlcompute_status, pool_starting, registry
+from runyard.computes import amlcompute_status, engine, registry
 from runyard.computes.amlcompute_status import AmlComputeStatus
 from runyard.computes.compute_target import ComputeTarget
 from runyard.computes.pool_folder import DELETING, PoolFolder
-from runyard.computes.pool_nodes import Nodes
 from runyard.computes.provisioning import (
     DEFAULT_IDLE_S,
     AmlComputeProvisioningConfiguration,
@@ -34,7 +33,8 @@ _IDENTITIES = ("SystemAssigned", "UserAssigned")
 class AmlCompute(ComputeTarget):
     """A pool: at most ``max_nodes`` runs at once, the others wait in order.
 
-    Beside what every target has: ``vm_size``, ``vm_priority`` ('dedicated' or 'lowpriority'),
+    Beside what every target has: ``engine`` (the attached cluster that has its nodes, None for this
+    machine; not in SDK v1), ``vm_size``, ``vm_priority`` ('dedicated' or 'lowpriority'),
     ``scale_settings``, and the settings that mean nothing on this machine, as they were given:
     ``admin_username``, ``admin_user_ssh_key``, ``vnet_resourcegroup_name``, ``vnet_name``,
     ``subnet_name``, ``remote_login_port_public_access``, ``identity_type``, ``identity_id``,
@@ -45,6 +45,7 @@ class AmlCompute(ComputeTarget):
 
     def _take_over(self, record: Mapping[str, Any]) -> None:
         super()._take_over(record)
+        self.engine: str | None = record.get(engine.ENGINE)
         self.vm_size = str(record.get("vm_size") or "")
         self.vm_priority = str(record.get("vm_priority") or "dedicated")
         self.scale_settings = amlcompute_status.scale_settings(record)
@@ -118,7 +119,8 @@ class AmlCompute(ComputeTarget):
         if show_output:
             print(self.provisioning_state)
             print("AmlCompute wait for completion finished\n")
-            print(f"{self.name!r} runs up to {most} at once on this machine")
+            where = "this machine" if self.engine is None else f"nodes of {self.engine!r}"
+            print(f"{self.name!r} runs up to {most} at once on {where}")
 
     def _wait_until_gone(self, show_output: bool, timeout_in_minutes: float) -> None:
         deadline = time.monotonic() + timeout_in_minutes * 60
@@ -153,12 +155,15 @@ class AmlCompute(ComputeTarget):
         if record is None:
             return None
         self._take_over(record)
-        return amlcompute_status.status(record, Nodes(self._folder).taken)
+        return amlcompute_status.status(record, self._pool().taken())
 
     @property
     def status(self) -> AmlComputeStatus | None:
         """How it stands now; None when it was deleted."""
         return self.get_status()
+
+    def _pool(self) -> Any:
+        return targets.load_target(self.name, self.workspace.directory)
 
     @property
     def _folder(self) -> PoolFolder:
@@ -168,7 +173,7 @@ class AmlCompute(ComputeTarget):
         """Its nodes: ``nodeId``, ``nodeState``, ``runId`` (None for an idle one), and the
         addresses of this machine."""
         status = self.get_status()
-        taken = Nodes(self._folder).taken
+        taken = {} if status is None else self._pool().taken()
         count = 0 if status is None else status.current_node_count
         numbers = [*taken, *(n for n in range(count + len(taken)) if n not in taken)][:count]
         return [
@@ -176,7 +181,7 @@ class AmlCompute(ComputeTarget):
                 "nodeId": f"{self.name}-{number}",
                 "port": None,
                 "publicIpAddress": None,
-                "privateIpAddress": "127.0.0.1",
+                "privateIpAddress": "127.0.0.1" if self.engine is None else None,
                 "nodeState": (
                     amlcompute_status.node_state(taken[number]) if number in taken else "idle"
                 ),
@@ -187,7 +192,7 @@ class AmlCompute(ComputeTarget):
 
     def queue(self) -> list[tuple[RunDirectory, QueuePlace]]:
         """The runs that wait for a node, in order (not in SDK v1)."""
-        runs = pool_starting.waiting(self._folder)
+        runs = self._pool().waiting()
         places = targets.places(self.workspace.directory, self.name, runs)
         return [(run, place) for run, place in zip(runs, places, strict=True) if place is not None]
 

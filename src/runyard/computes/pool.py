@@ -11,9 +11,9 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from runyard.computes import pool_private, pool_queue, pool_starting, runner_process
+from runyard.computes import pool_limits, pool_private, pool_queue, pool_starting, runner_process
 from runyard.computes.local import LocalTarget, state
-from runyard.computes.pool_folder import DELETING, PoolFolder
+from runyard.computes.pool_folder import PoolFolder
 from runyard.computes.pool_nodes import Nodes
 from runyard.computes.protocol import Handle, Problem
 from runyard.errors import ComputeTargetException
@@ -41,19 +41,7 @@ class Pool(LocalTarget):
 
     def check(self, spec: Any) -> list[Problem]:
         """What this machine cannot do, and more nodes than there are."""
-        problems = super().check(spec)
-        most = max_nodes(self.record)
-        if spec.node_count > most:
-            nodes = "1 node" if spec.node_count == 1 else f"{spec.node_count} nodes"
-            message = (
-                f"{nodes}: {self.name!r} has at most {most}; "
-                f"raise it: runyard compute update {self.name} --max-nodes {spec.node_count}"
-            )
-            problems.insert(0, Problem("node_count", message))
-        if self.record.get("state") == DELETING:
-            message = f"{self.name!r} is being deleted and takes no more runs; give another one"
-            problems.insert(0, Problem("compute_target", message))
-        return problems
+        return [*pool_limits.problems(self.record, spec), *super().check(spec)]
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Start the runner, or let the run wait its turn; then the lock is given up here."""
@@ -61,7 +49,7 @@ class Pool(LocalTarget):
         variables = runner_process.variables(secrets)
         needed = int(spec.get("node_count") or 1)
         with self.folder.locked():
-            most = self._most_nodes()
+            most = pool_limits.most_nodes(self.folder)
             nodes = Nodes(self.folder)
             free = nodes.free(most)[:needed]
             if len(free) == needed and not pool_queue.names(self.folder.queue):
@@ -87,15 +75,6 @@ class Pool(LocalTarget):
             pool_queue.persist(self.folder.queue, ticket)
         except OSError as error:
             _warn(f"after a loss of power {ticket} may be missing in {self.name!r}: {error}")
-
-    def _most_nodes(self) -> int:
-        record = self.folder.record()
-        if record.get("state") == DELETING:
-            raise ComputeTargetException(
-                f"compute target {self.name!r} is being deleted and takes no more runs; give "
-                "another one"
-            )
-        return max_nodes(record)
 
     def _handle(self, run: RunDirectory) -> Handle:
         return {
@@ -179,6 +158,18 @@ class Pool(LocalTarget):
         ):
             pool_starting.start_what_fits(self)
 
+    def start_what_fits(self) -> None:
+        """Start runs in order until the nodes are taken, under the pool's lock."""
+        pool_starting.start_what_fits(self)
+
+    def taken(self) -> dict[int, RunDirectory]:
+        """Node → the run that has it."""
+        return Nodes(self.folder).taken
+
+    def waiting(self) -> list[RunDirectory]:
+        """The runs that wait for a node, in order."""
+        return pool_starting.waiting(self.folder)
+
     def places(self, runs: Sequence[RunDirectory]) -> list[QueuePlace | None]:
         """Where runs stand in the queue; None for those that do not wait in it."""
         names = pool_queue.names(self.folder.queue)
@@ -199,11 +190,6 @@ def _warn(text: str) -> None:
     import logging  # 7 ms of every runner that starts who is next
 
     logging.getLogger(__name__).warning("%s", text)
-
-
-def max_nodes(record: Mapping[str, Any]) -> int:
-    """At most so many nodes are taken at once."""
-    return int(record.get("max_nodes") or 0)
 
 
 def ticket_of(run: RunDirectory) -> str | None:

@@ -76,14 +76,20 @@ class AmlComputeProvisioningConfiguration(ComputeTargetProvisioningConfiguration
         hidden = ("_kind", "admin_user_password")
         return {name: value for name, value in vars(self).items() if name not in hidden}
 
-    def notices(self) -> Iterator[str]:
-        """One sentence about each group of parameters that changes nothing on this machine."""
+    def notices(self, cluster: str | None = None) -> Iterator[str]:
+        """One sentence about each group of parameters that changes nothing here.
+
+        ``cluster``: on which its nodes are, None for this machine.
+        """
+        nodes = "places on this machine, always there and never billed"
+        if cluster is not None:
+            nodes = f"nodes of {cluster!r}, which Slurm gives and takes back"
         kept = self.record()
         idle = [name for name, value in _EVERYWHERE.items() if kept[name] != value]
         if idle:
             yield (
                 f"{', '.join(idle)}: kept with the target and without effect, since its nodes are "
-                "places on this machine, always there and never billed"
+                f"{nodes}"
             )
         if vars(self)["admin_user_password"]:
             yield "admin_user_password: without effect on this machine, and not kept"

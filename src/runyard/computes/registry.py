@@ -7,12 +7,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from runyard.computes import pool_starting
-from runyard.computes.pool import Pool
+from runyard.computes import engine, pool_starting
 from runyard.computes.pool_folder import DELETING, PoolFolder
-from runyard.computes.pool_nodes import Nodes
 from runyard.computes.provisioning import AmlComputeProvisioningConfiguration, check_scale
 from runyard.errors import ComputeTargetException, UserErrorException
+from runyard.history import targets
 from runyard.record import computes
 from runyard.record.creation import random_hex
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -44,8 +43,12 @@ def create(workspace: WorkspaceDirectory, name: str, asked: Any) -> list[str]:
     asked.validate_configuration()
     wanted = asked.record()
     folder = PoolFolder(workspace, name)
-    known = computes.read(workspace, name) or _written(folder, asked._kind, wanted)
-    return list(asked.notices()) if known is None else _brought_in_line(folder, known, wanted)
+    cluster = engine.used(workspace)[0]
+    made = wanted if cluster is None else {**wanted, engine.ENGINE: cluster}
+    known = computes.read(workspace, name) or _written(folder, asked._kind, made)
+    return (
+        list(asked.notices(cluster)) if known is None else _brought_in_line(folder, known, wanted)
+    )
 
 
 def _written(folder: PoolFolder, kind: str, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -103,7 +106,7 @@ def change(folder: PoolFolder, changes: Mapping[str, Any]) -> None:
         record = {**folder.record(), **changes, "modified": time.time()}
         check_scale(*(record.get(key) for key in _SCALE))
         computes.write(folder.workspace, folder.name, record)
-        pool_starting.start_what_fits(Pool(folder.workspace, record))
+        pool_of(folder.workspace, record).start_what_fits()
 
 
 def delete(workspace: WorkspaceDirectory, name: str) -> int:
@@ -117,11 +120,17 @@ def delete(workspace: WorkspaceDirectory, name: str) -> int:
             computes.write(workspace, name, record)
             pool_starting.mark(folder)
         count = len(runs_of(folder))
-        pool_starting.start_what_fits(Pool(workspace, record))
+        pool_of(workspace, record).start_what_fits()
     return count
 
 
 def runs_of(folder: PoolFolder) -> list[RunDirectory]:
     """The runs that have a node, then those that wait, in order."""
-    running = {run.path: run for run in Nodes(folder).taken.values()}
-    return [*running.values(), *pool_starting.waiting(folder)]
+    pool = pool_of(folder.workspace, folder.record())
+    running = {run.path: run for run in pool.taken().values()}
+    return [*running.values(), *pool.waiting()]
+
+
+def pool_of(workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> Any:
+    """A pool: on this machine, or on a cluster."""
+    return targets.load_target(str(record["name"]), workspace)

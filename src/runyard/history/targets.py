@@ -88,6 +88,7 @@ _BUILT_IN = dict(_FACTORIES)
 
 _KINDS: dict[str, str] = {
     "AmlCompute": "runyard.computes.pool:Pool",
+    "AmlCompute on a cluster": "runyard.computes.slurm.pool:SlurmPool",
     "Slurm": "runyard.computes.slurm.target:SlurmTarget",
 }
 """Type of a target of the workspace → class, made of the workspace and the record."""
@@ -107,7 +108,7 @@ def load_target(
     factory = _FACTORIES.get(name)
     record = None if factory is not None or workspace is None else computes.read(workspace, name)
     if factory is None and record is None and handle and handle.get(computes.KIND) in _KINDS:
-        record = {"name": name, computes.KIND: handle[computes.KIND]}
+        record = {"name": name, **{k: handle[k] for k in (computes.KIND, "engine") if k in handle}}
     if factory is None and record is None:
         raise ComputeTargetException(f"{TARGET_NOT_FOUND}{unknown(name, workspace)}")
     place = factory or kind_of(name, record or {})
@@ -151,6 +152,8 @@ def unknown(name: object, workspace: WorkspaceDirectory | None) -> str:
 def kind_of(name: str, record: Mapping[str, Any]) -> str:
     """Where the class of a target of the workspace is. Raises ComputeTargetException."""
     kind = record.get(computes.KIND)
+    if record.get("engine"):  # a cluster of this workspace, that has its nodes
+        kind = f"{kind} on a cluster"
     if kind not in _KINDS:
         raise ComputeTargetException(
             f"compute target {name!r} is of type {kind!r}, which this version does not know; it "

@@ -89,7 +89,7 @@ def _execute(
             progress_bar=False,
             log_output=True,
             start_timeout=_START_TIMEOUT_S,
-            config=Config({"KernelManager": {"transport": _transport()}}),
+            config=Config({"KernelManager": _sockets()}),
         )
     except Exception as error:
         return error
@@ -182,9 +182,15 @@ class _scratch:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _transport() -> str:
-    """Sockets in our own folder, not ports, which two notebooks might choose at once."""
-    return "ipc" if len(os.environ["JUPYTER_RUNTIME_DIR"]) <= _SOCKET_FOLDER_CHARS else "tcp"
+def _sockets() -> "Dict[str, str]":
+    """In our own folder, and not ports, which two notebooks might choose at once.
+
+    By their full path: Jupyter's own lie in the working directory, which all ranks of a run share.
+    """
+    folder = os.environ["JUPYTER_RUNTIME_DIR"]
+    if len(folder) > _SOCKET_FOLDER_CHARS:
+        return {"transport": "tcp"}
+    return {"transport": "ipc", "ip": os.path.join(folder, "kernel-ipc")}
 
 
 def _see_folder_of(path: str) -> None:

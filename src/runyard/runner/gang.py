@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from runyard.launchers.plan import LaunchPlan
     from runyard.record.layout import RunDirectory
@@ -59,6 +60,7 @@ class Gang:
         self._each = each
         self._serving = frozenset(p.rank for p in plan.processes if p.serves)
         self._ends = Ends(self._started)
+        self._noticed: dict[int, float] = {}
         self._failed_at: float | None = None
         self._begun = time.time()
         self._ended: float | None = None
@@ -131,6 +133,9 @@ class Gang:
         code = 1 if first.code is None else first.code
         outcome.code = 128 - code if code in _SIGNALLED else code
         outcome.rank = first.number
+        if first.started is None:  # its log has nothing: rank.sh has said why
+            message = f"rank {first.number} was not started: exit code {code}"
+            outcome.reason, outcome.error = Reason.LAUNCH_FAILED, self._said(message)
         outcome.log = self._run.rank_log(first.number)
         outcome.out_of_memory = self._memory.struck()
 
@@ -139,21 +144,18 @@ class Gang:
         outcome.code = next(filter(None, ended), 0)
         outcome.log = self._log
         if outcome.code and not known:
-            from runyard.runner import logtail
-
             message = f"no process was started: their starter ended with {outcome.code}"
-            tail = logtail.last_lines(logtail.read(self._log))
-            outcome.reason = Reason.LAUNCH_FAILED
-            outcome.error = {"message": message, "log_tail": tail}
+            outcome.reason, outcome.error = Reason.LAUNCH_FAILED, self._said(message)
         elif not self._each and (outcome.code or any(rank.code for rank in known)):
-            from runyard.runner import logtail
-
             how = _ended_with(outcome.code)
-            outcome.reason = Reason.NODE_LOST
-            outcome.error = {
-                "message": f"what had started the ranks ended {how}, and none of them had failed",
-                "log_tail": logtail.last_lines(logtail.read(self._log)),
-            }
+            message = f"what had started the ranks ended {how}, and none of them had failed"
+            outcome.reason, outcome.error = Reason.NODE_LOST, self._said(message)
+
+    def _said(self, message: str) -> dict[str, Any]:
+        """An error with the end of the log of what has started the processes."""
+        from runyard.runner import logtail
+
+        return {"message": message, "log_tail": logtail.last_lines(logtail.read(self._log))}
 
     def _ranks(self) -> list[Rank]:
         """What the ranks have recorded, and for those that could not what the kernel says."""
@@ -163,7 +165,7 @@ class Gang:
             code = process.wait()
             if rank.code is None and code:
                 rank.code = code if code > 0 else 128 - code
-                rank.failed = rank.failed or self._ends.moments.get(number, time.time())
+                rank.failed = rank.failed or self._noticed.get(number, time.time())
         return list(found.values())
 
     def _is_over(self) -> bool:
@@ -186,36 +188,39 @@ class Gang:
 
     def _collect(self) -> None:
         """The exit codes of our own, and whatever else has ended below us."""
-        for process in self._started:
-            process.poll()
+        for number, process in enumerate(self._started):
+            if process.poll() is not None and number not in self._noticed:
+                self._noticed[number] = time.time()
         reap_orphans(*(p.pid for p in self._started if p.returncode is None))
 
 
 class Ends:
-    """Waits for the next end among several processes; ``moments``: when each was noticed."""
+    """Waits for the next end among several processes."""
 
     def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
-        self.moments: dict[int, float] = {}
         self._processes = processes
+        self._ended: set[int] = set()
         self._poller = select.poll()
-        self._numbers: dict[int, int] = {}
-        for number, process in enumerate(processes):
-            try:
+        self._pidfds: set[int] = set()
+        try:
+            for process in processes:
                 pidfd = os.pidfd_open(process.pid)
-            except OSError:  # Linux before 5.3, as on RHEL 8
-                continue
-            self._numbers[pidfd] = number
-            self._poller.register(pidfd, select.POLLIN)
+                self._pidfds.add(pidfd)
+                self._poller.register(pidfd, select.POLLIN)
+        except OSError:  # Linux before 5.3, as on RHEL 8, or more processes than files may be open
+            for pidfd in self._pidfds:
+                os.close(pidfd)
+            self._pidfds.clear()
 
     def wait(self, patience_ms: int) -> bool:
         """Wait so long until one more has ended; False when none has."""
-        if not self._numbers:
+        if not self._pidfds:
             return self._waited(patience_ms / 1000)
         ended = self._poller.poll(patience_ms)
         for pidfd, _ in ended:
             self._poller.unregister(pidfd)
             os.close(pidfd)
-            self.moments[self._numbers.pop(pidfd)] = time.time()
+            self._pidfds.discard(pidfd)
         return bool(ended)
 
     def _waited(self, patience_s: float) -> bool:
@@ -228,8 +233,8 @@ class Ends:
 
     def _noticed(self) -> bool:
         ended = {n for n, p in enumerate(self._processes) if p.poll() is not None}
-        new = ended - set(self.moments)
-        self.moments.update(dict.fromkeys(new, time.time()))
+        new = ended - self._ended
+        self._ended |= new
         return bool(new)
 
 

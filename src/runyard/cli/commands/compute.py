@@ -143,7 +143,6 @@ def update_command(
 @click.option("--prologue", metavar="FILE", help="A shell script sourced on the node.")
 @click.option("--shared-directory", metavar="DIR", help="What is not in it is refused.")
 @click.option("--python", metavar="PROGRAM", help="One on the nodes that has runyard.")
-@click.option("--containers", type=click.Choice(["pyxis", "apptainer"]), help="Runs images.")
 @click.option("--lowpriority-partition", metavar="NAME", help="For runs of low priority.")
 @click.option("--lowpriority-qos", metavar="NAME", help="For runs of low priority.")
 @click.option("--gpu-option", metavar="NAME", help="gpus-per-node (default), gres or gres:TYPE.")
@@ -219,6 +218,32 @@ def test_command(
         output.to_json([finding._asdict() for finding in found])
     if any(finding.level == "error" for finding in found):
         ctx.exit(1)
+
+
+@command.command("engine", cls=Command)
+@click.argument("name", required=False, shell_complete=completing.pools)
+@click.option(
+    "--size",
+    "sizes",
+    metavar="SIZE=PARTITION[:CONSTRAINT]",
+    multiple=True,
+    help="Where a machine size, or a pattern of some, leads; repeatable.",
+)
+@json_option
+def engine_command(name: str | None, sizes: tuple[str, ...], as_json: bool) -> None:
+    """Say where new pools get their nodes: an attached cluster, or 'local', this machine.
+
+    Without NAME, show it. Pools that are there stay what they are.
+
+    \b
+    runyard compute engine hpc --size 'STANDARD_N*=gpu'
+    runyard compute create cpu-cluster --max-nodes 4
+    """
+    from runyard.cli import compute_engine
+
+    if name is None and sizes:
+        raise click.UsageError("--size belongs to a cluster; give its NAME")
+    compute_engine.show(name, sizes, as_json)
 
 
 @command.command("sizes", cls=Command)

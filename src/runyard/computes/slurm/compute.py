@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runyard.computes import engine
 from runyard.computes.compute_target import ComputeTarget
-from runyard.computes.slurm import site_options
+from runyard.computes.slurm import nodes, site_options
 from runyard.computes.slurm.commands import Slurm
 from runyard.computes.slurm.configuration import SlurmAttachConfiguration
 from runyard.errors import ComputeTargetException, UserErrorException
@@ -46,7 +47,6 @@ class SlurmCompute(ComputeTarget):
         prologue: str | os.PathLike[str] | None = None,
         shared_directory: str | os.PathLike[str] | None = None,
         python: str | os.PathLike[str] | None = None,
-        containers: str | None = None,
         lowpriority_partition: str | None = None,
         lowpriority_qos: str | None = None,
         gpu_option: str | None = None,
@@ -63,7 +63,7 @@ class SlurmCompute(ComputeTarget):
         runyard starts there; ``prologue``: a shell script that is sourced then.
         ``shared_directory``: a folder that all nodes see; workspace, environments and runyard
         itself must then be in it. ``python``: an interpreter on the nodes that has runyard, where
-        they do not see this one. ``containers``: 'pyxis' or 'apptainer', by which images run.
+        they do not see this one.
         ``lowpriority_partition``, ``lowpriority_qos``: for runs with ``vm_priority='lowpriority'``,
         which may be preempted. ``gpu_option``: how GPUs are asked for, 'gpus-per-node' (default)
         or 'gres', with a type: 'gres:a100'. ``memory``: False at a site that refuses ``--mem``.
@@ -73,6 +73,15 @@ class SlurmCompute(ComputeTarget):
         if slurm_conf is None:
             slurm_conf = os.environ.get("SLURM_CONF")
         return SlurmAttachConfiguration(**locals())
+
+    def use_for_amlcompute(self, sizes: Mapping[str, str] | None = None) -> None:
+        """From now on ``AmlCompute`` of the workspace are made on this cluster.
+
+        ``sizes``: by machine size, or a pattern of some, 'PARTITION' or 'PARTITION:CONSTRAINT',
+        ``{'STANDARD_N*': 'gpu'}``; of others it is that of the cluster. Those that are there
+        already stay what they are. Undone by ``runyard compute engine local``.
+        """
+        engine.use(self.workspace.directory, self.name, sizes or {})
 
     def delete(self) -> None:
         """Raises ComputeTargetException: a cluster is detached (SDK v1's word for its kind)."""
@@ -98,12 +107,12 @@ SETTINGS = (
     "prologue",
     "shared_directory",
     "python",
-    "containers",
     "lowpriority_partition",
     "lowpriority_qos",
     "gpu_option",
     "memory",
     "slurm_conf",
+    "cluster_name",
 )
 
 
@@ -128,6 +137,7 @@ def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> 
     settings = asked.record()
     slurm = Slurm(str(settings.get("slurm_conf") or ""))
     site_options.check(slurm, settings.get("sbatch_options") or ())
+    settings["cluster_name"] = nodes.cluster_name(slurm)
     now = time.time()
     before = known or {"id": random_hex(16), "created": now}
     head = {computes.KIND: SlurmCompute._kind, "id": before["id"], "created": before["created"]}

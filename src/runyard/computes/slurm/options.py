@@ -74,7 +74,7 @@ def _time(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _place(spec: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-    low = spec.get("vm_priority") == "lowpriority"
+    low = (spec.get("vm_priority") or record.get("vm_priority")) == "lowpriority"
     chosen = dict(record)
     if low:
         for name in ("partition", "qos"):
