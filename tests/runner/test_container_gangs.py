@@ -214,6 +214,55 @@ def test_a_runner_that_is_killed_leaves_nothing_behind(
     assert not processes.of_run(run.directory.path)
 
 
+TWO_NODES = PyTorchConfiguration("Gloo", process_count=4, node_count=2)
+
+
+def test_each_node_has_a_container(experiment: Experiment, engine: Engine) -> None:
+    script = """
+import os, time
+open('/tmp/of-%s' % os.environ['RANK'], 'w').close()
+time.sleep(1)
+print(os.environ['NODE_RANK'], os.environ['LOCAL_RANK'],
+      sorted(name for name in os.listdir('/tmp') if name.startswith('of-')))
+"""
+    run = submit(experiment, script, TWO_NODES)
+    state = finish(run)
+    assert state.reason is Reason.COMPLETED, (state.detail, log_of(run, 0))
+    assert [log_of(run, rank)[1] for rank in range(4)] == [
+        "0 0 ['of-0', 'of-1']",
+        "0 1 ['of-0', 'of-1']",
+        "1 0 ['of-2', 'of-3']",
+        "1 1 ['of-2', 'of-3']",
+    ]
+    assert containers(engine) == []
+
+
+def test_one_that_fails_ends_the_containers_of_all_nodes(
+    experiment: Experiment, engine: Engine
+) -> None:
+    script = """
+import os, time
+if os.environ['RANK'] == '3':
+    raise KeyError('lr')
+time.sleep(60)
+"""
+    state = finish(submit(experiment, script, TWO_NODES))
+    assert (state.detail["rank"], state.detail["exit_codes"]) == (3, [143, 143, 143, 1])
+    assert containers(engine) == []
+
+
+def test_a_runner_that_is_killed_leaves_no_container_of_any_node(
+    experiment: Experiment, docker: Engine
+) -> None:
+    run = submit(experiment, "import time; print('ready', flush=True); time.sleep(60)", TWO_NODES)
+    started(run, 4)
+    os.kill(events.read_state(run.directory).detail["runner"], signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.directory.lock))
+    assert len(containers(docker)) == 2
+    LocalTarget().reap(run.directory)
+    assert containers(docker) == []
+
+
 MPI = """
 import os, sys
 from mpi4py import MPI

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 
 from runyard.computes import processes
 from runyard.computes.local import LocalTarget
+from runyard.launchers.plan import LaunchPlan, Process
 from runyard.record import events, owner, ranks
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
+from runyard.runner import distributed
 from runyard.testing import runs
 from tests.requirements import missing
 
@@ -94,6 +97,49 @@ print(json.dumps([sys.argv[1:], {name: os.environ[name] for name in names}]))
             f"AZ_BATCH_MASTER_NODE=127.0.0.1:{port}"
         )
     assert not os.path.exists(run.std_log)
+
+
+def test_no_command_has_a_secret() -> None:
+    """A target may have to write them to a file; the processes get their arguments all the same."""
+    plan = LaunchPlan([Process(0, ["python", "train.py", "a ${A_TOKEN} $RANK"], {"RANK": "0"}, "")])
+    env = {"A_TOKEN": "it's $RANK"}
+    [command] = distributed._commands(plan, env, ["A_TOKEN"])
+    assert "it's" not in repr(command)
+    [plain] = distributed._commands(plan, env, [])
+    assert plain.argv[-1] == "a it's $RANK 0"
+    found = subprocess.run(
+        [*command.argv[2:4], "printf", "%s", *command.argv[6:]],
+        env={**os.environ, **env, **command.env},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert found.stdout.decode() == plain.argv[-1]
+
+
+def test_nodes_are_rehearsed(workspace: WorkspaceDirectory) -> None:
+    script = """
+import json, os, tempfile
+names = ['RANK', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE', 'NODE_RANK', 'WORLD_SIZE', 'MASTER_ADDR',
+         'AZ_BATCH_HOST_LIST']
+print(json.dumps([tempfile.gettempdir(), *(os.environ[name] for name in names)]))
+"""
+    nodes = {"node_count": 2, "processes_per_node": 2, "target": "local"}
+    run, state = run_gang(workspace, script, 4, **nodes)
+    assert state.reason is Reason.COMPLETED, state.detail
+    folders = []
+    for number, rank in enumerate(ranks.read(run)):
+        header, line = log_of(run, number).splitlines()
+        assert header.startswith(
+            f"rank {number} of 4 on {rank.host}, node {number // 2}, local rank {number % 2}: "
+        )
+        folder, *found = json.loads(line)
+        folders.append(folder)
+        place = [str(number), str(number % 2), "2", str(number // 2)]
+        assert found == [*place, "4", "127.0.0.1", "127.0.0.1,127.0.0.1"]
+        assert rank.node == number // 2
+    assert len(set(folders)) == 2
+    assert folders[0] == folders[1]
+    assert not any(map(os.path.exists, folders))
 
 
 def test_what_each_process_records(workspace: WorkspaceDirectory) -> None:
