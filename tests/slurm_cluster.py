@@ -29,6 +29,9 @@ MEMORY_MB = 16000
 """Of each node."""
 
 _SUBREAPER = str(Path(__file__).with_name("subreaper.py"))
+_APART = ("unshare", "--uts", "--mount")
+_AS_NODE = 'hostname "$0" && mount --bind "$1/hosts" /etc/hosts && shift && exec "$@"'
+"""A node has a host name of its own, and knows the others by theirs."""
 _PASSWORD = secrets.token_hex(8)
 _START_S = 60.0
 
@@ -62,7 +65,8 @@ _SETTINGS = {
 
 
 class SlurmCluster:
-    """One cluster. ``conf``: its slurm.conf; ``accounting``: whether sacct knows its jobs.
+    """One cluster. ``conf``: its slurm.conf; ``accounting``: whether sacct knows its jobs;
+    ``named_nodes``: whether each node has a host name and an address of its own.
 
     Partitions: ``normal`` (default), ``low`` (preempted by the others, its jobs are queued again)
     and ``short`` (one minute at most). Node n3 has two GPUs that are none.
@@ -75,6 +79,8 @@ class SlurmCluster:
         self.environment = {"SLURM_CONF": str(self.conf)}
         self._munge_socket = f"{folder}/munge.socket"
         self._settings = dict(_SETTINGS)
+        apart = subprocess.run([*_APART, "true"], capture_output=True, check=False)
+        self.named_nodes = apart.returncode == 0
         self._ports = {name: free_port() for name in ("slurmctld", "slurmdbd", "mariadbd", *NODES)}
         self._daemons: dict[str, ExitStack] = {}
 
@@ -184,7 +190,8 @@ class SlurmCluster:
         stack = ExitStack()
         argv = ["env", f"SLURM_CONF={self.conf}", *argv]
         if name in NODES:  # its jobs go with it
-            argv = [sys.executable, _SUBREAPER, *argv]
+            own = [*_APART, "sh", "-c", _AS_NODE, name, str(self.folder)]
+            argv = [*(own if self.named_nodes else []), sys.executable, _SUBREAPER, *argv]
         stack.enter_context(service(argv, self.folder / f"{name}.out.log", ready, "slurm"))
         self._daemons[name] = stack
 
@@ -266,6 +273,10 @@ class SlurmCluster:
             f"PartitionName=short Nodes={nodes} PriorityTier=10 PreemptMode=OFF MaxTime=1",
         ]
         self.conf.write_text("\n".join(lines) + "\n")
+        known = Path("/etc/hosts").read_text()
+        # An address for each: MPI takes those that share one for one node.
+        nodes_known = "".join(f"127.0.0.1{node[1:]} {node}\n" for node in NODES)
+        (self.folder / "hosts").write_text(f"{known}\n127.0.0.1 {host}\n{nodes_known}")
         devices = "/dev/null", "/dev/zero"
         gpus = [f"NodeName=n3 Name=gpu File={device}\n" for device in devices]
         (self.folder / "gres.conf").write_text("".join(gpus))

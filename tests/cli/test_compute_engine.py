@@ -18,6 +18,7 @@ def test_new_pools_are_made_on_the_cluster_that_was_named(invoke: Invoke, projec
     assert done.out == "new pools are made on hpc\n  STANDARD_N*: partition gpu, constraint a100\n"
     made = invoke("compute", "create", "after", "--max-nodes", "2", "--vm-size", "STANDARD_NC6")
     assert made.code == 0, made.err
+    assert "cluster       hpc" in made.out
     assert invoke("compute", "engine", "--json").json == {
         "engine": "hpc",
         "sizes": {"STANDARD_N*": {"partition": "gpu", "constraint": "a100"}},

@@ -41,7 +41,7 @@ def test_a_cluster_from_its_attaching_to_its_end(
     made = invoke("compute", "attach", "hpc", *words)
     assert made.out.splitlines()[:7] == [
         "target          hpc",
-        "cluster         Slurm",
+        "cluster         Slurm tests",
         "state           Succeeded",
         "partition       normal",
         "sbatch options  --exclusive",

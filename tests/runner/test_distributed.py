@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 
 from runyard.computes import processes
 from runyard.computes.local import LocalTarget
+from runyard.launchers.plan import LaunchPlan, Process
 from runyard.record import events, owner, ranks
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
+from runyard.runner import distributed
 from runyard.testing import runs
 from tests.requirements import missing
 
@@ -94,6 +97,23 @@ print(json.dumps([sys.argv[1:], {name: os.environ[name] for name in names}]))
             f"AZ_BATCH_MASTER_NODE=127.0.0.1:{port}"
         )
     assert not os.path.exists(run.std_log)
+
+
+def test_no_command_has_a_secret() -> None:
+    """A target may have to write them to a file; the processes get their arguments all the same."""
+    plan = LaunchPlan([Process(0, ["python", "train.py", "a ${A_TOKEN} $RANK"], {"RANK": "0"}, "")])
+    env = {"A_TOKEN": "it's $RANK"}
+    [command] = distributed._commands(plan, env, ["A_TOKEN"])
+    assert "it's" not in repr(command)
+    [plain] = distributed._commands(plan, env, [])
+    assert plain.argv[-1] == "a it's $RANK 0"
+    found = subprocess.run(
+        [*command.argv[2:4], "printf", "%s", *command.argv[6:]],
+        env={**os.environ, **env, **command.env},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert found.stdout.decode() == plain.argv[-1]
 
 
 def test_nodes_are_rehearsed(workspace: WorkspaceDirectory) -> None:

@@ -74,10 +74,11 @@ def _runs(target: SlurmCompute) -> tuple[list[dict[str, Any]], list[dict[str, An
 def pairs(found: dict[str, Any]) -> list[tuple[str, Any]]:
     """The facts as lines of a name and a text."""
     settings = {k: v for k, v in found["settings"].items() if (k, v) != ("memory", True)}
+    name = settings.pop("cluster_name", "")
     counts = found["nodes"]
     return [
         ("target", found["name"]),
-        ("cluster", "Slurm"),
+        ("cluster", f"Slurm {name}".rstrip()),
         ("state", found["state"]),
         ("problem", output.one_line(found["problem"] or "")),
         *((name.replace("_", " "), _text(value)) for name, value in settings.items()),

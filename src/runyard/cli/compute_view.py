@@ -67,6 +67,7 @@ def _pairs(found: dict[str, Any]) -> list[tuple[str, Any]]:
     waiting = [f"{item['run_id']}  {item['position']}" for item in found["queue"]]
     return [
         ("target", found["name"]),
+        ("cluster", found["engine"] or ""),
         ("state", found["state"]),
         ("machine size", found["vm_size"]),
         ("priority", found["vm_priority"]),
@@ -141,6 +142,7 @@ def _of_pool(target: AmlCompute) -> dict[str, Any]:
     return {
         "name": target.name,
         "type": target.type,
+        "engine": target.engine,
         "state": target.provisioning_state,
         "vm_size": target.vm_size or None,
         "vm_priority": target.vm_priority,
@@ -163,7 +165,7 @@ def _waiting(run: RunDirectory, place: QueuePlace) -> dict[str, Any]:
 def _row(found: dict[str, Any]) -> list[object]:
     return [
         found["name"],
-        "Slurm" if found["type"] == "Slurm" else "",
+        "Slurm" if found["type"] == "Slurm" else found["engine"] or "",
         found["state"],
         found["vm_size"] or "",
         found["vm_priority"] or "",

@@ -78,6 +78,14 @@ class Facts:
         return targets.place(self.run, self.spec.get("target"))
 
     @property
+    def job(self) -> str | None:
+        """The number of its Slurm job; None for a run of another target, and before it has one."""
+        from runyard.computes.slurm import jobs
+
+        found = jobs.read(self.run)
+        return found and found.number
+
+    @property
     def error(self) -> dict[str, Any] | None:
         """Why it failed, None when it did not."""
         if self.status is not Status.FAILED:

@@ -24,6 +24,7 @@ def of_run(found: Facts) -> dict[str, Any]:
         "tags": found.notes.tags,
         "properties": found.notes.properties,
         "target": spec.get("target"),
+        "job": found.job,
         **{key: spec.get(key) for key in ("launcher", "node_count", "processes_per_node")},
         "distribution": spec.get("distribution"),
         "source_directory": spec.get("source_directory"),

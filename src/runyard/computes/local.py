@@ -67,6 +67,11 @@ class LocalTarget:
         if os.path.exists(run.container_json):
             _remove_container(run)
         processes.end(lambda: processes.of_run(run.path), grace_s=0.0)
+        if os.path.exists(run.ranks):
+            from runyard.computes import mpi_left, rehearsed_channel
+
+            mpi_left.remove_segments(os.stat(run.run_json).st_mtime)
+            rehearsed_channel.remove_scratch(run)
         if os.path.exists(run.data_log):
             _names.load("runyard.data.left:tidy")(run)
 

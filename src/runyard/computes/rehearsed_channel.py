@@ -39,8 +39,11 @@ class RehearsedChannel(LocalChannel):
         self.addresses = ("127.0.0.1",) * count
         self._in_container = spec.get("container") is not None
         self._runtime = (spec.get("distribution") or {}).get("runtime", "")
-        self._way = "none" if self._in_container else _way()
-        self._scratch = _make_folder()
+        self._way = "none" if self._in_container else way_of_names()
+        self._run = run
+        remove_scratch(run)
+        self._scratch = scratch_of(run)
+        os.mkdir(self._scratch, 0o700)  # one of somebody else's is an error
         for node in self.nodes:
             os.mkdir(os.path.join(self._scratch, node), 0o700)
         if self._way == "none" and not self._in_container:
@@ -61,8 +64,13 @@ class RehearsedChannel(LocalChannel):
             name = self.nodes[node]
             argv = ["sh", _NODE, name, os.path.join(self._scratch, name), *argv]
             # mpiexec hands the variables of its node to those of all nodes.
-            env = {**env, _WAY: self._way, "RUNYARD_SCRATCH": self._scratch}
+            env = {**self._own(), **env, _WAY: self._way, "RUNYARD_SCRATCH": self._scratch}
         return super().start(node, argv, env, cwd, log_fd, stdin_fd=stdin_fd)
+
+    def _own(self) -> dict[str, str]:
+        # UCX, below MPICH, sees one machine. It would share memory by /proc/PID/fd, or by reading
+        # that of others, which nobody may do across namespaces of users.
+        return {"UCX_POSIX_USE_PROC_LINK": "n", "UCX_TLS": "^cma"} if self._way == "user" else {}
 
     def agent(self, folder: str) -> str:
         """A program that starts a command as on a node of that name.
@@ -83,10 +91,10 @@ class RehearsedChannel(LocalChannel):
 
     def close(self) -> None:
         """Remove the temporary files of all nodes."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_scratch(self._run)
 
 
-def _way() -> str:
+def way_of_names() -> str:
     """How a node gets a host name of its own: root, user, or none."""
     try:
         done = subprocess.run(
@@ -97,11 +105,28 @@ def _way() -> str:
     return done.stdout.decode().strip() or "none"
 
 
-def _make_folder() -> str:
-    """Short: programs put sockets there, and the path of one has 107 characters at most."""
-    import tempfile
+def scratch_of(run: RunDirectory) -> str:
+    """Where the temporary files of a run's nodes lie.
 
-    return tempfile.mkdtemp(prefix="runyard-")
+    Short: programs put sockets there, and the path of one has 107 characters at most. Known by the
+    run alone, so that whoever finds it lost can remove them.
+    """
+    import tempfile
+    import zlib
+
+    number = zlib.crc32(os.fsencode(run.path))
+    return os.path.join(tempfile.gettempdir(), f"runyard-{os.geteuid()}-{number:08x}")
+
+
+def remove_scratch(run: RunDirectory) -> None:
+    """Remove them, if they are there; what somebody else has put in their place stays."""
+    path = scratch_of(run)
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return
+    if status.st_uid == os.geteuid() and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _agent(scratch: str, way: str) -> str:

@@ -48,11 +48,12 @@ def start(
         run = creation.create_run(workspace, experiment, record, run_id)
         ownership = _own(run, parent)
     try:
-        _submit(run, ownership, record["spec"], secrets)
+        persisted = _submit(run, ownership, record["spec"], secrets)
     finally:
         ownership.release()
-    with writing(workspace):
-        creation.persist(run)  # after the start: the script does not wait for the disk
+    if not persisted:
+        with writing(workspace):
+            creation.persist(run)  # after the start: the script does not wait for the disk
     return run
 
 
@@ -82,7 +83,8 @@ def _take(run: RunDirectory) -> Ownership:
 
 def _submit(
     run: RunDirectory, ownership: Ownership, spec: Mapping[str, Any], secrets: Mapping[str, str]
-) -> None:
+) -> bool:
+    """Have the target start a runner; whether it has made the run survive power loss as well."""
     target_name, relayed = spec["target"], bool(spec.get("relay"))
     target = planning.find_target(target_name, run.workspace)
     try:
@@ -106,6 +108,7 @@ def _submit(
         from runyard.data.relay import keeping
 
         keeping.start(run, ownership)
+    return bool(handle.get("persisted"))
 
 
 def _end_unstarted(run: RunDirectory, error: Exception) -> None:

@@ -74,10 +74,12 @@ def _run_module(name: str, arguments: "List[str]") -> None:
     import runpy
 
     if not _is_safe_path():
-        sys.path.insert(0, os.getcwd())
+        sys.path.insert(0, os.getcwd() if sys.version_info >= (3, 7) else "")
     namespace = sys.modules["__main__"].__dict__
     for own in [own for own in namespace if own not in ("__builtins__", "__name__")]:
         del namespace[own]
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
     _become(["-m"] + arguments, ["-m", name] + arguments)
     run: "Any" = runpy
     run._run_module_as_main(name)

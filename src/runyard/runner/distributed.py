@@ -15,6 +15,8 @@ from runyard.launchers.plan import Places
 from runyard.record import ranks
 from runyard.runner import launch, said
 from runyard.runner.gang import Gang
+from runyard.runner.supervision import reap_orphans
+from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _LAUNCHERS = os.path.dirname(os.path.abspath(launchers.__file__))
 RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
 """What every process runs under."""
+_EXPAND = ("sh", os.path.join(_LAUNCHERS, "expand.sh"))
 NODE = os.path.join(_LAUNCHERS, "node.sh")
 """By what a shell starts the processes of one node."""
 
@@ -64,7 +67,12 @@ def start(
             # What differs between the ranks is expanded where they are.
             started = [channel.start(plan.starter.node, plan.starter.argv, own, run.work, log)]
         else:
-            started = channel.start_all(_commands(plan, env), env, run.work, log)
+            started = channel.start_all(
+                _commands(plan, env, record["spec"]["secret_variables"]), env, run.work, log
+            )
+    except BaseException:  # some may have started
+        end_below(run, 0.0, reap_orphans)
+        raise
     finally:
         os.close(log)
     each = plan.starter is None and len(started) == len(plan.processes)
@@ -101,13 +109,20 @@ def _check_program(name: str, env: Mapping[str, str], run: RunDirectory) -> None
         raise launch.no_program(name)
 
 
-def _commands(plan: LaunchPlan, env: Mapping[str, str]) -> list[Command]:
-    """Each process under rank.sh, with its own variables in its arguments."""
+def _commands(plan: LaunchPlan, env: Mapping[str, str], secret: Sequence[str]) -> list[Command]:
+    """Each process under rank.sh, with its own variables in its arguments.
+
+    Where these are ``secret`` the process does it itself: a target may write a command to a file.
+    """
     world = len(plan.processes)
+    hidden = any(name in part for part in plan.processes[0].argv for name in secret)
     commands = []
     for process in plan.processes:
         own = {**process.env, **seat_variables(process, world)}
-        argv = launch.expand(process.argv, {**env, **own})
+        if hidden and process.argv[:2] != ("bash", "-c"):
+            argv = [*_EXPAND, *process.argv]
+        else:
+            argv = launch.expand(process.argv, {**env, **own})
         commands.append(Command(process.node, [*RANK, *argv], own))
     return commands
 

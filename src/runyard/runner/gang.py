@@ -99,12 +99,18 @@ class Gang:
         if first is not None:
             self._blame(outcome, first)
         else:
-            self._judge_starter(outcome, bool(known))
-        if any(code != 0 for code in outcome.exit_codes):
-            from runyard.runner import shared_memory
-
-            shared_memory.remove_left(self._begun)
+            self._judge_starter(outcome, judged)
+        if not self._each and any(code != 0 for code in outcome.exit_codes):
+            self._remove_left()
         self.closing()
+
+    def _remove_left(self) -> None:
+        import tempfile
+
+        from runyard.computes import mpi_left
+
+        mpi_left.remove_sessions((process.pid for process in self._started), tempfile.gettempdir())
+        mpi_left.remove_segments(self._begun)
 
     def _first_failed(self, judged: list[Rank]) -> Rank | None:
         """Of those that failed by themselves, before all were told to end."""
@@ -133,14 +139,14 @@ class Gang:
         outcome.log = self._run.rank_log(first.number)
         outcome.out_of_memory = self._memory.struck()
 
-    def _judge_starter(self, outcome: Outcome, any_began: bool) -> None:
+    def _judge_starter(self, outcome: Outcome, known: list[Rank]) -> None:
         ended = (0 if self._served else process.wait() for process in self._started)
         outcome.code = next(filter(None, ended), 0)
         outcome.log = self._log
-        if outcome.code and not any_began:
+        if outcome.code and not known:
             message = f"no process was started: their starter ended with {outcome.code}"
             outcome.reason, outcome.error = Reason.LAUNCH_FAILED, self._said(message)
-        elif outcome.code and not self._each:
+        elif not self._each and (outcome.code or any(rank.code for rank in known)):
             how = _ended_with(outcome.code)
             message = f"what had started the ranks ended {how}, and none of them had failed"
             outcome.reason, outcome.error = Reason.NODE_LOST, self._said(message)
@@ -196,13 +202,15 @@ class Ends:
         self._ended: set[int] = set()
         self._poller = select.poll()
         self._pidfds: set[int] = set()
-        for process in processes:
-            try:
+        try:
+            for process in processes:
                 pidfd = os.pidfd_open(process.pid)
-            except OSError:  # Linux before 5.3, as on RHEL 8
-                continue
-            self._pidfds.add(pidfd)
-            self._poller.register(pidfd, select.POLLIN)
+                self._pidfds.add(pidfd)
+                self._poller.register(pidfd, select.POLLIN)
+        except OSError:  # Linux before 5.3, as on RHEL 8, or more processes than files may be open
+            for pidfd in self._pidfds:
+                os.close(pidfd)
+            self._pidfds.clear()
 
     def wait(self, patience_ms: int) -> bool:
         """Wait so long until one more has ended; False when none has."""

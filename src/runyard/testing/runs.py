@@ -93,6 +93,7 @@ def spec(**changes: Any) -> dict[str, Any]:
         "vm_priority": None,
         "resources": None,
         "use_gpu": False,
+        "distribution": None,
     }
     return {**plain, **changes}
 

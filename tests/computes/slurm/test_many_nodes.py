@@ -156,3 +156,17 @@ def test_a_rank_that_heeds_nothing_is_killed_on_its_node(
     target.cancel(handle)
     assert runs.finish(run).reason is Reason.CANCELLED
     runs.wait_for(lambda: processes.of_run(run.path) == [], 10.0)
+
+
+def test_ranks_of_one_node_know_their_place_in_slurms_words(
+    target: SlurmTarget, workspace: WorkspaceDirectory
+) -> None:
+    """Lightning, for one, takes its rank from there."""
+    text = (
+        "import os; print(*(os.environ[n] for n in "
+        "('SLURM_PROCID', 'SLURM_LOCALID', 'SLURM_NTASKS', 'RANK')))"
+    )
+    run = two_nodes(workspace, text, node_count=1, processes_per_node=4)
+    runs.start(target, run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+    assert [log.splitlines()[-1] for log in logs_of(run)] == [f"{n} {n} 4 {n}" for n in range(4)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,13 +171,13 @@ def test_a_runner_that_cannot_start_says_why(
     target = target_of(slurm, workspace, python=str(tmp_path / "python"))
     state = ended(submitted(target))
     assert state.reason is Reason.LAUNCH_FAILED
-    host = os.uname().nodename
     text = state.detail["error"]["message"]
-    assert text.startswith("Slurm job ")
+    host = re.match(r"Slurm job \d+ failed on (n\d)", text)
+    assert host
     assert text.endswith(
-        "before the runner could start. Its output (system_logs/slurm.txt) ends with:\n"
-        f"runyard: {host}: {tmp_path}/python (the Python of runyard) is not seen on this node: put "
-        "it on a file system that all nodes see"
+        " before the runner could start. Its output (system_logs/slurm.txt) ends with:\n"
+        f"runyard: {host[1]}: {tmp_path}/python (the Python of runyard) is not seen on this node: "
+        "put it on a file system that all nodes see"
     )
 
 
@@ -238,3 +241,108 @@ def test_memory_that_ran_out_is_told_by_the_jobs_output(
         f"Slurm job {number(run)} was ended because it used more memory than it had asked for, "
         "which was 200 MiB on each node; ask for more by a larger vm_size (runyard compute sizes)."
     )
+
+
+def test_what_the_nodes_do_not_see_is_said_before_a_submit(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    """``shared_directory`` says what they see."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    record = {"name": "hpc", "type": "Slurm", "shared_directory": str(shared)}
+    spec = SimpleNamespace(**runs.spec())
+    spec.environment = SimpleNamespace(**spec.environment)
+    found = SlurmTarget(workspace, record).check(spec)
+    assert [problem.parameter for problem in found] == ["compute_target"] * 4
+    assert found[0].message == (
+        f"{workspace.path} (the workspace) is not in {shared}, its shared_directory, so the nodes "
+        "do not see it; make one there: runyard init DIR"
+    )
+    assert [problem.message.partition(" (")[2].partition(")")[0] for problem in found[1:]] == [
+        "the Python of runyard",
+        "runyard itself",
+        "the interpreter of the run",
+    ]
+    spec.environment.kind = "venv"
+    record = {**record, "python": "/opt/python"}
+    found = SlurmTarget(workspace, record).check(spec)
+    assert "set RUNYARD_CACHE_DIR to a folder there" in found[1].message
+    inside = shared / "venv" / "bin" / "python"
+    inside.parent.mkdir(parents=True)
+    inside.symlink_to(sys.executable)
+    spec.environment = SimpleNamespace(kind="user_managed", interpreter=str(inside))
+    assert "the interpreter" not in str(SlurmTarget(workspace, record).check(spec))
+    record = {**record, "shared_directory": "/"}
+    assert SlurmTarget(workspace, record).check(spec) == []
+
+
+def test_an_image_is_refused(workspace: WorkspaceDirectory) -> None:
+    spec = SimpleNamespace(**runs.spec(container={"shm_size": "2g"}))
+    (problem,) = SlurmTarget(workspace, {"name": "hpc", "type": "Slurm"}).check(spec)
+    assert problem == (
+        "environment.docker",
+        "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
+        "pip_packages) without an image",
+    )
+
+
+def test_another_cluster_does_not_end_what_it_does_not_know(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory
+) -> None:
+    target = target_of(slurm, workspace)
+    run = submitted(target, "pass")
+    runs.finish(run)
+    job = jobs.read(run)
+    assert job is not None
+    jobs.write(run, job._replace(number="999999"))
+    handle = reconcile.handle_of(run)
+    assert target.poll([handle]) == [TargetState.GONE]
+    elsewhere = SlurmTarget(workspace, {**target.record, "cluster_name": "other"})
+    assert elsewhere.poll([handle]) == [TargetState.UNKNOWN]
+    same = SlurmTarget(workspace, {**target.record, "cluster_name": "tests"})
+    assert same.poll([handle]) == [TargetState.GONE]
+
+
+def test_a_job_that_has_the_number_by_now_is_left_alone(
+    target: SlurmTarget, slurm: SlurmCluster
+) -> None:
+    submitted(target, **FULL)
+    other = submitted(target, **FULL)
+    run = runs.make_run(target.workspace, "pass", target="hpc")
+    own = jobs.read(other)
+    assert own is not None
+    os.makedirs(run.launch, exist_ok=True)
+    jobs.write(run, own._replace(name="exp_another"))
+    target.cancel({"run": run.path})
+    target.reap(run)
+    assert slurm.state(own.number) == "PENDING"
+
+
+def test_a_submitter_that_died_before_sbatch(target: SlurmTarget) -> None:
+    run = runs.make_run(target.workspace, "pass", target="hpc")
+    ownership = owner.take(run.lock)
+    assert ownership is not None
+    signed = {**owner.identity(), "run": run.path, jobs.SIGNED: jobs.name_of(run)}
+    owner.sign(ownership, signed)
+    ownership.release()
+    state = ended(run)
+    assert (state.reason, state.detail["message"]) == (
+        Reason.LAUNCH_FAILED,
+        "The process that submitted this run ended before Slurm had it.",
+    )
+    elsewhere = runs.make_run(target.workspace, "pass", target="hpc")
+    ownership = owner.take(elsewhere.lock)
+    assert ownership is not None
+    owner.sign(ownership, {**signed, "run": elsewhere.path, "host": "login2"})
+    ownership.release()
+    assert target.poll([{"run": elsewhere.path}]) == [TargetState.UNKNOWN]
+
+
+def test_a_controller_that_is_away_does_not_keep_a_run_from_its_cancel(
+    target: SlurmTarget, slurm: SlurmCluster
+) -> None:
+    run = submitted(target)
+    wait_until_ready(run)
+    slurm.kill_controller()
+    target.cancel(reconcile.handle_of(run))
+    assert runs.finish(run).reason is Reason.CANCELLED

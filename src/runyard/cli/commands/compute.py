@@ -143,7 +143,6 @@ def update_command(
 @click.option("--prologue", metavar="FILE", help="A shell script sourced on the node.")
 @click.option("--shared-directory", metavar="DIR", help="What is not in it is refused.")
 @click.option("--python", metavar="PROGRAM", help="One on the nodes that has runyard.")
-@click.option("--containers", type=click.Choice(["pyxis", "apptainer"]), help="Runs images.")
 @click.option("--lowpriority-partition", metavar="NAME", help="For runs of low priority.")
 @click.option("--lowpriority-qos", metavar="NAME", help="For runs of low priority.")
 @click.option("--gpu-option", metavar="NAME", help="gpus-per-node (default), gres or gres:TYPE.")

@@ -108,6 +108,7 @@ def _job(found: Facts) -> Rows:
         ("variables", _lines(found.variables)),
         ("data", "\n".join(map(output.one_line, data))),
         ("target", spec.get("target")),
+        ("job", found.job),
         ("processes", rank_view.in_short(spec)),
         ("ranks", "\n".join(rank_view.lines(found))),
         ("time limit", "" if limit is None else formats.duration(limit)),

@@ -61,8 +61,11 @@ class SlurmChannel:
     def start_all(
         self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
     ) -> list[subprocess.Popen[bytes]]:
-        """Start all by one srun, whose process is the one to wait for and to signal."""
-        if all(command.node == 0 for command in commands):
+        """Start all by one srun, whose process is the one to wait for and to signal.
+
+        Also where all are on this node: frameworks that know Slurm read their rank of SLURM_PROCID.
+        """
+        if len(commands) == 1 and commands[0].node == 0:
             return self._local.start_all(commands, env, cwd, log_fd)
         from runyard.computes.slurm import steps
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.computes import engine
 from runyard.computes.compute_target import ComputeTarget
-from runyard.computes.slurm import site_options
+from runyard.computes.slurm import nodes, site_options
 from runyard.computes.slurm.commands import Slurm
 from runyard.computes.slurm.configuration import SlurmAttachConfiguration
 from runyard.errors import ComputeTargetException, UserErrorException
@@ -47,7 +47,6 @@ class SlurmCompute(ComputeTarget):
         prologue: str | os.PathLike[str] | None = None,
         shared_directory: str | os.PathLike[str] | None = None,
         python: str | os.PathLike[str] | None = None,
-        containers: str | None = None,
         lowpriority_partition: str | None = None,
         lowpriority_qos: str | None = None,
         gpu_option: str | None = None,
@@ -64,7 +63,7 @@ class SlurmCompute(ComputeTarget):
         runyard starts there; ``prologue``: a shell script that is sourced then.
         ``shared_directory``: a folder that all nodes see; workspace, environments and runyard
         itself must then be in it. ``python``: an interpreter on the nodes that has runyard, where
-        they do not see this one. ``containers``: 'pyxis' or 'apptainer', by which images run.
+        they do not see this one.
         ``lowpriority_partition``, ``lowpriority_qos``: for runs with ``vm_priority='lowpriority'``,
         which may be preempted. ``gpu_option``: how GPUs are asked for, 'gpus-per-node' (default)
         or 'gres', with a type: 'gres:a100'. ``memory``: False at a site that refuses ``--mem``.
@@ -108,12 +107,12 @@ SETTINGS = (
     "prologue",
     "shared_directory",
     "python",
-    "containers",
     "lowpriority_partition",
     "lowpriority_qos",
     "gpu_option",
     "memory",
     "slurm_conf",
+    "cluster_name",
 )
 
 
@@ -138,6 +137,7 @@ def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> 
     settings = asked.record()
     slurm = Slurm(str(settings.get("slurm_conf") or ""))
     site_options.check(slurm, settings.get("sbatch_options") or ())
+    settings["cluster_name"] = nodes.cluster_name(slurm)
     now = time.time()
     before = known or {"id": random_hex(16), "created": now}
     head = {computes.KIND: SlurmCompute._kind, "id": before["id"], "created": before["created"]}

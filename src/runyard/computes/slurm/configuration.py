@@ -11,7 +11,6 @@ from runyard.computes.slurm import site_options
 from runyard.computes.slurm.script import quoted
 from runyard.errors import ComputeTargetException
 
-CONTAINERS = ("pyxis", "apptainer")
 _GPU_OPTIONS = ("gpus-per-node", "gres")
 _TEXTS = (
     "partition",
@@ -40,7 +39,6 @@ class SlurmAttachConfiguration:
             setattr(self, name, _path(name, given[name]))
         self.modules = _texts("modules", given["modules"])
         self.sbatch_options = site_options.listed(given["sbatch_options"])
-        self.containers = _one_of("containers", given["containers"], CONTAINERS)
         self.gpu_option = _gpu_option(given["gpu_option"])
         self.memory = bool(given["memory"])
         self.tags = {str(key): str(value) for key, value in (given["tags"] or {}).items()}
@@ -85,13 +83,6 @@ def _texts(name: str, given: object) -> list[str]:
     return [text for one in given if (text := _text(name, one))]
 
 
-def _one_of(name: str, given: object, allowed: Sequence[str]) -> str | None:
-    if given is None or given in allowed:
-        return given  # type: ignore[return-value]
-    listed = ", ".join(map(repr, allowed))
-    raise ComputeTargetException(f"{name}={given!r} is not known; give one of {listed}, or None")
-
-
 def _gpu_option(given: object) -> str | None:
     if given is None:
         return None
@@ -106,7 +97,7 @@ def _gpu_option(given: object) -> str | None:
 def given_from(settings: Mapping[str, Any]) -> SlurmAttachConfiguration:
     """The configuration of settings as they are kept, all others left out."""
     nothing: dict[str, Any] = dict.fromkeys((*_TEXTS, *_PATHS))
-    rest = dict.fromkeys(("modules", "sbatch_options", "containers", "gpu_option", "tags"))
+    rest = dict.fromkeys(("modules", "sbatch_options", "gpu_option", "tags"))
     return SlurmAttachConfiguration(
         **{**nothing, **rest, "memory": True, "description": None, **settings}
     )

@@ -1,8 +1,12 @@
-"""The nodes of a partition, counted."""
+"""A cluster: its name, and the nodes of a partition, counted."""
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import NamedTuple
+
+from runyard.computes.slurm.commands import SlurmError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,3 +32,14 @@ def counted(slurm: Slurm, partition: str | None = None) -> Counts:
         if lines
         else Counts(0, 0, 0, 0)
     )
+
+
+@functools.cache
+def cluster_name(slurm: Slurm) -> str:
+    """What the cluster calls itself; '' where that cannot be said. Asked once."""
+    try:
+        text = slurm.run("scontrol", "show", "config")
+    except SlurmError:
+        return ""
+    found = re.search(r"^ClusterName\s*=\s*(\S+)", text, re.MULTILINE)
+    return found[1] if found else ""

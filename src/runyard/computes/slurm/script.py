@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 
 from runyard.errors import UserErrorException
@@ -10,6 +11,8 @@ from runyard.errors import UserErrorException
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 NO_RUNNER = 127
 """The exit code of a job whose runner cannot start on the node."""
@@ -32,7 +35,7 @@ fi
 def quoted(text: str) -> str:
     """One word of a shell, whatever is in ``text``. Raises UserErrorException for control
     characters, which no option of Slurm can have."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    if _CONTROL.search(text):
         raise UserErrorException(
             f"{text!r} has a control character (such as the end of a line), which cannot be given "
             "to Slurm: leave it out"
@@ -41,7 +44,12 @@ def quoted(text: str) -> str:
 
 
 def filename(path: str) -> str:
-    """A path for an option that takes patterns: ``%`` stands for itself."""
+    """A path for an option that takes patterns: ``%`` and ``\\`` stand for themselves.
+
+    Slurm replaces nothing in a path that has a backslash, and takes one of each two away.
+    """
+    if "\\" in path:
+        return path.replace("\\", "\\\\")
     return path.replace("%", "%%")
 
 

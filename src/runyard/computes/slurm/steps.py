@@ -29,6 +29,9 @@ _OF_THE_BATCH_STEP = (
     "SLURM_NTASKS",
     "SLURM_NTASKS_PER_NODE",
     "SLURM_TASKS_PER_NODE",
+    # Since 22.05 and 23.11: it would give a step so many CPUs, and not those of the whole job.
+    "SLURM_TRES_PER_TASK",
+    "SRUN_CPUS_PER_TASK",
 )
 """Variables of the job that srun would take for options; what it starts finds its own."""
 
@@ -55,6 +58,7 @@ def srun() -> tuple[str, ...]:
     """
     slurm = Slurm()
     job = os.environ.get("SLURM_JOB_ID", "")
+    binds = binding(slurm.run("scontrol", "show", "config"))
     overlap = ("--overlap",) if version(slurm.run("srun", "--version")) >= _OVERLAP_SINCE else ()
     return (
         slurm.find("srun"),
@@ -62,11 +66,20 @@ def srun() -> tuple[str, ...]:
         *overlap,
         "--export=ALL",
         "--mpi=none",
-        "--cpu-bind=none",
+        *(("--cpu-bind=none",) if binds else ()),
         "--kill-on-bad-exit=0",
         "--wait=0",
         "--quiet",
     )
+
+
+def binding(config: str) -> bool:
+    """Whether a cluster with this configuration binds tasks to processors, unless told not to.
+
+    srun complains where it is told and the cluster cannot.
+    """
+    found = re.search(r"^TaskPlugin\s*=\s*(.*)", config, re.MULTILINE)
+    return found is None or re.search("affinity|cgroup", found[1]) is not None
 
 
 def version(text: str) -> tuple[int, ...]:

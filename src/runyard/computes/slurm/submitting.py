@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import threading
 import time
 
 from runyard import _lending
@@ -11,17 +14,19 @@ from runyard.computes.slurm import jobs, options
 from runyard.computes.slurm.commands import SUBMIT_S, Slurm, SlurmError
 from runyard.computes.slurm.jobs import Job
 from runyard.computes.slurm.script import batch_script
-from runyard.record import jsonl, owner
+from runyard.record import creation, jsonl, owner
 from runyard.record.events import EventLog
 from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
+
+_log = logging.getLogger(__name__)
 
 CHANNEL = "slurm"
 _TOLD = "RUNYARD_CHANNEL"
@@ -48,7 +53,8 @@ def submit(
     _say_queued(run, str(record["name"]))
     begun = time.time()
     told = {**variables, _TOLD: CHANNEL}
-    answer = slurm.run("sbatch", *arguments, script, variables=told, timeout_s=SUBMIT_S)
+    with _persisting(run):  # beside sbatch, which waits for its controller
+        answer = slurm.run("sbatch", *arguments, script, variables=told, timeout_s=SUBMIT_S)
     number, _, cluster = answer.strip().splitlines()[-1].partition(";")
     if not number.isdigit():
         raise SlurmError(f"sbatch has printed no job id: {answer.strip()!r}")
@@ -56,6 +62,24 @@ def submit(
     jobs.write(run, job)
     ownership.release()
     return job
+
+
+@contextlib.contextmanager
+def _persisting(run: RunDirectory) -> Iterator[None]:
+    """Make the run survive power loss while the block runs."""
+    thread = threading.Thread(target=_persist, args=(run,))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _persist(run: RunDirectory) -> None:
+    try:
+        creation.persist(run)
+    except OSError as error:  # the run is on its way and must not be reported as not started
+        _log.warning("after a loss of power run %s may be missing: %s", run.id, error)
 
 
 def _say_queued(run: RunDirectory, target: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runyard import _names
 from runyard.computes import runner_process
 from runyard.computes.protocol import Handle, Problem
-from runyard.computes.slurm import jobs, queue, states, submitting, whys
+from runyard.computes.slurm import jobs, nodes, queue, states, submitting, visibility, whys
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
 from runyard.history.targets import QueuePlace, TargetState
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from runyard.computes.slurm.queue import Known
     from runyard.record.owner import Ownership
 
+_LET_GO_S = 5.0
 _SKEW_S = 3_600.0
 """Clocks of submitter and controller may differ by so much."""
 
@@ -40,14 +42,15 @@ class SlurmTarget:
         self.slurm = Slurm(str(record.get("slurm_conf") or ""))
 
     def check(self, spec: Any) -> list[Problem]:
-        """What cannot be done on the cluster: containers where none are configured."""
-        if spec.container is None:
-            return []
-        message = (
-            "images of docker and podman do not run on the nodes of a cluster; use packages "
-            "(conda_packages, pip_packages) without an image"
-        )
-        return [Problem("environment.docker", message)]
+        """What cannot be done on the cluster: images, and files that its nodes do not see."""
+        problems = visibility.problems(spec, self.workspace, self.record)
+        if spec.container is not None:
+            message = (
+                "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
+                "pip_packages) without an image"
+            )
+            problems.append(Problem("environment.docker", message))
+        return problems
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Submit the job; where the environment must be built first, start who does both."""
@@ -57,7 +60,7 @@ class SlurmTarget:
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
         job = self._hand_over(run, ownership, variables)
-        return {**self._handle(run), "job": job.number, "cluster": job.cluster}
+        return {**self._handle(run), "job": job.number, "cluster": job.cluster, "persisted": True}
 
     def enqueue(self, run: RunDirectory, ownership: Ownership) -> None:
         """Submit the job of a run whose environment this process, its runner, has built."""
@@ -95,15 +98,22 @@ class SlurmTarget:
         if known is not None:
             if known.state == "PENDING":
                 _say_queued_again(run)
+                self._cancel_again(run, handle)
             return states.target_state(known.state)
         if owner.is_held(run.lock):
             return TargetState.ALIVE
         job = jobs.read(run)
         if job is not None and job.uid not in (os.getuid(), 0) and os.getuid() != 0:
             return TargetState.UNKNOWN  # a site may show us no jobs but our own
-        if job is None and handle.get("host") not in (None, os.uname().nodename):
+        host = handle.get("host") or owner.signature(run.lock).get("host")
+        if job is None and host not in (None, os.uname().nodename):
             return TargetState.UNKNOWN  # somebody there may be building its environment
-        return TargetState.GONE
+        return TargetState.GONE if self._is_its_cluster() else TargetState.UNKNOWN
+
+    def _is_its_cluster(self) -> bool:
+        """Whether this machine asks the cluster that was attached, and not another one."""
+        attached = self.record.get("cluster_name")
+        return not attached or nodes.cluster_name(self.slurm) in (attached, "")
 
     def _known(self, runs: Sequence[RunDirectory]) -> list[Known | None]:
         """What Slurm knows of the job of each run; None: nothing, or of another one."""
@@ -142,6 +152,12 @@ class SlurmTarget:
             known = None
         return whys.why(run, jobs.read(run), known)
 
+    def _cancel_again(self, run: RunDirectory, handle: Handle) -> None:
+        """Of a job that was losing its nodes, and so did not wait, when the run was cancelled."""
+        if events.cancel_requested(run):
+            with contextlib.suppress(SlurmError):
+                self.cancel(handle)
+
     def cancel(self, handle: Handle) -> None:
         """Take a job that waits out of the queue; ask the runner of one that runs to end it."""
         run = RunDirectory(handle["run"])
@@ -152,13 +168,17 @@ class SlurmTarget:
         job = jobs.read(run)
         if job is None:
             return
-        where = [f"--clusters={job.cluster}"] if job.cluster else []
         # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
         # left to its runner, which sees the request.
-        self.slurm.run("scancel", *where, "--state=PENDING", job.number)
+        try:
+            self.slurm.run("scancel", "--state=PENDING", *_which(job))
+        except SlurmError:
+            if owner.is_held(run.lock) or events.read_state(run).status.ended:
+                return  # its runner has seen the request
+            raise
         queue.forget()
         known = self._known([run])[0]
-        if known is not None and known.state == "CANCELLED" and not owner.is_held(run.lock):
+        if known is not None and known.state == "CANCELLED" and _is_let_go(run):
             text = "Cancelled while it waited in Slurm's queue."
             reconcile.end_lost(run, Reason.CANCELLED, text, self)
 
@@ -166,9 +186,8 @@ class SlurmTarget:
         """End the job, should it still be there, and what is left of the run on this machine."""
         job = jobs.read(run)
         if job is not None:
-            where = [f"--clusters={job.cluster}"] if job.cluster else []
             try:
-                self.slurm.run("scancel", "--quiet", *where, job.number)
+                self.slurm.run("scancel", "--quiet", *_which(job))
             except SlurmError as error:
                 if error.silent:
                     raise
@@ -194,6 +213,22 @@ class SlurmTarget:
             place = line.index(one.number) + 1
             found.append(QueuePlace(self.name, place, len(line), why=whys.waiting(one.reason)))
         return found
+
+
+def _which(job: Job) -> list[str]:
+    """Words of scancel for a job, and for no other that has its number by now."""
+    where = [f"--clusters={job.cluster}"] if job.cluster else []
+    return [*where, f"--name={job.name}", job.number]
+
+
+def _is_let_go(run: RunDirectory) -> bool:
+    """Whether nobody has the lock: the runner of an attempt that was preempted is just ending."""
+    deadline = time.monotonic() + _LET_GO_S
+    while owner.is_held(run.lock):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _is_ready(environment: Mapping[str, Any]) -> bool:
@@ -231,8 +266,3 @@ def _of(job: Job, known: Known | None) -> Known | None:
     if known.submitted is not None and known.submitted < job.submitted - _SKEW_S:
         return None
     return known
-
-
-def age_s(job: Job) -> float:
-    """Seconds since the job was submitted."""
-    return time.time() - job.submitted

@@ -60,7 +60,12 @@ def waiting(reason: str) -> str:
 def why(run: RunDirectory, job: Job | None, known: Known | None) -> tuple[Reason, str] | None:
     """The reason, and a sentence; None where nothing is known of a job."""
     if job is None and known is None:
-        return None
+        if jobs.signed_name(run) is None:
+            return None
+        return (
+            Reason.LAUNCH_FAILED,
+            "The process that submitted this run ended before Slurm had it.",
+        )
     number = known.number if known is not None else job.number if job is not None else ""
     begun = jobs.signed_name(run) is None
     if known is None:

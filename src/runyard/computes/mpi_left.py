@@ -1,4 +1,4 @@
-"""Segments of shared memory that processes of MPI left in /dev/shm when they were killed."""
+"""What processes of MPI left on this machine when they were killed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ import contextlib
 import glob
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _FOLDER = "/dev/shm/"
-_PREFIXES = ("mpich_shm_", "sm_segment.", "vader_segment.", "Intel_MPI_")
+_PREFIXES = ("mpich_shm_", "sm_segment.", "vader_segment.", "Intel_MPI_", "ucx_shm_posix_")
 """As the runtimes name them."""
 
 
-def remove_left(since: float) -> list[str]:
-    """Remove what was made since a moment, belongs to this user and is used by no process.
+def remove_sessions(pids: Iterable[int], folder: str) -> None:
+    """Remove what Open MPI keeps in a folder for temporary files, by the pid of its mpiexec."""
+    import shutil
+
+    for pid in pids:
+        shutil.rmtree(os.path.join(folder, f"ompi.{pid}"), ignore_errors=True)
+
+
+def remove_segments(since: float) -> list[str]:
+    """Remove shared memory that was made since a moment, is this user's, and no process uses.
 
     Another run may make its own just now: between its first and its last moment a segment is an
     open file of a process or in its memory, and is looked for there in this order. Returns the

@@ -1,0 +1,158 @@
+"""What fails around a run on Slurm, and that nobody is told anything wrong meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard import Environment, Experiment, ScriptRunConfig, Workspace
+from runyard.computes.compute_target import ComputeTarget
+from runyard.computes.slurm import jobs
+from runyard.computes.slurm.compute import SlurmCompute
+from runyard.errors import RunyardError
+from runyard.history.run import Run
+from runyard.record import owner
+from runyard.record.states import Reason
+from tests.slurm_cluster import SlurmCluster
+
+WAITS = """
+import os, time
+print("begun", flush=True)
+while not os.path.exists(os.environ["GO"]):
+    time.sleep(0.05)
+"""
+
+
+def workspace_in(folder: Path) -> Workspace:
+    """The workspace of the folder, made where there is none."""
+    return Workspace.create("tests", path=str(folder / "ws"), exist_ok=True)
+
+
+def submitted(folder: Path, held: bool = False, **changes: Any) -> Run:
+    """A run of a workspace in the folder, on the cluster of SLURM_CONF."""
+    ws = workspace_in(folder)
+    described = SlurmCompute.attach_configuration(sbatch_options={"hold": held})
+    ComputeTarget.attach(ws, "hpc", described)
+    source = folder / "source"
+    source.mkdir(exist_ok=True)
+    (source / "train.py").write_text(WAITS)
+    env = Environment("current")
+    env.python.user_managed_dependencies = True
+    config = ScriptRunConfig(str(source), "train.py", compute_target="hpc", environment=env)
+    config.run_config.environment_variables = {"GO": str(folder / "go")}
+    for name, value in changes.items():
+        setattr(config.run_config, name, value)
+    return Experiment(ws, "exp").submit(config)
+
+
+def test_a_controller_that_is_killed_and_comes_back(slurm: SlurmCluster, tmp_path: Path) -> None:
+    running = submitted(tmp_path)
+    slurm.wait_until(lambda: running.get_status() == "Running", "it runs")
+
+    slurm.kill_controller()
+    assert running.get_status() in ("Running", "NotResponding")
+    (tmp_path / "go").touch()
+    slurm.wait_until(lambda: running.get_status() == "Completed", "its end needs no controller")
+    slurm.start_controller()
+
+    assert running.get_status() == "Completed"
+    again = submitted(tmp_path)
+    again.wait_for_completion()
+    assert again.get_status() == "Completed"
+
+
+@pytest.mark.filterwarnings("ignore:compute target")
+def test_a_waiting_run_outlives_the_controller(slurm: SlurmCluster, tmp_path: Path) -> None:
+    run = submitted(tmp_path, held=True)
+    job = jobs.read(run.directory)
+    assert job is not None
+    (tmp_path / "go").touch()
+
+    slurm.kill_controller()
+    assert run.get_status() in ("Queued", "NotResponding")
+    slurm.start_controller()
+
+    slurm.wait_until(lambda: run.get_status() == "Queued", "it is known again")
+    slurm.ask("scontrol", "release", job.number)
+    run.wait_for_completion()
+    assert run.get_status() == "Completed"
+
+
+def test_a_submit_without_a_controller_says_so_and_keeps_the_run(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    slurm.kill_controller()
+
+    with pytest.raises(RunyardError, match="Unable to contact slurm controller") as caught:
+        submitted(tmp_path)
+
+    assert "scontrol ping" in str(caught.value)
+    (kept,) = Experiment(workspace_in(tmp_path), "exp").get_runs()
+    assert kept.get_status() == "Failed"
+    assert kept.get_details()["error"]["error"]["reason"] == Reason.LAUNCH_FAILED.value
+
+
+def test_another_client_reads_and_ends_a_run_whose_client_is_gone(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    program = (
+        "from pathlib import Path; from tests.computes.slurm.test_faults import submitted; "
+        f"print(submitted(Path({str(tmp_path)!r})).id)"
+    )
+    client = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    ws = workspace_in(tmp_path)
+
+    run = Run(Experiment(ws, "exp"), client.stdout.split()[-1])
+    slurm.wait_until(lambda: run.get_status() == "Running", "it runs")
+    run.cancel()
+    run.wait_for_completion()
+
+    assert run.get_status() == "Canceled"
+
+
+@pytest.mark.parametrize("flavour", ["slurm", "slurmdbd"])
+def test_a_forgotten_job_is_no_riddle(
+    flavour: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    cluster: SlurmCluster = request.getfixturevalue(flavour)
+    run = submitted(tmp_path)
+    cluster.wait_until(lambda: run.get_status() == "Running", "it runs")
+    job = jobs.read(run.directory)
+    assert job is not None
+
+    os.kill(owner.signature(run.directory.lock)["pid"], signal.SIGKILL)
+    with cluster.configured(MinJobAge="2"):
+        known = f"JobId={job.number} "
+        cluster.wait_until(
+            lambda: known not in cluster.ask("scontrol", "show", "job", "-o"), "gone"
+        )
+        if cluster.accounting:
+            asked = ["sacct", "-X", "-n", "-P", "-j", job.number, "--format=State"]
+            cluster.wait_until(lambda: cluster.ask(*asked).strip() == "FAILED", "recorded")
+        status = run.get_status()
+
+    error = run.get_details()["error"]["error"]
+    assert (status, error["reason"]) == ("Failed", Reason.RUNNER_LOST.value)
+    told = "failed" if cluster.accounting else "Slurm knows nothing of its job"
+    assert told in error["message"]
+
+
+def test_a_node_that_fails_beside_the_runner_ends_the_run(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    run = submitted(tmp_path, node_count=2, framework="PyTorch", communicator="Gloo")
+    slurm.wait_until(lambda: run.get_status() == "Running", "it runs")
+
+    slurm.kill_node("n2")
+
+    slurm.wait_until(lambda: run.get_status() == "Failed", "the run has ended", 90.0)
+    error = run.get_details()["error"]["error"]
+    assert error["reason"] == Reason.NODE_LOST.value, error
