@@ -40,6 +40,25 @@ def test_the_submitters_python_settings_stay_out(tmp_path: Path) -> None:
     assert env["A"] == "1"
 
 
+def test_a_run_that_a_rank_submits_does_not_look_for_the_other_ranks(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    record = {"spec": runs.spec(environment_variables={"MASTER_PORT": "1"})}
+    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
+    rank = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "n1", "MASTER_PORT": "41055"}
+    mpi = {"OMPI_COMM_WORLD_SIZE": "2", "PMI_FD": "7", "OMPI_MCA_btl": "self", "TF_CONFIG": "{}"}
+    of_others = {"AZ_BATCHAI_TASK_INDEX": "1", "GLOO_SOCKET_IFNAME": "lo", "RUNYARD_RANK": "1"}
+
+    env = launch.variables(run, record, prefix, {**rank, **mpi, **of_others})
+
+    given = {*rank, *mpi, *of_others}
+    assert {name: env[name] for name in given if name in env} == {
+        "MASTER_PORT": "1",
+        "OMPI_MCA_btl": "self",
+    }
+    by_hand = launch.variables(run, record, prefix, rank)
+    assert {name: by_hand[name] for name in rank} == {**rank, "MASTER_PORT": "1"}
+
+
 def test_data_of_the_run_that_submits_is_not_that_of_its_child(tmp_path: Path) -> None:
     run = runs.make_run(runs.workspace(tmp_path))
     record = {"spec": runs.spec(environment_variables={"AZUREML_DATAREFERENCE_own": "/mine"})}

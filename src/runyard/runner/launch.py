@@ -41,6 +41,13 @@ _NOT_INHERITED = (
 """Of the submitter's own Python, which would lead the script to the wrong packages; what only the
 runner is to know; and the place of a submitter that is itself a process of a distributed run."""
 
+_OF_A_RANK = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "TF_CONFIG"),
+    *("GLOO_SOCKET_IFNAME", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+)
+_OF_A_RANK_BEGIN = ("AZ_BATCH", "MASTER_", "OMPI_COMM_WORLD_", "PMI_", "PMIX_")
+"""By which such a process finds the others of its own run: a script would wait for them."""
+
 
 def start(
     run: RunDirectory,
@@ -94,6 +101,13 @@ def no_program(name: str) -> ExperimentExecutionException:
     )
 
 
+def _of_a_rank(inherited: Mapping[str, str]) -> list[str]:
+    """What says where a submitter belongs that is itself a process of a distributed run."""
+    if "RUNYARD_RANK" not in inherited:
+        return []
+    return [name for name in inherited if name in _OF_A_RANK or name.startswith(_OF_A_RANK_BEGIN)]
+
+
 def _data_of_another_run(inherited: Mapping[str, str]) -> set[str]:
     if not any(name.startswith("AZUREML_DATA") for name in inherited):
         return set()
@@ -135,7 +149,7 @@ def variables(
     ``python_path``: folders of the working directory where the script's modules are.
     """
     spec = record["spec"]
-    left_out = {*_NOT_INHERITED, *_data_of_another_run(inherited)}
+    left_out = {*_NOT_INHERITED, *_data_of_another_run(inherited), *_of_a_rank(inherited)}
     env = {name: value for name, value in inherited.items() if name not in left_out}
     env["PYTHONUNBUFFERED"] = "1"
     kind = spec["environment"]["kind"]
