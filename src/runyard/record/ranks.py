@@ -14,7 +14,7 @@ from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, Iterable, List, Optional
 
 
 class Rank:
@@ -70,8 +70,13 @@ def read(run: RunDirectory) -> "List[Rank]":
         names = os.listdir(run.ranks)
     except OSError:
         return []
-    numbers = sorted(int(name[:-6]) for name in names if name[:-6].isdigit())
-    return [Rank(number, jsonl.read(path_of(run, number))) for number in numbers]
+    return some(run, [name[:-6] for name in names if name.endswith(".jsonl")])
+
+
+def some(run: RunDirectory, numbers: "Iterable[object]") -> "List[Rank]":
+    """Some ranks, in order: ``numbers`` as such or as text; what is no number is left out."""
+    found = sorted(int(name) for name in map(str, numbers) if name.isdigit())
+    return [Rank(number, jsonl.read(path_of(run, number))) for number in found]
 
 
 def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":

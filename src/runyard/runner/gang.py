@@ -59,6 +59,7 @@ class Gang:
         self._size = len(plan.processes)
         self._each = each
         self._serving = frozenset(p.rank for p in plan.processes if p.serves)
+        self._working = [p.rank for p in plan.processes if not p.serves]
         self._ends = Ends(self._started)
         self._noticed: dict[int, float] = {}
         self._failed_at: float | None = None
@@ -80,7 +81,8 @@ class Gang:
         if failed:
             self._failed_at = self._failed_at or time.monotonic()
             # One that is failing may still have something to do; once it has ended, nobody waits.
-            if STARTER in failed or any(rank.code for rank in ranks.read(self._run)):
+            # Of those alone: a look goes into a folder, and into no file of thousands that run.
+            if STARTER in failed or any(rank.code for rank in ranks.some(self._run, failed)):
                 self._patience_s = 0.0
         if self._serving and not self._each:
             self._served = self._none_is_left_to_serve()
@@ -122,7 +124,8 @@ class Gang:
             return first or ranks.first_failed(judged)
         from runyard.runner import mpi_abort
 
-        aborted = mpi_abort.find(self._run, (rank.number for rank in judged))
+        # Not in the logs of those that ended well, which are all of nearly every run.
+        aborted = mpi_abort.find(self._run, (rank.number for rank in judged if rank.code != 0))
         if aborted is None:
             return None
         found = next(rank for rank in judged if rank.number == aborted[0])
@@ -183,8 +186,11 @@ class Gang:
         )
 
     def _none_is_left_to_serve(self) -> bool:
-        done = {rank.number for rank in ranks.read(self._run) if rank.ended is not None}
-        return set(range(self._size)) <= done | self._serving
+        while self._working:  # looked at up to the first that still runs, and not again
+            if any(rank.ended is None for rank in ranks.some(self._run, self._working[-1:])):
+                return False
+            self._working.pop()
+        return True
 
     def _collect(self) -> None:
         """The exit codes of our own, and whatever else has ended below us."""
