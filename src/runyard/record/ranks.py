@@ -64,6 +64,11 @@ def failed_folder(run: RunDirectory) -> str:
     return os.path.join(run.ranks, "failed")
 
 
+def of(run: RunDirectory, number: int) -> Rank:
+    """What is known of one process, nothing where it has not started."""
+    return Rank(number, jsonl.read(path_of(run, number)))
+
+
 def read(run: RunDirectory) -> "List[Rank]":
     """All ranks that have started, in order; a line that cannot be read says nothing."""
     try:
@@ -71,7 +76,7 @@ def read(run: RunDirectory) -> "List[Rank]":
     except OSError:
         return []
     numbers = sorted(int(name[:-6]) for name in names if name[:-6].isdigit())
-    return [Rank(number, jsonl.read(path_of(run, number))) for number in numbers]
+    return [of(run, number) for number in numbers]
 
 
 def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":
