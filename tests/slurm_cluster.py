@@ -29,6 +29,7 @@ MEMORY_MB = 16000
 """Of each node."""
 
 _SUBREAPER = str(Path(__file__).with_name("subreaper.py"))
+_APART = ("unshare", "--uts", "--mount")
 _AS_NODE = 'hostname "$0" && mount --bind "$1/hosts" /etc/hosts && shift && exec "$@"'
 """A node has a host name of its own, and knows the others by theirs."""
 _PASSWORD = secrets.token_hex(8)
@@ -64,7 +65,8 @@ _SETTINGS = {
 
 
 class SlurmCluster:
-    """One cluster. ``conf``: its slurm.conf; ``accounting``: whether sacct knows its jobs.
+    """One cluster. ``conf``: its slurm.conf; ``accounting``: whether sacct knows its jobs;
+    ``named_nodes``: whether each node has a host name and an address of its own.
 
     Partitions: ``normal`` (default), ``low`` (preempted by the others, its jobs are queued again)
     and ``short`` (one minute at most). Node n3 has two GPUs that are none.
@@ -77,6 +79,8 @@ class SlurmCluster:
         self.environment = {"SLURM_CONF": str(self.conf)}
         self._munge_socket = f"{folder}/munge.socket"
         self._settings = dict(_SETTINGS)
+        apart = subprocess.run([*_APART, "true"], capture_output=True, check=False)
+        self.named_nodes = apart.returncode == 0
         self._ports = {name: free_port() for name in ("slurmctld", "slurmdbd", "mariadbd", *NODES)}
         self._daemons: dict[str, ExitStack] = {}
 
@@ -185,9 +189,9 @@ class SlurmCluster:
     def _start(self, name: str, argv: list[str], ready: Callable[[], bool]) -> None:
         stack = ExitStack()
         argv = ["env", f"SLURM_CONF={self.conf}", *argv]
-        if name in NODES:  # with a host name of its own; its jobs go with it
-            own = ["unshare", "--uts", "--mount", "sh", "-c", _AS_NODE, name, str(self.folder)]
-            argv = [*own, sys.executable, _SUBREAPER, *argv]
+        if name in NODES:  # its jobs go with it
+            own = [*_APART, "sh", "-c", _AS_NODE, name, str(self.folder)]
+            argv = [*(own if self.named_nodes else []), sys.executable, _SUBREAPER, *argv]
         stack.enter_context(service(argv, self.folder / f"{name}.out.log", ready, "slurm"))
         self._daemons[name] = stack
 

@@ -10,6 +10,7 @@ import pytest
 
 from runyard.config.planning import Plan, plan
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.config.sections import MpiConfiguration, PyTorchConfiguration
 from runyard.environments import curated
 from runyard.environments.environment import Environment
 from runyard.errors import ExperimentExecutionException, UserErrorException
@@ -93,6 +94,24 @@ def test_an_interpreter_that_finds_them_will_do(planned: Any, tmp_path: Path) ->
     environment.python.user_managed_dependencies = True
     environment.environment_variables = {"PYTHONPATH": str(tmp_path)}
     assert planned(environment).spec.entry.kind == "notebook"
+
+
+def test_cells_cannot_be_ranks_of_mpi(project: Path, workspace: Any, planned: Any) -> None:
+    def made(job: object) -> Plan:
+        config = ScriptRunConfig(
+            project, "a.ipynb", environment=with_pip(), distributed_job_config=job
+        )
+        return plan(config, workspace, experiment="exp")
+
+    assert made(PyTorchConfiguration("gloo", 2)).spec.launcher == "pytorch"
+    assert made(MpiConfiguration()).spec.launcher == "single"
+    with pytest.raises(ExperimentExecutionException) as caught:
+        made(MpiConfiguration(2))
+    assert str(caught.value) == (
+        "script='a.ipynb' is a notebook, whose cells cannot be ranks of MPI: they run in a process "
+        "below that which mpiexec starts. Make it a script (jupyter nbconvert --to script), or use "
+        "PyTorchConfiguration('gloo')"
+    )
 
 
 def test_arguments_have_to_be_parameters(planned: Any) -> None:

@@ -48,6 +48,7 @@ def check(spec: JobSpec, source: Path, variables: Mapping[str, str]) -> None:
         return
     if spec.entry.kind == "notebook":
         notebooks.check_arguments(spec.script, spec.arguments)
+        notebooks.check_processes(spec.script, spec.launcher)
         notebooks.check_environment(spec.script, spec.environment, variables, source)
     if spec.entry.kind == "program" and spec.target == "local":
         programs.check(spec.script, spec.entry.interpreter, spec.environment, variables)

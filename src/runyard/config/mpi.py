@@ -133,6 +133,20 @@ def recognised(mpiexec: str) -> str:
     Raises RunConfigurationException where it is none of ``RUNTIMES``.
     """
     try:
+        status = os.stat(mpiexec)
+    except OSError:
+        return _asked(mpiexec)
+    stamp = (mpiexec, status.st_mtime_ns, status.st_size)
+    if stamp not in _known:
+        _known[stamp] = _asked(mpiexec)
+    return _known[stamp]
+
+
+_known: dict[tuple[str, int, int], str] = {}
+
+
+def _asked(mpiexec: str) -> str:
+    try:
         done = subprocess.run([mpiexec, "--version"], capture_output=True, timeout=20, check=False)
         text = (done.stdout + done.stderr).decode(errors="replace")
     except (OSError, subprocess.SubprocessError) as error:

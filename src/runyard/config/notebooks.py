@@ -74,6 +74,19 @@ def check_arguments(script: str, arguments: Sequence[str]) -> None:
         raise UserErrorException(f"arguments of the notebook {script!r}: {error}", error) from error
 
 
+def check_processes(script: str, launcher: str) -> None:
+    """Refuse ranks of MPI: a kernel is a child of its rank, and MPI would lose track of it.
+
+    Raises ExperimentExecutionException.
+    """
+    if launcher == "mpi":
+        raise ExperimentExecutionException(
+            f"script={script!r} is a notebook, whose cells cannot be ranks of MPI: they run in a "
+            "process below that which mpiexec starts. Make it a script (jupyter nbconvert --to "
+            "script), or use PyTorchConfiguration('gloo')"
+        )
+
+
 def with_papermill(environment: Environment) -> tuple[Environment, tuple[str, ...]]:
     """The environment with what executes notebooks, and a notice of what was added.
 

@@ -2,9 +2,10 @@
 # Starters of MPI end processes by KILL, the moment one has failed or they are told to end. A rank
 # could then neither save a checkpoint nor record how it ended. So each runs in a session of its own,
 # where they do not see it: they end this shell, and the runner ends the rank, TERM first.
-# Where the starter itself is killed, this shell ends with it.
-if [ -z "${RUNYARD_MPI_RANK-}" ] && setpriv --pdeathsig KILL true 2>/dev/null; then
-    RUNYARD_MPI_RANK=1 exec setpriv --pdeathsig KILL sh "$0" "$@"
+# Where the starter itself is killed, this shell ends with it. (A link is busybox, which cannot.)
+program=$(command -v setpriv)
+if [ -z "${RUNYARD_MPI_RANK-}" ] && [ -n "$program" ] && [ ! -L "$program" ]; then
+    RUNYARD_MPI_RANK=1 exec "$program" --pdeathsig KILL sh "$0" "$@"
 fi
 unset RUNYARD_MPI_RANK
 rank=${0%/*}/rank.sh

