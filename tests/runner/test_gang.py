@@ -91,7 +91,7 @@ def gang_of_records(run: RunDirectory, count: int, *, serving: int = 0) -> Gang:
     plan = LaunchPlan(
         [Process(0, ["x"], {}, "", rank=n, serves=n >= count - serving) for n in range(count)]
     )
-    starter = subprocess.Popen(["sh", "-c", "read -r _"], stdin=subprocess.PIPE)
+    starter = subprocess.Popen(["sleep", "60"])
     return Gang([starter], plan, run, each=False, log=run.std_log)
 
 
