@@ -106,12 +106,14 @@ def test_a_cancel_of_a_preempted_run_that_waits_ends_it(
     slurm: SlurmCluster, workspace: WorkspaceDirectory
 ) -> None:
     run = _begun(slurm, workspace, SCRIPT)
-    taking = threading.Thread(target=lambda: slurm.ask("srun", "-N3", "--exclusive", "sleep", "6"))
+    taking = threading.Thread(target=lambda: slurm.ask("srun", "-N3", "--exclusive", "sleep", "15"))
     taking.start()
     slurm.wait_until(lambda: _seen(run) is Status.QUEUED, "it waits again")
 
     target_of(slurm, workspace, lowpriority_partition="low").cancel({"run": run.path})
 
+    slurm.wait_until(lambda: _seen(run) is Status.CANCELED, "it has ended")
+    assert taking.is_alive()  # it has not waited for nodes to end
     assert events.read_state(run).reason is Reason.CANCELLED
     taking.join()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,7 @@ class SlurmTarget:
         if known is not None:
             if known.state == "PENDING":
                 _say_queued_again(run)
+                self._cancel_again(run, handle)
             return states.target_state(known.state)
         if owner.is_held(run.lock):
             return TargetState.ALIVE
@@ -149,6 +151,12 @@ class SlurmTarget:
         except SlurmError:
             known = None
         return whys.why(run, jobs.read(run), known)
+
+    def _cancel_again(self, run: RunDirectory, handle: Handle) -> None:
+        """Of a job that was losing its nodes, and so did not wait, when the run was cancelled."""
+        if events.cancel_requested(run):
+            with contextlib.suppress(SlurmError):
+                self.cancel(handle)
 
     def cancel(self, handle: Handle) -> None:
         """Take a job that waits out of the queue; ask the runner of one that runs to end it."""
