@@ -146,9 +146,10 @@ def variables(
 ) -> dict[str, str]:
     """The environment of the run's processes.
 
-    The submitter's environment without its Python settings, data and rank, the environment's ``bin``
-    first on PATH, what its conda packages set, unbuffered output so that lines of stdout and
-    stderr reach the log in order, the user's variables, and last what the script's ``Run`` needs.
+    The submitter's environment without its Python settings, data and rank, the environment's
+    ``bin`` first on PATH, what its conda packages set, unbuffered output so that lines of stdout
+    and stderr reach the log in order, the user's variables, and last what the script's ``Run``
+    needs.
     ``python_path``: folders of the working directory where the script's modules are.
     """
     spec = record["spec"]
