@@ -92,6 +92,7 @@ def test_the_variables_of_all() -> None:
         "AZ_BATCH_NODE_LIST": "10.0.0.1;10.0.0.2",
         "RUNYARD_PROCESSES_PER_NODE": "2",
         "PRTE_MCA_plm_ssh_agent": "/x/agent",
+        "OMPI_MCA_plm_rsh_agent": "/x/agent",
     }.items():
         assert starter.env[name] == value
 

@@ -92,8 +92,13 @@ def _openmpi(job: Job) -> tuple[list[str], dict[str, str]]:
     variables = {name + end: "1" for name in may_be_root for end in ("", "_CONFIRM")}
     # Without an agent it looks for ssh, also for a job of one node, and fails where there is none.
     variables.update(PRTE_MCA_plm="ssh", PRTE_MCA_plm_ssh_agent=job.agent or "sh")
+    # Open MPI 4 would ask for the nodes of the job around it.
+    variables["OMPI_MCA_ras"] = "^slurm,tm,gridengine,lsf"
     if job.agent:
         variables["PRTE_MCA_plm_ssh_no_tree_spawn"] = "1"
+        # The same for Open MPI 4, which would call ssh, or srun by itself.
+        variables.update(OMPI_MCA_plm="rsh", OMPI_MCA_plm_rsh_agent=job.agent)
+        variables["OMPI_MCA_plm_rsh_no_tree_spawn"] = "1"
         hosts = ",".join(f"{host}:{job.each}" for host in job.hosts)
         placed = ["--host", hosts, "--map-by", f"ppr:{job.each}:node:OVERSUBSCRIBE"]
     else:
