@@ -49,7 +49,6 @@ def test_what_else_is_in_the_folder_is_no_rank(tmp_path: Path) -> None:
     write(run, 1, {"t": 1.0, "host": "a"})
     os.mkfifo(os.path.join(run.ranks, "10.pipe"))
     assert [rank.number for rank in ranks.read(run)] == [1]
-    assert [rank.number for rank in ranks.some(run, ["starter", "1", 0])] == [0, 1]
 
 
 def test_a_run_of_one_process_has_none(tmp_path: Path) -> None:

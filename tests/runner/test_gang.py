@@ -12,7 +12,7 @@ import pytest
 
 from runyard.computes import processes
 from runyard.launchers.plan import LaunchPlan, Process
-from runyard.record import jsonl, ranks
+from runyard.record import ranks
 from runyard.record.layout import RunDirectory
 from runyard.runner.gang import Ends, Gang
 from runyard.runner.supervision import Outcome
@@ -85,85 +85,78 @@ def test_what_was_started_is_ended_when_the_rest_cannot_be(tmp_path: Path) -> No
     assert not processes.of_run(run.path)
 
 
-class Watched:
-    """A gang of 1000 ranks that one process has started; which files of ranks it reads."""
-
-    def __init__(
-        self, run: RunDirectory, monkeypatch: pytest.MonkeyPatch, serving: int = 0
-    ) -> None:
-        os.makedirs(ranks.failed_folder(run))
-        self.run = run
-        self.read: list[str] = []
-        self.starter = subprocess.Popen(["sleep", "60"])
-        members = [
-            Process(0, ["x"], {}, "", rank=n, serves=n >= 1000 - serving) for n in range(1000)
-        ]
-        self.gang = Gang([self.starter], LaunchPlan(members), run, each=False, log="")
-        monkeypatch.setattr(jsonl, "read", self._read)
-
-    def _read(self, path: str) -> Any:
-        self.read.append(os.path.basename(path))
-        return list(map(json.loads, Path(path).read_text().splitlines()))
-
-    def end(self, code: int, *numbers: int) -> None:
-        for number in numbers:
-            with open(ranks.path_of(self.run, number), "a") as stream:
-                print(json.dumps({"t": 2.0, "code": code}), file=stream)
-            if code:
-                Path(ranks.failed_folder(self.run), str(number)).touch()
+def gang_of_records(run: RunDirectory, count: int, *, serving: int = 0) -> Gang:
+    """Of processes that one command has started, wherever they are."""
+    os.makedirs(ranks.failed_folder(run))
+    plan = LaunchPlan(
+        [Process(0, ["x"], {}, "", rank=n, serves=n >= count - serving) for n in range(count)]
+    )
+    starter = subprocess.Popen(["sleep", "60"])
+    return Gang([starter], plan, run, each=False, log=run.std_log)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> RunDirectory:
+def record(run: RunDirectory, rank: int, **line: object) -> None:
+    with open(ranks.path_of(run, rank), "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def end(gang: Gang) -> None:
+    for process in gang._started:
+        process.kill()
+        process.wait()
+
+
+def test_a_clock_that_is_ahead_hides_no_failure(tmp_path: Path) -> None:
     run = runs.make_run(runs.workspace(tmp_path))
-    os.mkdir(run.ranks)
-    for number in range(1000):
-        Path(ranks.path_of(run, number)).write_text('{"t": 1.0, "host": "a"}\n')
-    return run
+    gang = gang_of_records(run, 2)
+    ahead = time.time() + 100
+    record(run, 0, t=time.time(), host="a", node=0, pid=1)
+    record(run, 1, t=ahead - 1, host="b", node=1, pid=1)
+    record(run, 1, t=ahead, code=3)
+    Path(ranks.failed_folder(run), "1").touch()
+    gang.note_end()
+    record(run, 0, t=time.time(), code=143)
+    Path(ranks.failed_folder(run), "0").touch()
+    end(gang)
+    outcome = Outcome()
+    gang.judge(outcome)
+    assert (outcome.rank, outcome.code, outcome.exit_codes) == (1, 3, [143, 3])
 
 
-def test_a_look_at_thousands_reads_no_file_of_those_that_run(
-    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+def test_one_record_is_read_at_a_time_while_workers_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = Watched(run, monkeypatch)
-    try:
-        watched.gang.look()
-        assert watched.read == []
-        watched.end(3, 500)
-        watched.gang.look()
-        assert watched.read == ["500.jsonl"]
-        assert watched.gang.wait(1)
-    finally:
-        watched.starter.kill()
-        watched.starter.wait()
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 100, serving=1)
+    read: list[int] = []
+    real = ranks.of
 
+    def of(run: RunDirectory, number: int) -> ranks.Rank:
+        read.append(number)
+        return real(run, number)
 
-def test_workers_that_run_are_asked_for_one_at_a_time(
-    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watched = Watched(run, monkeypatch, serving=1)
-    try:
-        watched.gang.look()
-        assert len(watched.read) == 1
-        watched.end(0, *range(1, 999))
-        watched.gang.look()
-        assert not watched.gang.wait(1)
-        watched.end(0, 0)
-        watched.gang.look()
-        assert watched.gang.wait(1)
-        assert len(watched.read) == 1000 + 1
-    finally:
-        watched.starter.kill()
-        watched.starter.wait()
+    monkeypatch.setattr(ranks, "of", of)
+    for _ in range(3):
+        gang.look()
+        assert not gang.wait(0)
+    assert read == [98] * 3
+    for rank in range(99):
+        record(run, rank, t=time.time(), code=0)
+    gang.look()
+    assert gang.wait(0)
+    end(gang)
 
 
 def test_logs_of_ranks_that_ended_well_are_not_read_again(
-    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = Watched(run, monkeypatch)
-    watched.starter.kill()
-    watched.starter.wait()
-    watched.end(0, *range(999))
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 3)
+    for rank in range(2):
+        record(run, rank, t=time.time(), host="a")
+        record(run, rank, t=time.time(), code=0)
+    record(run, 2, t=time.time(), host="a")
+    end(gang)
     seen: list[str] = []
 
     def noted(path: str) -> str:
@@ -171,6 +164,6 @@ def test_logs_of_ranks_that_ended_well_are_not_read_again(
         return ""
 
     monkeypatch.setattr("runyard.runner.logtail.read", noted)
-    watched.gang.judge(Outcome())
-    assert seen[0] == run.rank_log(999)
+    gang.judge(Outcome())
+    assert seen[0] == run.rank_log(2)
     assert run.rank_log(0) not in seen

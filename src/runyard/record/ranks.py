@@ -14,7 +14,7 @@ from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional
+    from typing import Any, Dict, List, Optional
 
 
 class Rank:
@@ -64,19 +64,20 @@ def failed_folder(run: RunDirectory) -> str:
     return os.path.join(run.ranks, "failed")
 
 
+def of(run: RunDirectory, number: int) -> Rank:
+    """What is known of one process, nothing where it has not started."""
+    return Rank(number, jsonl.read(path_of(run, number)))
+
+
 def read(run: RunDirectory) -> "List[Rank]":
     """All ranks that have started, in order; a line that cannot be read says nothing."""
     try:
         names = os.listdir(run.ranks)
     except OSError:
         return []
-    return some(run, [name[:-6] for name in names if name.endswith(".jsonl")])
-
-
-def some(run: RunDirectory, numbers: "Iterable[object]") -> "List[Rank]":
-    """Some ranks, in order: ``numbers`` as such or as text; what is no number is left out."""
-    found = sorted(int(name) for name in map(str, numbers) if name.isdigit())
-    return [Rank(number, jsonl.read(path_of(run, number))) for number in found]
+    found = (name[:-6] for name in names if name.endswith(".jsonl"))
+    numbers = sorted(int(name) for name in found if name.isdigit())
+    return [of(run, number) for number in numbers]
 
 
 def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":
