@@ -40,25 +40,6 @@ def test_the_submitters_python_settings_stay_out(tmp_path: Path) -> None:
     assert env["A"] == "1"
 
 
-def test_a_run_that_a_rank_submits_does_not_look_for_the_other_ranks(tmp_path: Path) -> None:
-    run = runs.make_run(runs.workspace(tmp_path))
-    record = {"spec": runs.spec(environment_variables={"MASTER_PORT": "1"})}
-    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
-    rank = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "n1", "MASTER_PORT": "41055"}
-    mpi = {"OMPI_COMM_WORLD_SIZE": "2", "PMI_FD": "7", "OMPI_MCA_btl": "self", "TF_CONFIG": "{}"}
-    of_others = {"AZ_BATCHAI_TASK_INDEX": "1", "GLOO_SOCKET_IFNAME": "lo", "RUNYARD_RANK": "1"}
-
-    env = launch.variables(run, record, prefix, {**rank, **mpi, **of_others})
-
-    given = {*rank, *mpi, *of_others}
-    assert {name: env[name] for name in given if name in env} == {
-        "MASTER_PORT": "1",
-        "OMPI_MCA_btl": "self",
-    }
-    by_hand = launch.variables(run, record, prefix, rank)
-    assert {name: by_hand[name] for name in rank} == {**rank, "MASTER_PORT": "1"}
-
-
 def test_data_of_the_run_that_submits_is_not_that_of_its_child(tmp_path: Path) -> None:
     run = runs.make_run(runs.workspace(tmp_path))
     record = {"spec": runs.spec(environment_variables={"AZUREML_DATAREFERENCE_own": "/mine"})}
@@ -110,3 +91,19 @@ def test_a_conda_environment_is_activated(tmp_path: Path) -> None:
     assert (env["CONDA_PREFIX"], env["CONDA_DEFAULT_ENV"]) == ("/env", "/env")
     assert (env["DATA_OF_TOOL"], env["A"]) == ("/env/share", "1")
     assert "VIRTUAL_ENV" not in env
+
+
+def test_the_rank_of_the_submitter_is_not_that_of_every_process(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    record = {"spec": runs.spec(environment_variables={"MASTER_PORT": "1"})}
+    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
+    names = ("RANK", "TF_CONFIG", "PMIX_NAMESPACE", "HYDRA_BSTRAP_UPSTREAM_FD", "OMPI_MCA_btl")
+    more = ("AZ_BATCH_MASTER_NODE", "GLOO_SOCKET_IFNAME", "RUNYARD_SCRATCH", "TMPDIR")
+    of_a_rank = dict.fromkeys((*names, *more), "x")
+    for is_a_rank in ("RUNYARD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"):
+        inherited = {**of_a_rank, is_a_rank: "3", "TMP": "stays", "MASTER_PORT": "2"}
+        env = launch.variables(run, record, prefix, inherited)
+        assert not {*of_a_rank, is_a_rank} & set(env)
+        assert (env["TMP"], env["MASTER_PORT"]) == ("stays", "1")
+    env = launch.variables(run, record, prefix, of_a_rank)
+    assert {"OMPI_MCA_btl", "RANK", "TMPDIR"} < set(env)

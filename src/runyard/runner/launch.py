@@ -32,21 +32,23 @@ _NOT_INHERITED = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
     "RUNYARD_DATASTORE_SECRETS",
-    "RUNYARD_RANK",
-    "RUNYARD_WORLD_SIZE",
-    "RUNYARD_NODE_INDEX",
-    "RUNYARD_LOCAL_RANK",
-    "RUNYARD_LOCAL_SIZE",
 )
-"""Of the submitter's own Python, which would lead the script to the wrong packages; what only the
-runner is to know; and the place of a submitter that is itself a process of a distributed run."""
+"""Of the submitter's own Python, which would lead the script to the wrong packages, and what only
+the runner is to know."""
+
+_IS_A_RANK = ("RUNYARD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+"""What a submitter has that is itself a process of a distributed run, or of MPI."""
 
 _OF_A_RANK = (
+    *("RUNYARD_RANK", "RUNYARD_WORLD_SIZE", "RUNYARD_NODE_INDEX"),
+    *("RUNYARD_LOCAL_RANK", "RUNYARD_LOCAL_SIZE", "RUNYARD_SCRATCH", "RUNYARD_REHEARSAL"),
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "TF_CONFIG"),
-    *("GLOO_SOCKET_IFNAME", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+    *("MASTER_ADDR", "MASTER_PORT", "AZ_BATCH_", "AZ_BATCHAI_", "MPI_LOCALRANKID"),
+    *("GLOO_SOCKET_IFNAME", "MPI_LOCALNRANKS", "HYDI_", "HYDRA_", "I_MPI_", "OMPI_"),
+    *("OPAL_", "PMI_", "PMIX_", "PRTE_"),
 )
-_OF_A_RANK_BEGIN = ("AZ_BATCH", "MASTER_", "OMPI_COMM_WORLD_", "PMI_", "PMIX_")
-"""By which such a process finds the others of its own run: a script would wait for them."""
+"""Its place, by which every process of another run would take itself for that one, and how those
+that started it are reached; what ends in '_' is the beginning of names."""
 
 
 def start(
@@ -101,19 +103,21 @@ def no_program(name: str) -> ExperimentExecutionException:
     )
 
 
-def _of_a_rank(inherited: Mapping[str, str]) -> list[str]:
-    """What says where a submitter belongs that is itself a process of a distributed run."""
-    if "RUNYARD_RANK" not in inherited:
-        return []
-    return [name for name in inherited if name in _OF_A_RANK or name.startswith(_OF_A_RANK_BEGIN)]
-
-
 def _data_of_another_run(inherited: Mapping[str, str]) -> set[str]:
     if not any(name.startswith("AZUREML_DATA") for name in inherited):
         return set()
     from runyard.data import places
 
     return places.of_another_run(inherited)
+
+
+def _of_another_rank(inherited: Mapping[str, str]) -> set[str]:
+    if not any(name in inherited for name in _IS_A_RANK):
+        return set()
+    beginnings = tuple(name for name in _OF_A_RANK if name.endswith("_"))
+    found = {name for name in inherited if name in _OF_A_RANK or name.startswith(beginnings)}
+    # The folder of a rehearsed node is removed with its run.
+    return found | ({"TMPDIR"} if "RUNYARD_SCRATCH" in inherited else set())
 
 
 def data_variables(data: Sequence[Place]) -> dict[str, str]:
@@ -143,13 +147,18 @@ def variables(
 ) -> dict[str, str]:
     """The environment of the run's processes.
 
-    The submitter's environment without its Python settings and data, the environment's ``bin``
-    first on PATH, what its conda packages set, unbuffered output so that lines of stdout and
-    stderr reach the log in order, the user's variables, and last what the script's ``Run`` needs.
+    The submitter's environment without its Python settings, data and rank, the environment's
+    ``bin`` first on PATH, what its conda packages set, unbuffered output so that lines of stdout
+    and stderr reach the log in order, the user's variables, and last what the script's ``Run``
+    needs.
     ``python_path``: folders of the working directory where the script's modules are.
     """
     spec = record["spec"]
-    left_out = {*_NOT_INHERITED, *_data_of_another_run(inherited), *_of_a_rank(inherited)}
+    left_out = {
+        *_NOT_INHERITED,
+        *_of_another_rank(inherited),
+        *_data_of_another_run(inherited),
+    }
     env = {name: value for name, value in inherited.items() if name not in left_out}
     env["PYTHONUNBUFFERED"] = "1"
     kind = spec["environment"]["kind"]
