@@ -9,7 +9,7 @@ import threading
 import time
 
 from runyard import _lending
-from runyard.computes import runner_process
+from runyard.computes import channels, runner_process
 from runyard.computes.slurm import jobs, options
 from runyard.computes.slurm.commands import SUBMIT_S, Slurm, SlurmError
 from runyard.computes.slurm.jobs import Job
@@ -52,7 +52,7 @@ def submit(
     owner.sign(ownership, {**owner.identity(), "run": run.path, jobs.SIGNED: name})
     _say_queued(run, str(record["name"]))
     begun = time.time()
-    told = {**variables, _TOLD: CHANNEL}
+    told = {**variables, _TOLD: CHANNEL, channels.CONTAINERS: record.get("containers") or ""}
     with _persisting(run):  # beside sbatch, which waits for its controller
         answer = slurm.run("sbatch", *arguments, script, variables=told, timeout_s=SUBMIT_S)
     number, _, cluster = answer.strip().splitlines()[-1].partition(";")
