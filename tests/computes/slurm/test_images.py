@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 import runyard
-from runyard.computes.slurm import entering, jobs
+from runyard.computes.slurm import container_trial, entering, jobs, steps
+from runyard.computes.slurm.channel import SlurmChannel
+from runyard.computes.slurm.commands import Slurm
 from runyard.computes.slurm.entering import Entry
 from runyard.computes.slurm.target import SlurmTarget
 from runyard.record import events
@@ -255,6 +258,27 @@ def test_one_node_that_cannot_enter_ends_the_run(
     assert state.detail["error"]["message"].endswith("FATAL:   no space left")
 
 
+def test_a_trial_says_whether_a_node_has_the_program(
+    experiment: Any, tmp_path: Path, slurm: SlurmCluster
+) -> None:
+    record = {"name": "hpc", "containers": "apptainer", "partition": "normal"}
+    program, conf = tmp_path / "bin" / "apptainer", Slurm(str(slurm.conf))
+    found = container_trial.look(conf, record, 60)
+    assert (found.lacks, found.text[:33]) == ("", "apptainer version 1.3.4 on node n")
+    program.rename(program.with_name("singularity"))
+    assert container_trial.look(conf, record, 60).lacks == ""
+    program.with_name("singularity").unlink()
+    lacks = container_trial.look(conf, record, 60).lacks
+    assert re.fullmatch("node n. has no program apptainer or singularity on PATH", lacks)
+    assert container_trial.look(conf, {**record, "containers": "pyxis"}, 60) == (
+        "",
+        "srun has no option --container-image: the plug-in pyxis is not loaded here",
+        "ask who runs the cluster (plugstack.conf), or attach it with --containers apptainer",
+    )
+    loaded = container_trial.look(conf, {**record, "modules": ["apptainer"]}, 60)
+    assert loaded.text == "apptainer is brought by what is loaded in the job: seen by the first run"
+
+
 # What real programs are given ----------------------------------------------------------------
 
 MOUNTS = (("/w", "/w", False), ("/package", "/opt/runyard-job/runyard", True))
@@ -314,6 +338,49 @@ def test_what_pyxis_is_given(image: str, word: str) -> None:
         "--no-container-mount-home",
         "--no-container-entrypoint",
     ]
+
+
+def test_a_step_of_pyxis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {
+        "scontrol": "TaskPlugin = task/none",
+        "scancel": "",
+        "srun": "slurm 23.11.10",
+    }
+    for name, line in said.items():
+        program = tmp_path / name
+        program.write_text(
+            f"#!/bin/sh\n[ $# -gt 1 ] && [ {name} = srun ] || exec echo '{line}'\n"
+            f'printf "%s\\n" "$@"; echo "# read: $(cat)"; env\n'
+        )
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "n[1-2]")
+    monkeypatch.setenv("RUNYARD_CONTAINERS", "pyxis")
+    steps.srun.cache_clear()
+    run = runs.make_run(runs.workspace(tmp_path), "pass")
+    channel = SlurmChannel({}, run)
+    (tmp_path / "given").write_text("export A=1")
+    entry = Entry("nvcr.io/nvidia/pytorch:25.01-py3", MOUNTS, run.work)
+    env = {**os.environ, "PYTHONPATH": "/of/the/node"}
+    with open(tmp_path / "said", "w+") as out, open(tmp_path / "given") as given:
+        argv = ["sh", "container.sh", "log"]
+        started = channel.enter(0, entry, argv, env, out.fileno(), stdin_fd=given.fileno())
+        assert started.wait(20) == 0
+        out.seek(0)
+        words = out.read().splitlines()
+    steps.srun.cache_clear()
+    read = words.index("# read: export A=1")
+    assert words[: read - 5] == [
+        *("--jobid=4711", "--overlap", "--export=ALL", "--mpi=none", "--kill-on-bad-exit=0"),
+        *("--wait=0", "--quiet", "--nodes=1", "--ntasks=1", "--nodelist=n1"),
+        f"--chdir={run.path}",
+        *entering.pyxis(entry),
+        *("sh", "-c"),
+    ]
+    assert words[read - 4 : read] == [run.path, *argv]
+    assert "RUNYARD_RUN_DIRECTORY=/" in words[read:]
+    assert not [word for word in words if "/of/the/node" in word]
 
 
 def test_pyxis_hands_on_nothing_of_the_shell() -> None:
