@@ -41,10 +41,11 @@ def planned(
     environment: Environment,
     processes: Distribution = TWO,
     variables: Mapping[str, str] | None = None,
+    **words: bool,
 ) -> tuple[list[str], Any, tuple[str, ...]]:
     """The pip lines, the spec and the notices."""
     before = list(environment.python.conda_dependencies.pip_lines)
-    changed, found = mpi.with_runtime(environment, processes, variables or {}, "IntelMpi")
+    changed, found = mpi.with_runtime(environment, processes, variables or {}, "IntelMpi", **words)
     assert list(environment.python.conda_dependencies.pip_lines) == before
     return list(changed.python.conda_dependencies.pip_lines), found.spec, found.notices
 
@@ -99,6 +100,11 @@ def test_a_run_without_mpi_is_left_alone() -> None:
     assert mpi.with_runtime(environment, gloo, {}, "Gloo") == (environment, gloo)
 
 
+def test_open_mpi_4_is_known(tmp_path: Path) -> None:
+    program = mpi_program.make(tmp_path, "mpiexec (OpenRTE) 4.1.4\n\nReport bugs to ...")
+    assert mpi.recognised(str(program)) == "openmpi"
+
+
 @pytest.mark.parametrize("runtime", mpi.RUNTIMES)
 def test_an_interpreter_has_its_own(tmp_path: Path, runtime: str) -> None:
     program = mpi_program.make(tmp_path / "bin", mpi_program.SAYS[runtime])
@@ -124,6 +130,23 @@ def test_the_setting_names_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     lines, spec, _ = planned(with_packages("mpi4py"))
     assert (spec.runtime, spec.mpiexec) == ("impi-rt", str(program))
     assert "impi-rt" not in lines
+
+
+def test_that_of_an_image_is_not_looked_for_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    mpi_program.make(tmp_path, mpi_program.SAYS["openmpi"])
+    python = in_place(tmp_path / "python")
+    _, spec, notices = planned(python, in_image=True)
+    assert (spec.runtime, spec.mpiexec, notices) == ("", "", ())
+    lines, spec, _ = planned(with_packages("mpi4py"), in_image=True)
+    assert (lines[-1], spec.runtime) == ("mpich", "mpich")
+    for value, mpiexec in (("system", "mpiexec"), ("/there/mpiexec", "/there/mpiexec")):
+        monkeypatch.setenv("RUNYARD_MPI", value)
+        for environment in (python, with_packages("mpi4py")):
+            _, spec, _ = planned(environment, in_image=True)
+            assert (spec.runtime, spec.mpiexec) == ("", mpiexec)
 
 
 def test_what_is_no_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

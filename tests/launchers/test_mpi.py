@@ -10,6 +10,7 @@ import pytest
 
 from runyard.launchers import mpi
 from runyard.launchers.plan import LaunchPlan, Places
+from tests import mpi_program
 
 ONE = Places(["localhost"], ["127.0.0.1"], ports=[[4711]])
 TWO = Places(["n1", "n2"], ["10.0.0.1", "10.0.0.2"], ports=[[4711]], agent="/x/agent")
@@ -91,6 +92,7 @@ def test_the_variables_of_all() -> None:
         "AZ_BATCH_NODE_LIST": "10.0.0.1;10.0.0.2",
         "RUNYARD_PROCESSES_PER_NODE": "2",
         "PRTE_MCA_plm_ssh_agent": "/x/agent",
+        "OMPI_MCA_plm_rsh_agent": "/x/agent",
     }.items():
         assert starter.env[name] == value
 
@@ -107,6 +109,52 @@ def test_what_the_user_sets_is_left_alone() -> None:
 def test_the_mpiexec_that_was_named() -> None:
     distribution = {"process_count": 2, "runtime": "openmpi", "mpiexec": "/opt/mpi/bin/mpiexec"}
     assert command(planned(ONE, distribution=distribution))[0] == "/opt/mpi/bin/mpiexec"
+
+
+OF_AN_IMAGE = {"process_count": 2, "runtime": "", "mpiexec": ""}
+SAYS_HOW = """#!/bin/sh
+if [ "$1" = --version ]; then
+    echo "$SAYS"
+else
+    echo "$@"
+    echo "${I_MPI_ROOT-no root}"
+fi
+"""
+
+
+@pytest.mark.parametrize("runtime", ["mpich", "openmpi", "impi-rt"])
+def test_that_of_an_image_is_known_where_it_is(runtime: str, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "mpiexec"
+    program.parent.mkdir()
+    program.write_text(SAYS_HOW)
+    program.chmod(0o755)
+    starter = planned(ONE, distribution=OF_AN_IMAGE).starter
+    assert starter is not None
+    path = f"{program.parent}:/usr/bin:/bin"
+    variables = {**starter.env, "SAYS": mpi_program.SAYS[runtime], "PATH": path}
+    done = subprocess.run(starter.argv, env=variables, capture_output=True, check=True)
+    said, root = done.stdout.decode().splitlines()
+    wanted = planned(ONE, runtime).starter
+    assert wanted is not None
+    assert said == " ".join(wanted.argv[1:])
+    assert root == (str(tmp_path) if runtime == "impi-rt" else "no root")
+
+
+def test_an_image_has_none_or_one_that_nobody_knows(tmp_path: Path) -> None:
+    starter = planned(ONE, distribution=OF_AN_IMAGE).starter
+    assert starter is not None
+    for text, code, said in (
+        ("", 127, "the image has no program mpiexec: install an MPI in it"),
+        ("#!/bin/sh\necho Platform MPI\n", 126, "is none of MPICH, Open MPI and Intel MPI: Plat"),
+    ):
+        if text:
+            (tmp_path / "mpiexec").write_text(text)
+            (tmp_path / "mpiexec").chmod(0o755)
+        variables = {**starter.env, "PATH": str(tmp_path)}
+        argv = ["/bin/sh", *starter.argv[1:]]
+        done = subprocess.run(argv, env=variables, capture_output=True, check=False)
+        assert done.returncode == code
+        assert said in done.stderr.decode()
 
 
 EXPAND = Path(mpi.__file__).with_name("expand.sh")

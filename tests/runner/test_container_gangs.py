@@ -275,14 +275,20 @@ world.barrier()
 """
 
 
-def submit_mpi(experiment: Experiment, tmp_path: Path, **variables: str) -> Run:
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "train.py").write_text(MPI)
+def with_mpi() -> Environment:
     environment = Environment.from_docker_image("with-mpi", BASE)
     environment.python.user_managed_dependencies = False
     for package in ("mpi4py", "mpich"):
         environment.python.conda_dependencies.add_pip_package(package)
+    return environment
+
+
+def submit_mpi(
+    experiment: Experiment, tmp_path: Path, environment: Environment, **variables: str
+) -> Run:
+    source = tmp_path / "source"
+    source.mkdir(exist_ok=True)
+    (source / "train.py").write_text(MPI)
     config = ScriptRunConfig(
         source,
         "train.py",
@@ -306,20 +312,39 @@ def finish_mpi(run: Run) -> events.State:
 def test_mpi_starts_its_ranks_in_the_container(
     experiment: Experiment, docker: Engine, tmp_path: Path
 ) -> None:
-    run = submit_mpi(experiment, tmp_path)
+    run = submit_mpi(experiment, tmp_path, with_mpi())
     state = finish_mpi(run)
     assert state.reason is Reason.COMPLETED, (state.detail, log_of(run, 0), log_of(run, 1))
     assert state.detail["exit_codes"] == [0, 0]
-    assert [log_of(run, rank)[-1] for rank in (0, 1)] == [
-        "0 of 2 sum 3 True",
-        "1 of 2 sum 3 True",
+    said = ["0 of 2 sum 3 True", "1 of 2 sum 3 True"]
+    assert [log_of(run, rank)[-1] for rank in (0, 1)] == said
+    # An image that has all of it already, and is used as it is.
+    made = json.loads(Path(run.directory.environment_json).read_text())
+    own = Environment.from_docker_image("own", made["image"]["tag"])
+    own.python.interpreter_path = made["python"]
+    run = submit_mpi(experiment, tmp_path, own)
+    state = finish_mpi(run)
+    assert state.reason is Reason.COMPLETED, (state.detail, log_of(run, 0), log_of(run, 1))
+    assert [log_of(run, rank)[-1] for rank in (0, 1)] == said
+
+
+def test_an_image_without_mpi(experiment: Experiment, docker: Engine, tmp_path: Path) -> None:
+    environment = Environment.from_docker_image("base", BASE)
+    environment.python.interpreter_path = "python3"
+    state = finish(submit_mpi(experiment, tmp_path, environment))
+    assert state.reason is Reason.LAUNCH_FAILED
+    error = state.detail["error"]
+    assert error["message"] == "no process was started: their starter ended with 127"
+    assert error["log_tail"] == [
+        "the image has no program mpiexec: install an MPI in it, or let runyard bring one "
+        "(python.user_managed_dependencies = False)"
     ]
 
 
 def test_a_rank_of_mpi_that_raises_ends_the_container(
     experiment: Experiment, docker: Engine, tmp_path: Path
 ) -> None:
-    run = submit_mpi(experiment, tmp_path, FAIL="1")
+    run = submit_mpi(experiment, tmp_path, with_mpi(), FAIL="1")
     state = finish_mpi(run)
     assert state.reason is Reason.SCRIPT_EXCEPTION
     assert (state.detail["rank"], state.detail["error"]["type"]) == (1, "ValueError")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from typing import Any
 import pytest
 
 from runyard.computes import processes
-from runyard.runner.gang import Ends
+from runyard.launchers.plan import LaunchPlan, Process
+from runyard.record import ranks
+from runyard.record.layout import RunDirectory
+from runyard.runner.gang import Ends, Gang
+from runyard.runner.supervision import Outcome
 from runyard.testing import runs
 
 
@@ -78,3 +83,87 @@ def test_what_was_started_is_ended_when_the_rest_cannot_be(tmp_path: Path) -> No
         "BlockingIOError: [Errno 11] Resource temporarily unavailable"
     )
     assert not processes.of_run(run.path)
+
+
+def gang_of_records(run: RunDirectory, count: int, *, serving: int = 0) -> Gang:
+    """Of processes that one command has started, wherever they are."""
+    os.makedirs(ranks.failed_folder(run))
+    plan = LaunchPlan(
+        [Process(0, ["x"], {}, "", rank=n, serves=n >= count - serving) for n in range(count)]
+    )
+    starter = subprocess.Popen(["sleep", "60"])
+    return Gang([starter], plan, run, each=False, log=run.std_log)
+
+
+def record(run: RunDirectory, rank: int, **line: object) -> None:
+    with open(ranks.path_of(run, rank), "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def end(gang: Gang) -> None:
+    for process in gang._started:
+        process.kill()
+        process.wait()
+
+
+def test_a_clock_that_is_ahead_hides_no_failure(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 2)
+    ahead = time.time() + 100
+    record(run, 0, t=time.time(), host="a", node=0, pid=1)
+    record(run, 1, t=ahead - 1, host="b", node=1, pid=1)
+    record(run, 1, t=ahead, code=3)
+    Path(ranks.failed_folder(run), "1").touch()
+    gang.note_end()
+    record(run, 0, t=time.time(), code=143)
+    Path(ranks.failed_folder(run), "0").touch()
+    end(gang)
+    outcome = Outcome()
+    gang.judge(outcome)
+    assert (outcome.rank, outcome.code, outcome.exit_codes) == (1, 3, [143, 3])
+
+
+def test_one_record_is_read_at_a_time_while_workers_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 100, serving=1)
+    read: list[int] = []
+    real = ranks.of
+
+    def of(run: RunDirectory, number: int) -> ranks.Rank:
+        read.append(number)
+        return real(run, number)
+
+    monkeypatch.setattr(ranks, "of", of)
+    for _ in range(3):
+        gang.look()
+        assert not gang.wait(0)
+    assert read == [98] * 3
+    for rank in range(99):
+        record(run, rank, t=time.time(), code=0)
+    gang.look()
+    assert gang.wait(0)
+    end(gang)
+
+
+def test_logs_of_ranks_that_ended_well_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 3)
+    for rank in range(2):
+        record(run, rank, t=time.time(), host="a")
+        record(run, rank, t=time.time(), code=0)
+    record(run, 2, t=time.time(), host="a")
+    end(gang)
+    seen: list[str] = []
+
+    def noted(path: str) -> str:
+        seen.append(path)
+        return ""
+
+    monkeypatch.setattr("runyard.runner.logtail.read", noted)
+    gang.judge(Outcome())
+    assert seen[0] == run.rank_log(2)
+    assert run.rank_log(0) not in seen

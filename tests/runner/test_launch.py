@@ -91,3 +91,19 @@ def test_a_conda_environment_is_activated(tmp_path: Path) -> None:
     assert (env["CONDA_PREFIX"], env["CONDA_DEFAULT_ENV"]) == ("/env", "/env")
     assert (env["DATA_OF_TOOL"], env["A"]) == ("/env/share", "1")
     assert "VIRTUAL_ENV" not in env
+
+
+def test_the_rank_of_the_submitter_is_not_that_of_every_process(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    record = {"spec": runs.spec(environment_variables={"MASTER_PORT": "1"})}
+    prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
+    names = ("RANK", "TF_CONFIG", "PMIX_NAMESPACE", "HYDRA_BSTRAP_UPSTREAM_FD", "OMPI_MCA_btl")
+    more = ("AZ_BATCH_MASTER_NODE", "GLOO_SOCKET_IFNAME", "RUNYARD_SCRATCH", "TMPDIR")
+    of_a_rank = dict.fromkeys((*names, *more), "x")
+    for is_a_rank in ("RUNYARD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"):
+        inherited = {**of_a_rank, is_a_rank: "3", "TMP": "stays", "MASTER_PORT": "2"}
+        env = launch.variables(run, record, prefix, inherited)
+        assert not {*of_a_rank, is_a_rank} & set(env)
+        assert (env["TMP"], env["MASTER_PORT"]) == ("stays", "1")
+    env = launch.variables(run, record, prefix, of_a_rank)
+    assert {"OMPI_MCA_btl", "RANK", "TMPDIR"} < set(env)

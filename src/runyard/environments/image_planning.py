@@ -42,7 +42,7 @@ def of(environment: Environment, source_directory: Path, use_docker: bool) -> Im
     address or build context that cannot be used, RunConfigurationException for what is not built.
     """
     docker = environment.docker
-    if not docker.images() or is_unused_default(docker, use_docker):
+    if not is_used(docker, use_docker):
         return None
     address, username = _login(docker)
     common = {"username": username, "platform": _platform(docker.platform)}
@@ -54,6 +54,11 @@ def of(environment: Environment, source_directory: Path, use_docker: bool) -> Im
         location, file = build_contexts.located(docker.build_context, source_directory)
         return ImageSpec(context=location, dockerfile_path=file, **common)
     return ImageSpec(dockerfile=docker.base_dockerfile, **common)
+
+
+def is_used(docker: DockerSection, use_docker: bool) -> bool:
+    """Whether an image is named, and counts."""
+    return bool(docker.images()) and not is_unused_default(docker, use_docker)
 
 
 def is_unused_default(docker: DockerSection, use_docker: bool) -> bool:

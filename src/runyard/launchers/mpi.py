@@ -45,16 +45,22 @@ class MpiLauncher:
             )
             for seat in nodes.seats(spec)
         ]
-        given = spec["distribution"]
-        mpiexec = given["mpiexec"] or os.path.join(os.path.dirname(python), "mpiexec")
-        job = Job(mpiexec, len(ranks), int(spec["processes_per_node"]), places)
-        command, of_runtime = starter(given["runtime"], job)
+        job = Job(_mpiexec(spec, python), len(ranks), int(spec["processes_per_node"]), places)
+        command, of_runtime = starter(spec["distribution"]["runtime"], job)
         own = {
             **{n: v for n, v in of_runtime.items() if n not in spec["environment_variables"]},
             **entry.variables(spec, python),
             **_variables(spec, places),
         }
         return LaunchPlan(ranks, Process(0, [*command, *RANK, *argv], own, LOG, folders))
+
+
+def _mpiexec(spec: Mapping[str, Any], python: str) -> str:
+    given = spec["distribution"]
+    if given["mpiexec"]:
+        return str(given["mpiexec"])
+    # In an image the folder of the interpreter is the first on PATH.
+    return os.path.join(os.path.dirname(python), "mpiexec") if given["runtime"] else "mpiexec"
 
 
 def rank_argv(spec: Mapping[str, Any], python: str) -> list[str]:

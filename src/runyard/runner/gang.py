@@ -59,11 +59,13 @@ class Gang:
         self._size = len(plan.processes)
         self._each = each
         self._serving = frozenset(p.rank for p in plan.processes if p.serves)
+        self._working = [p.rank for p in plan.processes if not p.serves]
         self._ends = Ends(self._started)
         self._noticed: dict[int, float] = {}
         self._failed_at: float | None = None
         self._begun = time.time()
         self._ended: float | None = None
+        self._failed_before: frozenset[str] = frozenset()
         self._served = False
         self.closing: Callable[[], None] = lambda: None
         self._memory = memory.OomWatch(self.pid)
@@ -80,15 +82,22 @@ class Gang:
         if failed:
             self._failed_at = self._failed_at or time.monotonic()
             # One that is failing may still have something to do; once it has ended, nobody waits.
-            if STARTER in failed or any(rank.code for rank in ranks.read(self._run)):
+            numbers = (int(name) for name in failed if name.isdigit())
+            if STARTER in failed or any(ranks.of(self._run, n).code for n in numbers):
                 self._patience_s = 0.0
         if self._serving and not self._each:
             self._served = self._none_is_left_to_serve()
 
     def end(self, grace_s: float) -> int:
         """End all that is below this runner for the run."""
-        self._ended = self._ended or time.time()
+        self.note_end()
         return end_below(self._run, grace_s, self._collect)
+
+    def note_end(self) -> None:
+        """All are told to end now: who fails from here on has not failed by itself."""
+        if self._ended is None:
+            self._ended = time.time()
+            self._failed_before = frozenset(_names(ranks.failed_folder(self._run)))
 
     def judge(self, outcome: Outcome) -> None:
         """By the rank that failed first; where none is known, by what has started them."""
@@ -113,16 +122,25 @@ class Gang:
         mpi_left.remove_segments(self._begun)
 
     def _first_failed(self, judged: list[Rank]) -> Rank | None:
-        """Of those that failed by themselves, before all were told to end."""
+        """Of those that failed by themselves, before all were told to end.
+
+        The clock of a node may be ahead of this one's: what was seen before counts as well.
+        """
         told = self._ended or time.time()
         first = ranks.first_failed(
-            [rank for rank in judged if rank.failed is not None and rank.failed <= told]
+            [
+                rank
+                for rank in judged
+                if str(rank.number) in self._failed_before
+                or (rank.failed is not None and rank.failed <= told)
+            ]
         )
         if first is not None or self._each:
             return first or ranks.first_failed(judged)
         from runyard.runner import mpi_abort
 
-        aborted = mpi_abort.find(self._run, (rank.number for rank in judged))
+        # Not in the logs of those that ended well, which are all of nearly every run.
+        aborted = mpi_abort.find(self._run, (rank.number for rank in judged if rank.code != 0))
         if aborted is None:
             return None
         found = next(rank for rank in judged if rank.number == aborted[0])
@@ -183,8 +201,10 @@ class Gang:
         )
 
     def _none_is_left_to_serve(self) -> bool:
-        done = {rank.number for rank in ranks.read(self._run) if rank.ended is not None}
-        return set(range(self._size)) <= done | self._serving
+        """One record is read at a time: there may be 1,000, on a file system far away."""
+        while self._working and ranks.of(self._run, self._working[-1]).ended is not None:
+            self._working.pop()
+        return not self._working
 
     def _collect(self) -> None:
         """The exit codes of our own, and whatever else has ended below us."""

@@ -33,14 +33,23 @@ _NOT_INHERITED = (
     "VIRTUAL_ENV",
     "__PYVENV_LAUNCHER__",
     "RUNYARD_DATASTORE_SECRETS",
-    "RUNYARD_RANK",
-    "RUNYARD_WORLD_SIZE",
-    "RUNYARD_NODE_INDEX",
-    "RUNYARD_LOCAL_RANK",
-    "RUNYARD_LOCAL_SIZE",
 )
-"""Of the submitter's own Python, which would lead the script to the wrong packages; what only the
-runner is to know; and the place of a submitter that is itself a process of a distributed run."""
+"""Of the submitter's own Python, which would lead the script to the wrong packages, and what only
+the runner is to know."""
+
+_IS_A_RANK = ("RUNYARD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+"""What a submitter has that is itself a process of a distributed run, or of MPI."""
+
+_OF_A_RANK = (
+    *("RUNYARD_RANK", "RUNYARD_WORLD_SIZE", "RUNYARD_NODE_INDEX"),
+    *("RUNYARD_LOCAL_RANK", "RUNYARD_LOCAL_SIZE", "RUNYARD_SCRATCH", "RUNYARD_REHEARSAL"),
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "TF_CONFIG"),
+    *("MASTER_ADDR", "MASTER_PORT", "AZ_BATCH_", "AZ_BATCHAI_", "MPI_LOCALRANKID"),
+    *("GLOO_SOCKET_IFNAME", "MPI_LOCALNRANKS", "HYDI_", "HYDRA_", "I_MPI_", "OMPI_"),
+    *("OPAL_", "PMI_", "PMIX_", "PRTE_"),
+)
+"""Its place, by which every process of another run would take itself for that one, and how those
+that started it are reached; what ends in '_' is the beginning of names."""
 
 
 def start(
@@ -103,6 +112,15 @@ def _data_of_another_run(inherited: Mapping[str, str]) -> set[str]:
     return places.of_another_run(inherited)
 
 
+def _of_another_rank(inherited: Mapping[str, str]) -> set[str]:
+    if not any(name in inherited for name in _IS_A_RANK):
+        return set()
+    beginnings = tuple(name for name in _OF_A_RANK if name.endswith("_"))
+    found = {name for name in inherited if name in _OF_A_RANK or name.startswith(beginnings)}
+    # The folder of a rehearsed node is removed with its run.
+    return found | ({"TMPDIR"} if "RUNYARD_SCRATCH" in inherited else set())
+
+
 def data_variables(data: Sequence[Place]) -> dict[str, str]:
     """The variables by which the script finds its data."""
     if not data:
@@ -130,13 +148,18 @@ def variables(
 ) -> dict[str, str]:
     """The environment of the run's processes.
 
-    The submitter's environment without its Python settings and data, the environment's ``bin``
-    first on PATH, what its conda packages set, unbuffered output so that lines of stdout and
-    stderr reach the log in order, the user's variables, and last what the script's ``Run`` needs.
+    The submitter's environment without its Python settings, data and rank, the environment's
+    ``bin`` first on PATH, what its conda packages set, unbuffered output so that lines of stdout
+    and stderr reach the log in order, the user's variables, and last what the script's ``Run``
+    needs.
     ``python_path``: folders of the working directory where the script's modules are.
     """
     spec = record["spec"]
-    left_out = {*_NOT_INHERITED, *_data_of_another_run(inherited)}
+    left_out = {
+        *_NOT_INHERITED,
+        *_of_another_rank(inherited),
+        *_data_of_another_run(inherited),
+    }
     env = {name: value for name, value in inherited.items() if name not in left_out}
     env["PYTHONUNBUFFERED"] = "1"
     kind = spec["environment"]["kind"]
