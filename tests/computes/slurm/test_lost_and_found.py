@@ -18,7 +18,7 @@ from runyard.history.targets import TargetState
 from runyard.record import events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
-from runyard.runner import attempts, ending, main
+from runyard.runner import attempts, ending, main, workfolder
 from runyard.testing import runs
 from tests.computes.slurm.targets import target_of
 from tests.slurm_cluster import SlurmCluster
@@ -231,3 +231,16 @@ def test_an_attempt_that_was_lost_before_its_script_ran_covers_no_other(
         ("attempt_0.2", "lost too"),
     ]
     assert sorted(os.listdir(run.launch)) == ["attempt_0", "attempt_0.1", "attempt_0.2"]
+
+
+def test_a_job_that_lost_its_nodes_before_its_script_began_makes_the_folder_again(
+    workspace: WorkspaceDirectory,
+) -> None:
+    run = runs.make_run(workspace, "print('whole')")
+    record = jsonl.read_json(run.run_json)
+    os.mkdir(run.work)
+    with pytest.raises(FileExistsError):
+        workfolder.prepare(run, record)
+    workfolder.prepare(run, {**record, "spec": {**record["spec"], "attempt": 0}})
+    assert Path(run.work, "train.py").read_text() == "print('whole')"
+    assert os.path.isdir(run.outputs)

@@ -278,16 +278,6 @@ def test_what_the_nodes_do_not_see_is_said_before_a_submit(
     assert SlurmTarget(workspace, record).check(spec) == []
 
 
-def test_an_image_is_refused(workspace: WorkspaceDirectory) -> None:
-    spec = SimpleNamespace(**runs.spec(container={"shm_size": "2g"}))
-    (problem,) = SlurmTarget(workspace, {"name": "hpc", "type": "Slurm"}).check(spec)
-    assert problem == (
-        "environment.docker",
-        "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
-        "pip_packages) without an image",
-    )
-
-
 def test_another_cluster_does_not_end_what_it_does_not_know(
     slurm: SlurmCluster, workspace: WorkspaceDirectory
 ) -> None:

@@ -128,9 +128,18 @@ _MARKED = f'{_MARK}=$0; export {_MARK}; exec "$@"'
 
 
 def on_one(
-    node: str, cwd: str, argv: Sequence[str], mark: str, *, takes_input: bool = False
+    node: str,
+    cwd: str,
+    argv: Sequence[str],
+    mark: str,
+    *,
+    takes_input: bool = False,
+    options: Sequence[str] = (),
 ) -> list[str]:
-    """The command that runs ``argv`` once, on the node of that name; ``mark``: the run's folder."""
+    """The command that runs ``argv`` once, on the node of that name.
+
+    ``mark``: the run's folder. ``options``: more of srun's.
+    """
     return [
         *_tellable(True),
         *srun(),
@@ -139,6 +148,7 @@ def on_one(
         f"--nodelist={node}",
         f"--chdir={cwd}",
         *([] if takes_input else ["--input=none"]),
+        *options,
         *("sh", "-c", _MARKED, mark, *argv),
     ]
 
