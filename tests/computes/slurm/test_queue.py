@@ -97,7 +97,6 @@ def test_variables_of_a_job_are_not_handed_on() -> None:
         "SLURM_CONF": "/a",
         "SBATCH_ACCOUNT": "x",
         "HOME": "/root",
-        "SLURM_TIME_FORMAT": "%s",
     }
     assert Slurm("/b").variables(given)["SLURM_CONF"] == "/b"
 

@@ -18,8 +18,12 @@ QUERY_S = 8.0
 SUBMIT_S = 60.0
 """How long sbatch may take: plug-ins of a site may look at each job."""
 
+_TIMES = {"SLURM_TIME_FORMAT": "%s"}
+"""Seconds, which no time zone and no site's own format can change."""
 _OF_THE_SITE = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_CONF_SERVER", "SLURM_JWT")
 _OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_", "PMI_", "PMIX_")
+_OF_A_USER = ("SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SBATCH_WAIT", "SBATCH_ARRAY_INX")
+"""Filters that somebody has set for his own look at the queue: what they hide would seem gone."""
 
 _NOT_ANSWERING = (
     "Unable to contact slurm controller",
@@ -68,7 +72,11 @@ class Slurm(NamedTuple):
                 argv,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                env=self.variables(os.environ if variables is None else variables),
+                env=(
+                    {**self.variables(os.environ), **_TIMES}
+                    if variables is None
+                    else self.variables(variables)
+                ),
                 timeout=timeout_s,
                 check=False,
             )
@@ -96,12 +104,11 @@ class Slurm(NamedTuple):
         kept = {
             name: value
             for name, value in given.items()
-            if name in _OF_THE_SITE or not name.startswith(_OF_A_JOB)
+            if name in _OF_THE_SITE or not name.startswith((*_OF_A_JOB, *_OF_A_USER))
         }
         if self.conf:
             kept["SLURM_CONF"] = self.conf
-        # Seconds, which no time zone and no site's own format can change.
-        return {**kept, "SLURM_TIME_FORMAT": "%s"}
+        return kept
 
 
 def _failed(program: str, done: subprocess.CompletedProcess[bytes]) -> SlurmError:
