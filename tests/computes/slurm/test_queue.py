@@ -111,6 +111,16 @@ def test_variables_of_a_job_are_not_handed_on() -> None:
             "ReqNodeNotAvail, UnavailableNodes:n1",
             "ReqNodeNotAvail, UnavailableNodes:n1: a node that it needs is not available",
         ),
+        ("None", "Slurm has not looked at it yet"),
+        (
+            "(PartitionConfig)",
+            "PartitionConfig: its partition does not allow what it asks for, or has no such nodes",
+        ),
+        (
+            "PartitionTimeLimit",
+            "PartitionTimeLimit: it asks for more time than its partition allows: its limit and 4 "
+            "minutes or so",
+        ),
         ("SomethingNew", "SomethingNew"),
         ("", ""),
     ],
