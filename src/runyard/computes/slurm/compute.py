@@ -120,7 +120,8 @@ def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> 
     """Write the record of a cluster. One of that name that is a cluster is written anew.
 
     Raises ComputeTargetException for an option that sbatch does not know, for a partition that the
-    cluster does not have, and where another kind of target has the name; UserErrorException outside its rules for names.
+    cluster does not have, and where another kind of target has the name; UserErrorException
+    outside its rules for names.
     """
     if not isinstance(asked, SlurmAttachConfiguration):
         raise UserErrorException(

@@ -41,7 +41,7 @@ def counted(slurm: Slurm, partition: str | None = None) -> Counts:
 def check_partitions(slurm: Slurm, settings: Mapping[str, Any]) -> None:
     """Raise ComputeTargetException for a partition of the settings that the cluster does not have.
 
-    Nothing is said where Slurm is not installed or does not answer: a target is described there too.
+    Nothing is said where Slurm is not installed or does not answer: there too it is described.
     """
     asked = [
         (setting, name)

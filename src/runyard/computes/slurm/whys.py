@@ -128,10 +128,9 @@ def _said(run: RunDirectory) -> str:
 
 def output_tail(run: RunDirectory) -> str:
     """The last lines of what the job itself printed: batch script, Slurm, a runner's crash."""
-    path = os.path.join(run.path, "system_logs", "slurm.txt")
     try:
-        with open(path, "rb") as stream:
-            stream.seek(max(0, os.path.getsize(path) - _TAIL_BYTES))
+        with open(run.slurm_log, "rb") as stream:
+            stream.seek(max(0, os.path.getsize(run.slurm_log) - _TAIL_BYTES))
             text = stream.read().decode(errors="replace")
     except OSError:
         return ""
