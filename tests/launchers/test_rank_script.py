@@ -107,7 +107,7 @@ def test_a_rank_of_mpi_has_its_own_place_in_slurms_words(
     shell: list[str], run: RunDirectory
 ) -> None:
     """Lightning and jax, for two, read their rank there; starters hand on what node 0 had."""
-    of_node_0 = {name: "0" for name in ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")}
+    of_node_0 = dict.fromkeys(("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"), "0")
     given = {**of_node_0, "SLURMD_NODENAME": "n1", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "4"}
     for rank, node in ((1, "n1"), (3, os.uname().nodename.partition(".")[0])):
         variables = {"PMI_RANK": str(rank), "PMI_SIZE": "4", "RUNYARD_PROCESSES_PER_NODE": "2"}
