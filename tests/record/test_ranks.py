@@ -43,5 +43,13 @@ def test_a_process_that_is_started_again_begins_anew(tmp_path: Path) -> None:
     assert ranks.first_failed([rank]) is None
 
 
+def test_what_else_is_in_the_folder_is_no_rank(tmp_path: Path) -> None:
+    """Ranks of MPI have a pipe there for a moment."""
+    run = runs.make_run(runs.workspace(tmp_path))
+    write(run, 1, {"t": 1.0, "host": "a"})
+    os.mkfifo(os.path.join(run.ranks, "10.pipe"))
+    assert [rank.number for rank in ranks.read(run)] == [1]
+
+
 def test_a_run_of_one_process_has_none(tmp_path: Path) -> None:
     assert ranks.read(runs.make_run(runs.workspace(tmp_path))) == []

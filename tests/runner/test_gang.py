@@ -145,3 +145,25 @@ def test_one_record_is_read_at_a_time_while_workers_are_waited_for(
     gang.look()
     assert gang.wait(0)
     end(gang)
+
+
+def test_logs_of_ranks_that_ended_well_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 3)
+    for rank in range(2):
+        record(run, rank, t=time.time(), host="a")
+        record(run, rank, t=time.time(), code=0)
+    record(run, 2, t=time.time(), host="a")
+    end(gang)
+    seen: list[str] = []
+
+    def noted(path: str) -> str:
+        seen.append(path)
+        return ""
+
+    monkeypatch.setattr("runyard.runner.logtail.read", noted)
+    gang.judge(Outcome())
+    assert seen[0] == run.rank_log(2)
+    assert run.rank_log(0) not in seen

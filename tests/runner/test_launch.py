@@ -98,7 +98,8 @@ def test_the_rank_of_the_submitter_is_not_that_of_every_process(tmp_path: Path) 
     record = {"spec": runs.spec(environment_variables={"MASTER_PORT": "1"})}
     prefix = {"python": "/env/bin/python", "prefix": "/env", "submitter_python": "/x"}
     names = ("RANK", "TF_CONFIG", "PMIX_NAMESPACE", "HYDRA_BSTRAP_UPSTREAM_FD", "OMPI_MCA_btl")
-    of_a_rank = dict.fromkeys((*names, "AZ_BATCH_MASTER_NODE", "RUNYARD_SCRATCH", "TMPDIR"), "x")
+    more = ("AZ_BATCH_MASTER_NODE", "GLOO_SOCKET_IFNAME", "RUNYARD_SCRATCH", "TMPDIR")
+    of_a_rank = dict.fromkeys((*names, *more), "x")
     for is_a_rank in ("RUNYARD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"):
         inherited = {**of_a_rank, is_a_rank: "3", "TMP": "stays", "MASTER_PORT": "2"}
         env = launch.variables(run, record, prefix, inherited)

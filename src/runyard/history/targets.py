@@ -94,6 +94,10 @@ _KINDS: dict[str, str] = {
 """Type of a target of the workspace → class, made of the workspace and the record."""
 
 
+_KEPT = (computes.KIND, "engine", "slurm_conf", "cluster_name")
+"""What a handle says of a target that is there no more."""
+
+
 def load_target(
     name: str,
     workspace: WorkspaceDirectory | None = None,
@@ -108,7 +112,7 @@ def load_target(
     factory = _FACTORIES.get(name)
     record = None if factory is not None or workspace is None else computes.read(workspace, name)
     if factory is None and record is None and handle and handle.get(computes.KIND) in _KINDS:
-        record = {"name": name, **{k: handle[k] for k in (computes.KIND, "engine") if k in handle}}
+        record = {"name": name, **{k: handle[k] for k in _KEPT if k in handle}}
     if factory is None and record is None:
         raise ComputeTargetException(f"{TARGET_NOT_FOUND}{unknown(name, workspace)}")
     place = factory or kind_of(name, record or {})

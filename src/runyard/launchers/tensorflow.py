@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import json
+from collections import Counter
 
 from runyard.launchers import entry, nodes
 from runyard.launchers.plan import LaunchPlan, Process
@@ -24,14 +26,14 @@ class TensorFlowLauncher:
 
     def ports(self, spec: Mapping[str, Any]) -> Sequence[int]:
         """One for each process, on its node."""
-        placed = _placed(spec)
-        return [placed.count(node) for node in range(max(placed) + 1)]
+        counts = Counter(_placed(spec))
+        return [counts[node] for node in range(max(counts) + 1)]
 
     def plan(self, spec: Mapping[str, Any], places: Places, python: str) -> LaunchPlan:
         """One process for each rank, each with a log of its own."""
         argv, python_path = entry.of_rank(spec, python), entry.python_path(spec)
         placed, of_all = _placed(spec), entry.variables(spec, python)
-        locals_ = [placed[:rank].count(node) for rank, node in enumerate(placed)]
+        locals_ = _local_ranks(placed)
         hosts = [
             f"{places.addresses[node]}:{places.ports[node][local]}"
             for node, local in zip(placed, locals_, strict=True)
@@ -85,6 +87,21 @@ def _placed(spec: Mapping[str, Any]) -> list[int]:
     """The node of every process: workers evenly, then each server where the fewest run."""
     count, workers = int(spec["node_count"]), _workers(spec)
     placed = [worker * count // workers for worker in range(workers)]
+    counts = Counter(placed)
+    room = [(counts[node], node) for node in range(count)]
+    heapq.heapify(room)
     for _ in range(workers, nodes.process_count(spec)):
-        placed.append(min(range(count), key=placed.count))
+        taken, node = room[0]
+        placed.append(node)
+        heapq.heapreplace(room, (taken + 1, node))
     return placed
+
+
+def _local_ranks(placed: list[int]) -> list[int]:
+    """The number of every process among those of its node."""
+    before: Counter[int] = Counter()
+    found = []
+    for node in placed:
+        found.append(before[node])
+        before[node] += 1
+    return found

@@ -75,7 +75,8 @@ def read(run: RunDirectory) -> "List[Rank]":
         names = os.listdir(run.ranks)
     except OSError:
         return []
-    numbers = sorted(int(name[:-6]) for name in names if name[:-6].isdigit())
+    found = (name[:-6] for name in names if name.endswith(".jsonl"))
+    numbers = sorted(int(name) for name in found if name.isdigit())
     return [of(run, number) for number in numbers]
 
 

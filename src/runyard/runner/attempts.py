@@ -31,12 +31,21 @@ def begin(run: RunDirectory, log: EventLog) -> int:
     if earlier and said_before[-1] != Status.QUEUED.value:
         said.status(log, Status.QUEUED, attempt=earlier)  # nobody could say so: it was killed
     if earlier:
-        name = f"attempt_{earlier - 1}"
+        name = _unused(run, f"attempt_{earlier - 1}")
         _move_files(run.join("user_logs"), run.join("user_logs", name))
         if os.path.isdir(run.ranks):
             os.makedirs(run.launch, exist_ok=True)
             os.rename(run.ranks, os.path.join(run.launch, name))
     return earlier
+
+
+def _unused(run: RunDirectory, name: str) -> str:
+    """``name``, with a number where it is taken: of one that was lost before its script ran."""
+    number, found = 0, name
+    while any(os.path.exists(os.path.join(f, found)) for f in (run.join("user_logs"), run.launch)):
+        number += 1
+        found = f"{name}.{number}"
+    return found
 
 
 def _move_files(folder: str, to: str) -> None:

@@ -139,7 +139,8 @@ class Gang:
             return first or ranks.first_failed(judged)
         from runyard.runner import mpi_abort
 
-        aborted = mpi_abort.find(self._run, (rank.number for rank in judged))
+        # Not in the logs of those that ended well, which are all of nearly every run.
+        aborted = mpi_abort.find(self._run, (rank.number for rank in judged if rank.code != 0))
         if aborted is None:
             return None
         found = next(rank for rank in judged if rank.number == aborted[0])

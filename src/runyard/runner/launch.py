@@ -27,6 +27,7 @@ _JOB_PATH = os.path.join(_PACKAGE, "job", "path")
 _NOT_INHERITED = (
     _lending.VARIABLE,
     channels.VARIABLE,
+    channels.CONTAINERS,
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",
@@ -44,7 +45,8 @@ _OF_A_RANK = (
     *("RUNYARD_LOCAL_RANK", "RUNYARD_LOCAL_SIZE", "RUNYARD_SCRATCH", "RUNYARD_REHEARSAL"),
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "TF_CONFIG"),
     *("MASTER_ADDR", "MASTER_PORT", "AZ_BATCH_", "AZ_BATCHAI_", "MPI_LOCALRANKID"),
-    *("MPI_LOCALNRANKS", "HYDI_", "HYDRA_", "I_MPI_", "OMPI_", "OPAL_", "PMI_", "PMIX_", "PRTE_"),
+    *("GLOO_SOCKET_IFNAME", "MPI_LOCALNRANKS", "HYDI_", "HYDRA_", "I_MPI_", "OMPI_"),
+    *("OPAL_", "PMI_", "PMIX_", "PRTE_"),
 )
 """Its place, by which every process of another run would take itself for that one, and how those
 that started it are reached; what ends in '_' is the beginning of names."""

@@ -86,7 +86,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         prefix = built
     asked = supervisor.asked_to_end()  # a request may have come first
     if asked is not None:
-        return ending.ended_by_runner(asked)
+        return _told(supervisor, log, ending.ended_by_runner(asked))
     if words[1:] == ["prepare"]:
         taking.hand_over(run, spec, ownership)
         return None
@@ -94,7 +94,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if isinstance(data, ending.End):
-        return data
+        return _told(supervisor, log, data)
     return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
 
 
@@ -141,14 +141,11 @@ def _launch(
     _list_packages(run, spec, prefix)
     next_in_line.prepare(run, spec)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
-    end = ending.classify(run, outcome)
-    if supervisor.terminated or end.reason not in _BY_ITSELF:
-        told = supervisor.told_to_end()
-        if told is not None and told.reason is None:
-            said.status(log, Status.QUEUED, message=told.message)
-            _tidy_data(run, data)
-            return None
-        end = ending.interrupted(end, told)
+    told = _told(supervisor, log, ending.classify(run, outcome))
+    if told is None:
+        _tidy_data(run, data)
+        return None
+    end = told
     said.status(log, Status.FINALIZING)
     if data:
         patience_s = _patience_s(spec, end, outcome.seconds)
@@ -156,6 +153,17 @@ def _launch(
     _tidy(run, record)
     said.say(f"ended: {end.reason.value} {outcome}")
     return end
+
+
+def _told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
+    """The end of a run that its target may have told to end; None: it waits there again."""
+    if not supervisor.terminated and end.reason in _BY_ITSELF:
+        return end
+    told = supervisor.told_to_end()
+    if told is not None and told.reason is None:
+        said.status(log, Status.QUEUED, message=told.message)
+        return None
+    return ending.interrupted(end, told)
 
 
 def _patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:

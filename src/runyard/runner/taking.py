@@ -40,8 +40,20 @@ def take(run: RunDirectory) -> Ownership | None:
         said.say(f"runyard: {run.id} has ended already")
         ownership.release()
         return None
+    _note_job(run)
     _to_own_log(run)
     return ownership
+
+
+def _note_job(run: RunDirectory) -> None:
+    """Who submitted the run may have been killed before it could write which job it has."""
+    number = os.environ.get("SLURM_JOB_ID", "")
+    if not number or os.path.exists(os.path.join(run.launch, "slurm.json")):
+        return
+    from runyard.computes.slurm import jobs
+
+    name = os.environ.get("SLURM_JOB_NAME", "")
+    jobs.write(run, jobs.Job(number, "", name, 0.0, os.getuid()))
 
 
 def _wait_for(run: RunDirectory) -> Ownership | None:

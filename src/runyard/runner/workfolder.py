@@ -21,7 +21,7 @@ def prepare(run: RunDirectory, record: Mapping[str, Any]) -> None:
     try:
         os.mkdir(run.work)
     except FileExistsError:
-        if not record["spec"].get("attempt"):
+        if record["spec"].get("attempt") is None:  # of a target that starts a run only once
             raise
         _restore(run, record)
         return

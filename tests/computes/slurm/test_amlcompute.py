@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,46 @@ def test_who_waits_begins_though_nobody_looks(
     )
     for run in found:
         assert run.get_status() == "Completed"
+
+
+def test_a_held_job_whose_number_nobody_wrote_is_released_too(
+    ws: Workspace, slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    """Who submitted it was killed behind sbatch."""
+    target = _created(ws, max_nodes=1)
+    found = [_submitted(ws, tmp_path, target) for _ in range(3)]
+    os.unlink(jobs.path_of(found[1].directory))
+    (tmp_path / "go").touch()
+    for run in found:
+        run.wait_for_completion()
+    assert _statuses(found) == ["Completed"] * 3
+
+
+def test_a_held_job_of_another_user_is_left_to_him(
+    ws: Workspace, slurm: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = _created(ws, max_nodes=1)
+    first, others, own = (_submitted(ws, tmp_path, target) for _ in range(3))
+    job = jobs.read(others.directory)
+    assert job is not None
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    denied = f"Access/permission denied for job {job.number}"
+    real = shutil.which("scontrol")
+    scontrol.write_text(
+        f'#!/bin/sh\n[ "$*" = "release {job.number}" ] && {{ echo "{denied}" >&2; exit 1; }}\n'
+        f'exec {real} "$@"\n'
+    )
+    scontrol.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{scontrol.parent}:{os.environ['PATH']}")
+        target.update(max_nodes=2)
+    slurm.wait_until(lambda: own.get_status() == "Running", "what is ours runs")
+    assert "Reason=JobHeldUser" in slurm.ask("scontrol", "show", "job", "-o", job.number)
+    (tmp_path / "go").touch()
+    for run in (first, own, others):
+        run.wait_for_completion()
+    assert _statuses([first, others, own]) == ["Completed"] * 3
 
 
 def test_a_run_of_more_nodes_than_the_pool_has_is_refused(ws: Workspace, tmp_path: Path) -> None:

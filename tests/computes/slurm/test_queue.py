@@ -98,7 +98,6 @@ def test_variables_of_a_job_are_not_handed_on() -> None:
         "SLURM_CONF": "/a",
         "SBATCH_ACCOUNT": "x",
         "HOME": "/root",
-        "SLURM_TIME_FORMAT": "%s",
     }
     assert Slurm("/b").variables(given)["SLURM_CONF"] == "/b"
 
@@ -178,13 +177,6 @@ def test_what_sbatch_refuses_says_what_to_do(
     with pytest.raises(SlurmError) as caught:
         Slurm().run("sbatch", "x.sh")
     assert caught.value.message == f"sbatch failed: {message}"
-
-
-def test_a_job_does_not_get_the_format_of_our_times(program: Program) -> None:
-    program("sbatch", "echo ${SLURM_TIME_FORMAT-unset}")
-    program("squeue", "echo ${SLURM_TIME_FORMAT-unset}")
-    assert Slurm().run("sbatch") == "unset\n"
-    assert Slurm().run("squeue") == "%s\n"
 
 
 def test_a_partition_that_is_not_there_is_refused(program: Program) -> None:

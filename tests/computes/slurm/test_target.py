@@ -27,6 +27,8 @@ from tests.slurm_cluster import SlurmCluster
 READY = "import time; print('ready', flush=True); time.sleep(600)"
 FULL: dict[str, Any] = {"node_count": 3, "resources": {"cpus": 8}}
 """All of the cluster."""
+SLOW: dict[str, Any] = {"grace_period_s": 30.0}
+"""It has longer to end than Slurm waits, so its runner is killed with it."""
 
 
 @pytest.fixture
@@ -112,13 +114,13 @@ def test_the_accounting_says_who_cancelled_a_run(
     slurmdbd: SlurmCluster, workspace: WorkspaceDirectory
 ) -> None:
     target = target_of(slurmdbd, workspace)
-    run = submitted(target)
+    run = submitted(target, f"import signal; signal.signal(15, signal.SIG_IGN); {READY}", **SLOW)
     wait_until_ready(run)
     own = jobs.read(run)
     assert own is not None
     with slurmdbd.configured(MinJobAge="2"):
-        os.kill(owner.signature(run.lock)["pid"], 9)
         slurmdbd.ask("scancel", own.number)
+        os.kill(owner.signature(run.lock)["pid"], 9)
         runs.wait_for(lambda: queue.listed(target.slurm, [own.number]) == {}, 120)
         runs.wait_for(lambda: "CANCELLED" in str(queue.accounted(target.slurm, [own.number])))
     state = ended(run)
@@ -275,16 +277,6 @@ def test_what_the_nodes_do_not_see_is_said_before_a_submit(
     assert "the interpreter" not in str(SlurmTarget(workspace, record).check(spec))
     record = {**record, "shared_directory": "/"}
     assert SlurmTarget(workspace, record).check(spec) == []
-
-
-def test_an_image_is_refused(workspace: WorkspaceDirectory) -> None:
-    spec = SimpleNamespace(**runs.spec(container={"shm_size": "2g"}))
-    (problem,) = SlurmTarget(workspace, {"name": "hpc", "type": "Slurm"}).check(spec)
-    assert problem == (
-        "environment.docker",
-        "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
-        "pip_packages) without an image",
-    )
 
 
 def test_another_cluster_does_not_end_what_it_does_not_know(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
+from runyard.computes import channels
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.slurm import hostlist
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.computes.protocol import Command
+    from runyard.computes.slurm.entering import Entry
     from runyard.record.layout import RunDirectory
 
 
@@ -57,6 +59,41 @@ class SlurmChannel:
             argv = steps.on_one(name, cwd, argv, mark, takes_input=takes_input)
             env = steps.variables(env)
         return self._local.start(0, argv, env, cwd, log_fd, stdin_fd=stdin_fd)
+
+    def enter(
+        self,
+        node: int,
+        entry: Entry,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log_fd: int,
+        *,
+        stdin_fd: int,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in a container on a node; it reads ``stdin_fd``."""
+        from runyard.computes.slurm import entering, steps
+
+        marked = {**env, "RUNYARD_RUN_DIRECTORY": self._run.path}
+        folder = self._run.path
+        if channels.containers() == entering.PYXIS:
+            options = entering.pyxis(entry)
+            marked = entering.for_srun(marked)
+        else:
+            options, argv = [], entering.apptainer(entry, argv)
+            if node == 0:
+                return self._local.start(0, argv, marked, folder, log_fd, stdin_fd=stdin_fd)
+        command = steps.on_one(
+            self.nodes[node], folder, argv, folder, takes_input=True, options=options
+        )
+        return steps.Step(
+            command,
+            stdin=stdin_fd,
+            stdout=log_fd,
+            stderr=log_fd,
+            cwd=folder,
+            env=steps.variables(marked),
+            start_new_session=True,
+        )
 
     def start_all(
         self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int

@@ -18,8 +18,12 @@ QUERY_S = 8.0
 SUBMIT_S = 60.0
 """How long sbatch may take: plug-ins of a site may look at each job."""
 
+_TIMES = {"SLURM_TIME_FORMAT": "%s"}
+"""Seconds, which no time zone and no site's own format can change."""
 _OF_THE_SITE = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_CONF_SERVER", "SLURM_JWT")
 _OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_", "PMI_", "PMIX_")
+_OF_A_USER = ("SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SBATCH_WAIT", "SBATCH_ARRAY_INX")
+"""Filters that somebody has set for his own look at the queue: what they hide would seem gone."""
 
 _NOT_ANSWERING = (
     "Unable to contact slurm controller",
@@ -73,9 +77,6 @@ class Slurm(NamedTuple):
         seconds since 1970.
         """
         argv = [self.find(program), *arguments]
-        told = self.variables(os.environ if variables is None else variables)
-        if program == "sbatch":
-            del told["SLURM_TIME_FORMAT"]  # it would be the job's, and its script's, as well
         if self.conf and not os.path.exists(self.conf):  # which they would wait a minute for
             raise SlurmError(
                 f"{self.conf} (slurm_conf of the compute target) is not on this machine: work on a "
@@ -86,7 +87,11 @@ class Slurm(NamedTuple):
                 argv,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                env=told,
+                env=(
+                    {**self.variables(os.environ), **_TIMES}
+                    if variables is None
+                    else self.variables(variables)
+                ),
                 timeout=timeout_s,
                 check=False,
             )
@@ -114,12 +119,11 @@ class Slurm(NamedTuple):
         kept = {
             name: value
             for name, value in given.items()
-            if name in _OF_THE_SITE or not name.startswith(_OF_A_JOB)
+            if name in _OF_THE_SITE or not name.startswith((*_OF_A_JOB, *_OF_A_USER))
         }
         if self.conf:
             kept["SLURM_CONF"] = self.conf
-        # Seconds, which no time zone and no site's own format can change.
-        return {**kept, "SLURM_TIME_FORMAT": "%s"}
+        return kept
 
 
 def _failed(program: str, done: subprocess.CompletedProcess[bytes]) -> SlurmError:

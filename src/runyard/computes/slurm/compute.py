@@ -50,6 +50,7 @@ class SlurmCompute(ComputeTarget):
         lowpriority_partition: str | None = None,
         lowpriority_qos: str | None = None,
         gpu_option: str | None = None,
+        containers: str | None = None,
         memory: bool = True,
         slurm_conf: str | os.PathLike[str] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -66,7 +67,9 @@ class SlurmCompute(ComputeTarget):
         they do not see this one.
         ``lowpriority_partition``, ``lowpriority_qos``: for runs with ``vm_priority='lowpriority'``,
         which may be preempted. ``gpu_option``: how GPUs are asked for, 'gpus-per-node' (default)
-        or 'gres', with a type: 'gres:a100'. ``memory``: False at a site that refuses ``--mem``.
+        or 'gres', with a type: 'gres:a100'. ``containers``: by what the nodes run images,
+        'apptainer' (or singularity) or 'pyxis'; None: images are refused. ``memory``: False at a
+        site that refuses ``--mem``.
         ``slurm_conf``: of which cluster; by default that of SLURM_CONF, or what sbatch finds.
         Raises ComputeTargetException, or UserErrorException, for values that cannot be.
         """
@@ -110,6 +113,7 @@ SETTINGS = (
     "lowpriority_partition",
     "lowpriority_qos",
     "gpu_option",
+    "containers",
     "memory",
     "slurm_conf",
     "cluster_name",

@@ -67,6 +67,14 @@ def read(run: RunDirectory) -> Job | None:
         return None
 
 
+def uid(run: RunDirectory) -> int:
+    """Who submitted a run of which no job is recorded; -1 when that cannot be seen."""
+    try:
+        return os.stat(run.lock).st_uid
+    except OSError:
+        return -1
+
+
 def signed_name(run: RunDirectory) -> str | None:
     """The job that the run waits for; None when its runner has begun, or none was submitted."""
     found = owner.signature(run.lock).get(SIGNED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from typing import NamedTuple
 
@@ -67,12 +68,17 @@ def is_up(slurm: Slurm, partition: str) -> bool:
     return "up" in text.split()
 
 
-@functools.cache
 def cluster_name(slurm: Slurm) -> str:
-    """What the cluster calls itself; '' where that cannot be said. Asked once."""
+    """What the cluster calls itself; '' where that cannot be said now. Asked once."""
     try:
-        text = slurm.run("scontrol", "show", "config")
+        return _cluster_name(slurm, os.environ.get("SLURM_CONF", ""))
     except SlurmError:
         return ""
+
+
+@functools.cache
+def _cluster_name(slurm: Slurm, conf: str) -> str:
+    """``conf``: where the programs look; with another one they are asked anew."""
+    text = slurm.run("scontrol", "show", "config")
     found = re.search(r"^ClusterName\s*=\s*(\S+)", text, re.MULTILINE)
     return found[1] if found else ""

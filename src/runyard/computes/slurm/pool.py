@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runyard.computes import engine, pool_limits, pool_queue
 from runyard.computes.pool_folder import DELETING, PoolFolder
 from runyard.computes.protocol import Handle, Problem
-from runyard.computes.slurm import jobs, submitting
+from runyard.computes.slurm import lookup, submitting
 from runyard.computes.slurm.commands import SlurmError
 from runyard.computes.slurm.target import SlurmTarget
 from runyard.errors import ComputeTargetException
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runyard.computes.slurm.jobs import Job
     from runyard.record.owner import Ownership
 
+_DENIED = "ermission denied"
 _WAITING = (Status.NOT_STARTED, Status.QUEUED)
 
 
@@ -137,20 +138,27 @@ class SlurmPool(SlurmTarget):
                 if needed > int(record.get("max_nodes") or 0):
                     continue  # until the pool is made larger again
                 return
-            if not self._release(run):
+            try:
+                if not self._release(run):
+                    continue
+            except SlurmError:  # nobody answers
                 return
             path = os.path.join(self.folder.queue, name)
             jsonl.write_once(path, {**ticket, "held": False}, sync=False)
             free -= needed
 
     def _release(self, run: RunDirectory) -> bool:
-        job = jobs.read(run)
-        if job is None:
-            return False
+        """False where it cannot be done from here. Raises SlurmError where nobody answers."""
         try:
+            job = lookup.job_of(self.slurm, run)
+            if job is None:  # who submitted it was killed before sbatch
+                return False
             self.slurm.run("scontrol", "release", job.number)
         except SlurmError as error:
-            return not error.silent  # a job that is gone; its run is about to be ended
+            if error.silent:
+                raise
+            # Of another user: only he can, when he looks. Else it is gone, and its run about to be.
+            return _DENIED not in error.message
         return True
 
     def _close_down(self, tickets: Sequence[tuple[str, dict[str, Any], RunDirectory]]) -> None:

@@ -18,8 +18,11 @@ _FIELDS = "%i|%T|%V|%Q|%P|%N|%r|%j"
 _ACCOUNTED = "JobIDRaw,State,Submit,ExitCode,DerivedExitCode,NodeList,JobName"
 _KEPT_S = 2.0
 """An answer of squeue is as good as a new one for so long: followers look much more often."""
+_EASE = 5
+"""For so many times as long as it took it is kept beyond that: a slow controller is spared."""
 _MOST_IDS = 5_000
-"""More of them would not fit into one argument; then squeue tells all that it knows."""
+_MOST_NAMES = 500
+"""More of them would not fit into one argument; they are asked for by several calls."""
 
 
 class Known(NamedTuple):
@@ -50,17 +53,18 @@ def forget() -> None:
 
 
 def listed(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[str, Known]:
-    """What squeue knows of these jobs, by number; one call. Raises SlurmError."""
-    if not numbers:
-        return {}
-    chosen = sorted(set(numbers))
-    asked = [f"--jobs={','.join(chosen)}"] if len(chosen) <= _MOST_IDS else []
-    return _ask(slurm, [*asked, "--states=all"], cluster)
+    """What squeue knows of these jobs, by number; one call for 5,000. Raises SlurmError."""
+    found: dict[str, Known] = {}
+    for some in _blocks(sorted(set(numbers))):
+        found.update(_ask(slurm, [f"--jobs={','.join(some)}", "--states=all"], cluster))
+    return found
 
 
 def named(slurm: Slurm, names: Sequence[str], cluster: str = "") -> dict[str, Known]:
     """Jobs by their names, which are as good as unique: for those whose number nobody wrote."""
-    found = _ask(slurm, [f"--name={','.join(names)}", "--states=all"], cluster) if names else {}
+    found: dict[str, Known] = {}
+    for some in _blocks(names, _MOST_NAMES):
+        found.update(_ask(slurm, [f"--name={','.join(some)}", "--states=all"], cluster))
     return {known.name: known for known in found.values()}
 
 
@@ -68,6 +72,10 @@ def waiting(slurm: Slurm, partitions: Sequence[str], cluster: str = "") -> list[
     """The jobs that wait in these partitions, in the order in which Slurm looks at them."""
     found = _ask(slurm, [f"--partition={','.join(partitions)}", "--states=PENDING"], cluster)
     return sorted(found.values(), key=lambda known: (-known.priority, _number(known.number)))
+
+
+def _blocks(words: Sequence[str], size: int = _MOST_IDS) -> list[Sequence[str]]:
+    return [words[start : start + size] for start in range(0, len(words), size)]
 
 
 def _ask(slurm: Slurm, arguments: Sequence[str], cluster: str) -> dict[str, Known]:
@@ -80,7 +88,9 @@ def _ask(slurm: Slurm, arguments: Sequence[str], cluster: str) -> dict[str, Know
             found: dict[str, Known] | SlurmError = _asked(slurm, [*where, *arguments])
         except SlurmError as error:
             found = error
-        _answers[key] = (time.monotonic(), found)
+        done = time.monotonic()
+        rest_s = 0.0 if isinstance(found, SlurmError) else _EASE * (done - now)
+        _answers[key] = (done + rest_s, found)
     answer = _answers[key][1]
     if isinstance(answer, SlurmError):
         raise answer
@@ -117,8 +127,13 @@ def _parse(line: str) -> Known | None:
 
 def accounted(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[str, Known]:
     """What the accounting knows of these jobs; {} where there is none."""
-    if not numbers:
-        return {}
+    found: dict[str, Known] = {}
+    for some in _blocks(numbers):
+        found.update(_accounted(slurm, some, cluster))
+    return found
+
+
+def _accounted(slurm: Slurm, numbers: Sequence[str], cluster: str) -> dict[str, Known]:
     where = [f"--clusters={cluster}"] if cluster else []
     try:
         text = slurm.run(
@@ -128,7 +143,7 @@ def accounted(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[s
             "--allocations",
             *where,
             f"--format={_ACCOUNTED}",
-            f"--jobs={','.join(numbers[:_MOST_IDS])}",
+            f"--jobs={','.join(numbers)}",
         )
     except SlurmError:
         return {}

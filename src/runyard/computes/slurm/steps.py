@@ -128,9 +128,18 @@ _MARKED = f'{_MARK}=$0; export {_MARK}; exec "$@"'
 
 
 def on_one(
-    node: str, cwd: str, argv: Sequence[str], mark: str, *, takes_input: bool = False
+    node: str,
+    cwd: str,
+    argv: Sequence[str],
+    mark: str,
+    *,
+    takes_input: bool = False,
+    options: Sequence[str] = (),
 ) -> list[str]:
-    """The command that runs ``argv`` once, on the node of that name; ``mark``: the run's folder."""
+    """The command that runs ``argv`` once, on the node of that name.
+
+    ``mark``: the run's folder. ``options``: more of srun's.
+    """
     return [
         *_tellable(True),
         *srun(),
@@ -139,6 +148,7 @@ def on_one(
         f"--nodelist={node}",
         f"--chdir={cwd}",
         *([] if takes_input else ["--input=none"]),
+        *options,
         *("sh", "-c", _MARKED, mark, *argv),
     ]
 
@@ -158,15 +168,17 @@ def start_all(  # noqa: PLR0917
 ) -> Step:
     """Start commands on their nodes by one srun. Raises OSError or SlurmError.
 
-    What is the same for all of them is in the variables of srun. The rest is in a script that all
+    What is the same for all of them is in the variables of srun. The rest is in scripts that the
     nodes see, so nothing secret may be in what a command adds to ``env``.
     """
-    os.makedirs(run.launch, exist_ok=True)
     common = _common(commands)
-    script = _unused(run, "tasks", ".sh")
-    with open(script, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        stream.write(task_script(commands, common, run.path))
-    hosts = f"{script[:-3]}.hosts"
+    tasks = _unused(run, "tasks")
+    os.makedirs(tasks)
+    for node, script in task_scripts(commands, common, run.path).items():
+        path = os.path.join(tasks, f"{nodes[node]}.sh")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(script)
+    hosts = os.path.join(tasks, "hosts")
     with open(hosts, "w", encoding="utf-8") as stream:
         stream.writelines(f"{nodes[command.node]}\n" for command in commands)
     argv = [
@@ -177,8 +189,7 @@ def start_all(  # noqa: PLR0917
         "--distribution=arbitrary",
         f"--chdir={cwd}",
         "--input=none",
-        "sh",
-        script,
+        *("sh", "-c", _OF_NODE, tasks),
     ]
     return Step(
         argv,
@@ -197,27 +208,36 @@ def _common(commands: Sequence[Command]) -> dict[str, str]:
     return {n: v for n, v in first.items() if all(other.get(n) == v for other in others)}
 
 
-def task_script(commands: Sequence[Command], common: Iterable[str], mark: str) -> str:
-    """A shell script that is each of the commands, by the number of the task it runs as.
+_OF_NODE = 'exec sh "$0/$SLURMD_NODENAME.sh"'
 
-    ``common``: names of variables that need not be set; ``mark``: the run's folder.
+
+def task_scripts(commands: Sequence[Command], common: Iterable[str], mark: str) -> dict[int, str]:
+    """For each node a shell script that is each of its commands, by the number of their task.
+
+    One for all would be read to its end by each of thousands. ``common``: names of variables that
+    need not be set; ``mark``: the run's folder.
     """
     known = set(common)
-    lines = [f"export {_MARK}={shlex.quote(mark)}", 'case "$SLURM_PROCID" in']
+    head = [f"export {_MARK}={shlex.quote(mark)}", 'case "$SLURM_PROCID" in']
+    lines: dict[int, list[str]] = {}
     for number, command in enumerate(commands):
-        lines.append(f"{number})")
-        lines += [
-            f"export {name}={shlex.quote(value)}"
-            for name, value in command.env.items()
-            if name not in known
-        ]
-        lines += [f"exec {shlex.join(command.argv)}", ";;"]
-    return "\n".join([*lines, "esac", ""])
+        lines.setdefault(command.node, list(head)).extend(_task(number, command, known))
+    return {node: "\n".join([*of_node, "esac", ""]) for node, of_node in lines.items()}
 
 
-def _unused(run: RunDirectory, name: str, ending: str) -> str:
+def _task(number: int, command: Command, known: set[str]) -> list[str]:
+    own = {name: value for name, value in command.env.items() if name not in known}
+    return [
+        f"{number})",
+        *(f"export {name}={shlex.quote(value)}" for name, value in own.items()),
+        f"exec {shlex.join(command.argv)}",
+        ";;",
+    ]
+
+
+def _unused(run: RunDirectory, name: str) -> str:
     number = 0
-    while os.path.exists(path := os.path.join(run.launch, f"{name}{number or ''}{ending}")):
+    while os.path.exists(path := os.path.join(run.launch, f"{name}{number or ''}")):
         number += 1
     return path
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from runyard import _names
 from runyard.computes import runner_process
 from runyard.computes.protocol import Handle, Problem
-from runyard.computes.slurm import jobs, nodes, queue, states, submitting, visibility, whys
+from runyard.computes.slurm import (
+    images,
+    jobs,
+    lookup,
+    nodes,
+    queue,
+    states,
+    submitting,
+    visibility,
+    whys,
+)
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
 from runyard.history.targets import QueuePlace, TargetState
@@ -26,8 +36,9 @@ if TYPE_CHECKING:
     from runyard.record.owner import Ownership
 
 _LET_GO_S = 5.0
-_SKEW_S = 3_600.0
-"""Clocks of submitter and controller may differ by so much."""
+_CLUSTER = "cluster_name"
+OF_THE_CLUSTER = (_CLUSTER, "slurm_conf")
+"""Of the settings, what tells one cluster from others: kept with each run."""
 
 
 class SlurmTarget:
@@ -43,20 +54,20 @@ class SlurmTarget:
 
     def check(self, spec: Any) -> list[Problem]:
         """What cannot be done on the cluster: images, and files that its nodes do not see."""
-        problems = visibility.problems(spec, self.workspace, self.record)
-        if spec.container is not None:
-            message = (
-                "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
-                "pip_packages) without an image"
-            )
-            problems.append(Problem("environment.docker", message))
-        return problems
+        return [
+            *visibility.problems(spec, self.workspace, self.record),
+            *images.problems(spec, self.workspace, self.record),
+        ]
+
+    def notices(self, spec: Any) -> list[str]:
+        """What of a run's settings has no effect there."""
+        return images.notices(spec, self.record)
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Submit the job; where the environment must be built first, start who does both."""
         spec = jsonl.read_json(run.run_json)["spec"]
         variables = runner_process.variables(secrets)
-        if not _is_ready(spec["environment"]):
+        if not _is_ready(spec["environment"], bool(self.record.get(images.SETTING))):
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
         job = self._hand_over(run, ownership, variables)
@@ -77,6 +88,7 @@ class SlurmTarget:
             computes.KIND: self.KIND,
             "run": run.path,
             "host": os.uname().nodename,
+            **{name: self.record[name] for name in OF_THE_CLUSTER if self.record.get(name)},
         }
 
     def poll(self, handles: Sequence[Handle]) -> list[TargetState]:
@@ -97,51 +109,45 @@ class SlurmTarget:
     def _state(self, run: RunDirectory, handle: Handle, known: Known | None) -> TargetState:
         if known is not None:
             if known.state == "PENDING":
-                _say_queued_again(run)
+                self._say_queued_again(run)
                 self._cancel_again(run, handle)
             return states.target_state(known.state)
         if owner.is_held(run.lock):
             return TargetState.ALIVE
         job = jobs.read(run)
-        if job is not None and job.uid not in (os.getuid(), 0) and os.getuid() != 0:
-            return TargetState.UNKNOWN  # a site may show us no jobs but our own
+        if lookup.is_hidden(run, job):
+            return TargetState.UNKNOWN
         host = handle.get("host") or owner.signature(run.lock).get("host")
         if job is None and host not in (None, os.uname().nodename):
             return TargetState.UNKNOWN  # somebody there may be building its environment
-        return TargetState.GONE if self._is_its_cluster() else TargetState.UNKNOWN
+        return TargetState.GONE if self._is_its_cluster(handle) else TargetState.UNKNOWN
 
-    def _is_its_cluster(self) -> bool:
-        """Whether this machine asks the cluster that was attached, and not another one."""
-        attached = self.record.get("cluster_name")
-        return not attached or nodes.cluster_name(self.slurm) in (attached, "")
+    def _is_its_cluster(self, handle: Handle) -> bool:
+        """Whether the cluster that is asked here is the one that the run was submitted to."""
+        own = handle.get(_CLUSTER) or self.record.get(_CLUSTER)
+        return not own or nodes.cluster_name(self.slurm) == own
+
+    def _say_queued_again(self, run: RunDirectory) -> None:
+        """Of a run whose job lost its nodes and waits again, when its runner could not say so."""
+        if not _has_begun(run):
+            return
+        queue.forget()  # it may have begun, and even ended, since squeue was asked
+        known = self._known([run])[0]
+        ownership = None
+        if known is not None and known.state == "PENDING":
+            ownership = owner.take(run.lock)
+        if ownership is None:
+            return
+        try:
+            if _has_begun(run):
+                log = events.EventLog(run)
+                log.status(Status.QUEUED, message="its job was queued again")
+                log.close()
+        finally:
+            ownership.release()
 
     def _known(self, runs: Sequence[RunDirectory]) -> list[Known | None]:
-        """What Slurm knows of the job of each run; None: nothing, or of another one."""
-        of_runs = [jobs.read(run) for run in runs]
-        found: dict[tuple[str, str], Known] = {}
-        for cluster in {job.cluster for job in of_runs if job is not None}:
-            numbers = [job.number for job in of_runs if job is not None and job.cluster == cluster]
-            listed = queue.listed(self.slurm, numbers, cluster)
-            forgotten = [number for number in numbers if number not in listed]
-            listed.update(queue.accounted(self.slurm, forgotten, cluster))
-            found.update({(cluster, number): known for number, known in listed.items()})
-        by_name = self._by_name(runs, of_runs)
-        return [
-            by_name.get(run.path) if job is None else _of(job, found.get((job.cluster, job.number)))
-            for run, job in zip(runs, of_runs, strict=True)
-        ]
-
-    def _by_name(
-        self, runs: Sequence[RunDirectory], of_runs: Sequence[Job | None]
-    ) -> dict[str, Known]:
-        """Of runs whose submitter was killed before it wrote the job's number."""
-        names = {
-            run.path: name
-            for run, job in zip(runs, of_runs, strict=True)
-            if job is None and (name := jobs.signed_name(run)) is not None
-        }
-        found = queue.named(self.slurm, sorted(names.values())) if names else {}
-        return {path: found[name] for path, name in names.items() if name in found}
+        return lookup.known(self.slurm, runs)
 
     def why(self, handle: Handle) -> tuple[Reason, str] | None:
         """Why a run is gone, by the state of its job and what that left in its own output."""
@@ -165,7 +171,7 @@ class SlurmTarget:
             return
         if not events.cancel_requested(run):
             events.request(run, "cancel")
-        job = jobs.read(run)
+        job = lookup.job_of(self.slurm, run)
         if job is None:
             return
         # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
@@ -231,38 +237,18 @@ def _is_let_go(run: RunDirectory) -> bool:
     return True
 
 
-def _is_ready(environment: Mapping[str, Any]) -> bool:
-    """Whether a runner on a node finds the environment built."""
-    if environment["kind"] == "user_managed" and not environment.get("image"):
+def _is_ready(environment: Mapping[str, Any], has_images: bool) -> bool:
+    """Whether a runner on a node finds the environment built; ``has_images``: images run there."""
+    if environment["kind"] == "user_managed" and (has_images or not environment.get("image")):
         return True
     return _names.load("runyard.environments.cache:built")(environment["key"]) is not None
 
 
-def _say_queued_again(run: RunDirectory) -> None:
-    """Of a run whose job lost its nodes and waits again, when its runner could not say so."""
-    if not _has_begun(run):
-        return
-    ownership = owner.take(run.lock)
-    if ownership is None:
-        return
-    try:
-        if _has_begun(run):
-            log = events.EventLog(run)
-            log.status(Status.QUEUED, message="its job was queued again")
-            log.close()
-    finally:
-        ownership.release()
-
-
 def _has_begun(run: RunDirectory) -> bool:
-    known = events.read_state(run).events
-    return bool(known) and known[-1].get("status") != Status.QUEUED.value
-
-
-def _of(job: Job, known: Known | None) -> Known | None:
-    """The job, unless it is another one that has the same number: of a cluster made anew."""
-    if known is None or known.name != job.name:
-        return None
-    if known.submitted is not None and known.submitted < job.submitted - _SKEW_S:
-        return None
-    return known
+    """Whether it waits again, or does no more wait, and has not ended."""
+    state = events.read_state(run)
+    return (
+        not state.status.ended
+        and bool(state.events)
+        and state.events[-1].get("status") != Status.QUEUED.value
+    )
