@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,16 @@ class Sink:
 
     def flush(self) -> None:
         pass
+
+
+def test_more_logs_than_files_may_be_open(history: History, invoke: Invoke) -> None:
+    run = distributed(history.good, *["x\n"] * 300)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+    try:
+        assert len(invoke("logs", run.id).out.splitlines()) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_only_whole_lines_are_shown_while_they_grow(

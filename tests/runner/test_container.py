@@ -166,7 +166,7 @@ def test_gpus_that_cannot_be_had_are_no_reason_not_to_start(
 def test_the_client_of_the_engine_gets_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MY_TOKEN", "RUNYARD_REGISTRY_PASSWORD", "DOCKER_HOST"):
         monkeypatch.setenv(name, "given")
-    given = container._of_client(["MY_TOKEN"])
+    given = container.of_client(["MY_TOKEN"])
     assert given["DOCKER_HOST"] == "given"
     assert not {"MY_TOKEN", "RUNYARD_REGISTRY_PASSWORD"} & given.keys()
 

@@ -81,6 +81,7 @@ def examine(name: str, timeout_s: float, with_mpi: bool) -> Iterator[Finding]:
     workspace = opening.existing()
     target = targets.load_target(name, workspace.directory)
     yield from _programs(target)
+    yield from _containers(target, timeout_s)
     trial = _Trial(workspace, name, timeout_s)
     found = list(trial.one_process())
     yield from found
@@ -105,10 +106,26 @@ def _programs(target: Any) -> Iterator[Finding]:
     where = f" in partition {partition}" if partition else ""
     if not counts.total:
         yield error("cluster", f"{text}{where}", "see the partitions there are: sinfo")
+    elif partition and not nodes.is_up(slurm, partition):
+        yield warning("cluster", f"{text}{where}, which is not up", "see: sinfo --summarize")
     elif not counts.allocated + counts.idle:
         yield warning("cluster", f"{text}{where}, none of them usable now", "see why: sinfo -R")
     else:
         yield ok("cluster", f"{text}{where}, {counts.idle} of them idle")
+
+
+def _containers(target: Any, timeout_s: float) -> Iterator[Finding]:
+    """Whether nodes have the program by which they are to run images."""
+    slurm = getattr(target, "slurm", None)
+    if slurm is None or not target.record.get("containers"):
+        return
+    from runyard.computes.slurm import container_trial
+
+    found = container_trial.look(slurm, target.record, timeout_s)
+    if found.lacks:
+        yield error("containers", found.lacks, found.advice)
+    else:
+        yield ok("containers", found.text)
 
 
 def _node_count(target: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ class RankLogs:
 
     def __init__(self, run: RunDirectory, count: int, last_lines: int | None = None) -> None:
         """``count``: how many processes; ``last_lines``: of each log, None: all."""
+        _allow_files(count)
         width = len(str(count - 1))
         self._logs = [_Lines(run.std_log, "", -1, last_lines)]
         self._logs += [
@@ -63,6 +65,19 @@ class RankLogs:
         """Close the files."""
         for log in self._logs:
             log.close()
+
+
+_OTHER_FILES = 64
+
+
+def _allow_files(count: int) -> None:
+    """Each log stays open, and few systems allow more than 1,024 files unless asked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Lines:

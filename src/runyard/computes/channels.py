@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VARIABLE = "RUNYARD_CHANNEL"
 """Which channel the runner is to open; the script does not get it."""
 
+CONTAINERS = "RUNYARD_CONTAINERS"
+"""By what the nodes of the target run images: 'apptainer', 'pyxis'; not set: by an engine."""
+
 _LOCAL = "runyard.computes.local_channel:LocalChannel"
 
 _REHEARSED = "runyard.computes.rehearsed_channel:RehearsedChannel"
@@ -42,6 +45,11 @@ def open_channel(spec: Mapping[str, Any], run: RunDirectory) -> NodeChannel:
     module, _, attribute = place.partition(":")
     channel: NodeChannel = getattr(importlib.import_module(module), attribute)(spec, run)
     return channel
+
+
+def containers() -> str:
+    """By what the target's nodes run images, '' where an engine of this machine does."""
+    return os.environ.get(CONTAINERS, "")
 
 
 def interruptions() -> Any:

@@ -84,6 +84,13 @@ def _of_container(spec: Any) -> list[Problem]:
         engine = finding.find()
     except EngineError as error:
         return [Problem("environment.docker", f"{error}")]
+    name = spec.environment.image.name
+    if name.startswith("/"):
+        message = (
+            f"{name} is an image for apptainer or pyxis on a cluster; {engine.name} here "
+            "needs the name of one"
+        )
+        return [Problem("environment.docker.base_image", message)]
     if not spec.use_gpu:
         return []
     from runyard.computes import gpus

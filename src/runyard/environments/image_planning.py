@@ -28,6 +28,8 @@ _ORIGINAL_DEFAULT = re.compile(
     r"^mcr\.microsoft\.com/azureml/(?:base(?:-gpu)?|(?:intelmpi|openmpi)[^/:@]*)(?:[:@]|$)"
 )
 _REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")
+_FILE = re.compile(r"^/.*[^/]\.(?:sif|sqsh|img)$")
+"""An image that apptainer or enroot made, for a cluster."""
 _ADDRESS = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?(?:/[A-Za-z0-9][A-Za-z0-9._/-]*)?$")
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
@@ -163,10 +165,13 @@ def _login(docker: DockerSection) -> tuple[str, str]:
 def _full_name(given: str, address: str) -> str:
     """The image with the address of its registry in front."""
     name = given.strip()
+    if _FILE.match(name):
+        return name
     if not _REFERENCE.match(name):
         raise UserErrorException(
             f"docker.base_image {given!r} is no name of an image; give one such as "
-            "'ubuntu:22.04' or 'registry.example/team/image:tag'"
+            "'ubuntu:22.04' or 'registry.example/team/image:tag', or for a cluster the absolute "
+            "path of a .sif or .sqsh file"
         )
     if not address or name.startswith(f"{address}/"):
         return name

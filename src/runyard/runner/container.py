@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 
+from runyard.computes import channels
 from runyard.containers import arguments, finding, gpus
 from runyard.containers.command import Mount, run_command
 from runyard.environments.secret_names import REGISTRY_PASSWORD
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from runyard.data.places import Place
     from runyard.launchers.plan import Process
     from runyard.record.layout import RunDirectory
+    from runyard.runner.supervision import Watched
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_JOB = "/opt/runyard-job/runyard"
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JOB = "/opt/runyard-job/runyard"
 """Where the container sees this package; nothing else of where it is installed."""
 
 _INHERITED = (
@@ -45,20 +47,38 @@ def start(
     process: Process,
     *,
     data: Sequence[Place] = (),
-) -> Contained:
+) -> Watched:
     """Start a process of the run in a container of the environment's image.
 
     Raises OSError or EngineError when that is not possible.
     """
     env = variables(run, record, prefix, {**process.env, **launch.data_variables(data)})
-    begun = Begun(run, record, prefix, channel, data=data)
-    return begun.start(
+    begun = begin(run, record, prefix, channel, data=data)
+    started: Watched = begun.start(
         process.node,
         launch.expand(process.argv, env),
         env,
         run.join("user_logs", process.log),
         python_path=process.python_path,
     )
+    return started
+
+
+def begin(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    prefix: Mapping[str, Any],
+    channel: NodeChannel,
+    *,
+    data: Sequence[Place] = (),
+    count: int = 1,
+) -> Any:
+    """What starts the containers of a run, ``count`` of them: an engine here, or a cluster."""
+    if not channels.containers():
+        return Begun(run, record, prefix, channel, data=data, count=count)
+    from runyard.runner import entered
+
+    return entered.Begun(run, record, prefix, channel, data=data)
 
 
 class Begun:
@@ -105,13 +125,13 @@ class Begun:
         ``functions``: of the shell, by one of which ``argv`` may begin.
         """
         run, name = self._run, self._names.pop(0)
-        command = self._command(name, ["sh", f"{_JOB}/runner/container.sh", log, run.work, *argv])
+        command = self._command(name, ["sh", f"{JOB}/runner/container.sh", log, run.work, *argv])
         open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
         user = str(self._record.get("user") or os.getuid())
         folders = launch.folders_of(run, python_path)
-        given = _in_memory(exports(env, self._prefix["python"], user, folders) + functions)
+        given = in_memory(exports(env, self._prefix["python"], user, folders) + functions)
         folder = os.path.dirname(run.container_log)
-        own = _of_client(self._record["spec"]["secret_variables"])
+        own = of_client(self._record["spec"]["secret_variables"])
         with open(run.container_log, "ab") as messages:
             try:
                 client = self._channel.start(
@@ -131,9 +151,9 @@ class Begun:
             workdir=run.work,
             mounts=[
                 Mount(run.workspace.path, run.workspace.path),
-                Mount(_PACKAGE, _JOB, read_only=True),
+                Mount(PACKAGE, JOB, read_only=True),
                 *(Mount(*shown) for shown in launch.data_mounts(self._data)),
-                *_secrets(run),
+                *secrets_of(run),
             ],
             variables={context.RUN_DIRECTORY: run.path},
             shm_size=section["shm_size"],
@@ -146,10 +166,10 @@ class Begun:
 
 def seen_there(path: str) -> str:
     """What a container sees of a file of this package; other text as it is."""
-    return _JOB + path[len(_PACKAGE) :] if path.startswith(_PACKAGE + os.sep) else path
+    return JOB + path[len(PACKAGE) :] if path.startswith(PACKAGE + os.sep) else path
 
 
-def _secrets(run: RunDirectory) -> list[Mount]:
+def secrets_of(run: RunDirectory) -> list[Mount]:
     """The workspace's secrets, where they lie here: its folder, so that new files are seen."""
     if keyvault.where() == keyvault.KEYRING:
         return []
@@ -193,7 +213,7 @@ def variables(
     }
 
 
-def _of_client(secret: Sequence[str]) -> dict[str, str]:
+def of_client(secret: Sequence[str]) -> dict[str, str]:
     """What the engine's client gets of this process's variables: no secrets, it needs none."""
     hidden = {REGISTRY_PASSWORD, *secret}
     return {name: value for name, value in os.environ.items() if name not in hidden}
@@ -209,14 +229,14 @@ def exports(env: Mapping[str, str], python: str, user: str, python_path: Sequenc
     folder = os.path.dirname(python)
     if folder:
         lines.append(f"export PATH={shlex.quote(folder)}${{PATH:+:$PATH}}")
-    folders = shlex.quote(os.pathsep.join((f"{_JOB}/job/path", *python_path)))
+    folders = shlex.quote(os.pathsep.join((f"{JOB}/job/path", *python_path)))
     lines.append(f"export PYTHONPATH={folders}${{PYTHONPATH:+:$PYTHONPATH}}")
     name = shlex.quote(user)
     lines.append(f"export USER=${{USER:-{name}}} LOGNAME=${{LOGNAME:-{name}}}")
     return "\n".join(lines) + "\n"
 
 
-def _in_memory(text: str) -> int:
+def in_memory(text: str) -> int:
     """A file of no disk that holds the text, for a process to read from its beginning."""
     descriptor = os.memfd_create("variables")
     with open(descriptor, "wb", closefd=False) as stream:

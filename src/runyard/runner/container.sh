@@ -5,8 +5,22 @@
 log=$1 folder=$2
 shift 2
 trap 'exit 143' TERM  # until there is a script to hand it to
+unset runyard_begun
 eval "$(cat)" || exit 125
 (: >>"$log") || exit 125
+# The node of a cluster has entered the container: all but files of its image are of that node, so
+# that neither home nor process 1 are the container's own.
+if [ -n "${runyard_begun:-}" ]; then
+    HOME=$(mktemp -d "${TMPDIR:-/tmp}/runyard-home-XXXXXX") || exit 125
+    trap 'rm -rf "$HOME"' EXIT
+    # Nobody has looked which one the image has.
+    if ! command -v python >/dev/null && command -v python3 >/dev/null; then
+        mkdir "$HOME/bin"
+        printf '#!/bin/sh\nexec python3 "$@"\n' >"$HOME/bin/python"
+        chmod 755 "$HOME/bin/python"
+        PATH=$PATH:$HOME/bin
+    fi
+fi
 # Said to the engine's client, from which the runner has it: nothing was started.
 case $1 in
     */*) ;;
@@ -24,6 +38,15 @@ export HOME
 mkdir -p "$HOME"
 
 exec 2>/dev/null  # what ended the script stands in the run's events, and not in its log
+if [ -n "${runyard_begun:-}" ]; then
+    : >"$runyard_begun" || exit 125
+    trap : TERM  # which all processes get by themselves
+    case $(command -v "$1") in
+        */*) (exec "$@" 2>&1) ;;
+        *) "$@" 2>&1 ;;  # a function
+    esac
+    exit
+fi
 "$@" 2>&1 &
 script=$!
 

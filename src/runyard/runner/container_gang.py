@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from runyard.computes import channels
 from runyard.runner import container, distributed, launch
 from runyard.runner.gang import Gang
 from runyard.runner.supervision import Outcome
@@ -31,7 +32,7 @@ def start(
     plan: LaunchPlan,
     *,
     data: Sequence[Place] = (),
-) -> ContainerGang:
+) -> Gang:
     """Start a container on each node, or one for what starts all processes by itself.
 
     Raises OSError or EngineError when that is not possible.
@@ -41,9 +42,9 @@ def start(
     env = container.variables(run, record, prefix, own)
     log = run.join("system_logs", starter.log if starter else "launch.txt")
     nodes = [starter.node] if starter else sorted({process.node for process in plan.processes})
-    begun = container.Begun(run, record, prefix, channel, data=data, count=len(nodes))
+    begun = container.begin(run, record, prefix, channel, data=data, count=len(nodes))
     python_path = plan.processes[0].python_path
-    contained: list[Contained] = []
+    contained: list[Any] = []
     try:
         for node in nodes:
             argv, functions = _program(plan, node, env)
@@ -55,6 +56,10 @@ def start(
         for one in contained:
             one.end(0)
         raise
+    if channels.containers():
+        from runyard.runner import entered
+
+        return entered.EnteredGang(contained, plan, run, log)
     return ContainerGang(contained, plan, run, log)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from runyard.computes import channels
 from runyard.environments import cache
 from runyard.record import jsonl
 from runyard.record.states import Reason
@@ -26,7 +27,9 @@ def reuse(run: RunDirectory, spec: dict[str, Any]) -> dict[str, Any] | None:
     """The environment when it is there already; None when it must be built."""
     wanted = spec["environment"]
     engine = None
-    if wanted["kind"] == "user_managed" and not wanted.get("image"):
+    if wanted.get("image") and channels.containers():
+        found = _on_its_nodes(wanted)
+    elif wanted["kind"] == "user_managed" and not wanted.get("image"):
         if not os.access(wanted["interpreter"], os.X_OK):
             return None  # gone since it was planned: the builder says so
         found = _user_managed(wanted)
@@ -48,6 +51,13 @@ def _engine(found: dict[str, Any]) -> Engine | None:
     from runyard.environments import built_images
 
     return built_images.engine_with(found)
+
+
+def _on_its_nodes(wanted: dict[str, Any]) -> dict[str, Any]:
+    """An image that the nodes of a cluster fetch by themselves; its Python is seen there."""
+    name = wanted["image"]["name"]
+    image = {"engine": channels.containers(), "tag": name, "id": name}
+    return {"prefix": "", "python": wanted["interpreter"], "python_version": "", "image": image}
 
 
 def _user_managed(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ _JOB_PATH = os.path.join(_PACKAGE, "job", "path")
 _NOT_INHERITED = (
     _lending.VARIABLE,
     channels.VARIABLE,
+    channels.CONTAINERS,
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",

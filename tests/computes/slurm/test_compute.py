@@ -37,8 +37,11 @@ def test_a_cluster_is_attached_described_and_detached(workspace: Workspace) -> N
         "memory": True,
         "cluster_name": "",
     }
-    again = ComputeTarget.attach(workspace, "hpc", SlurmCompute.attach_configuration("cpu"))
+    again = ComputeTarget.attach(
+        workspace, "hpc", SlurmCompute.attach_configuration("cpu", containers="pyxis")
+    )
     assert isinstance(again, SlurmCompute)
+    assert (again.settings["containers"], "containers" in made.settings) == ("pyxis", False)
     assert (again.settings["partition"], "account" in again.settings) == ("cpu", False)
     assert again.created_on == made.created_on
     assert [target.name for target in ComputeTarget.list(workspace)] == ["hpc"]
@@ -60,6 +63,11 @@ def test_a_cluster_is_attached_described_and_detached(workspace: Workspace) -> N
             {"gpu_option": "gpus"},
             "gpu_option='gpus' is not known; give one of 'gpus-per-node', 'gres', with the GPU's "
             "type behind a colon where the site wants it: 'gres:a100'",
+        ),
+        (
+            {"containers": "docker"},
+            "containers='docker' is not known; give 'apptainer' (also for singularity) or 'pyxis', "
+            "whichever the nodes have",
         ),
         (
             {"partition": "a\nb"},

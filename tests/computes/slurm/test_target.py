@@ -181,6 +181,7 @@ def test_a_runner_that_cannot_start_says_why(
         f"runyard: {host[1]}: {tmp_path}/python (the Python of runyard) is not seen on this node: "
         "put it on a file system that all nodes see"
     )
+    assert state.detail["hint"] == "No runner has begun, so the script was not started."
 
 
 def test_what_sbatch_refuses_is_the_end_of_the_submit(
@@ -276,16 +277,6 @@ def test_what_the_nodes_do_not_see_is_said_before_a_submit(
     assert "the interpreter" not in str(SlurmTarget(workspace, record).check(spec))
     record = {**record, "shared_directory": "/"}
     assert SlurmTarget(workspace, record).check(spec) == []
-
-
-def test_an_image_is_refused(workspace: WorkspaceDirectory) -> None:
-    spec = SimpleNamespace(**runs.spec(container={"shm_size": "2g"}))
-    (problem,) = SlurmTarget(workspace, {"name": "hpc", "type": "Slurm"}).check(spec)
-    assert problem == (
-        "environment.docker",
-        "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
-        "pip_packages) without an image",
-    )
 
 
 def test_another_cluster_does_not_end_what_it_does_not_know(

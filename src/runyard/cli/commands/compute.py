@@ -146,6 +146,11 @@ def update_command(
 @click.option("--lowpriority-partition", metavar="NAME", help="For runs of low priority.")
 @click.option("--lowpriority-qos", metavar="NAME", help="For runs of low priority.")
 @click.option("--gpu-option", metavar="NAME", help="gpus-per-node (default), gres or gres:TYPE.")
+@click.option(
+    "--containers",
+    type=click.Choice(["apptainer", "pyxis"]),
+    help="By what the nodes run images; without it they are refused.",
+)
 @click.option("--no-memory", is_flag=True, help="The site refuses --mem: do not ask for memory.")
 @click.option("--slurm-conf", metavar="FILE", help="Default: SLURM_CONF, or what sbatch finds.")
 @click.option("--tag", metavar="KEY[=VALUE]", multiple=True, help="A tag; repeatable.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
+from runyard.computes import channels
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.slurm import hostlist
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.computes.protocol import Command
+    from runyard.computes.slurm.entering import Entry
     from runyard.record.layout import RunDirectory
 
 
@@ -27,6 +29,8 @@ class SlurmChannel:
         listed = os.environ.get("SLURM_JOB_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
         self.nodes: tuple[str, ...] = tuple(hostlist.expand(listed))
         self._run = run
+        self._grace_s = float(spec["grace_period_s"])
+        self._has_agent = False
         self._local = LocalChannel({**spec, "node_count": 1}, run)
 
     @property
@@ -58,6 +62,41 @@ class SlurmChannel:
             env = steps.variables(env)
         return self._local.start(0, argv, env, cwd, log_fd, stdin_fd=stdin_fd)
 
+    def enter(
+        self,
+        node: int,
+        entry: Entry,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log_fd: int,
+        *,
+        stdin_fd: int,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in a container on a node; it reads ``stdin_fd``."""
+        from runyard.computes.slurm import entering, steps
+
+        marked = {**env, "RUNYARD_RUN_DIRECTORY": self._run.path}
+        folder = self._run.path
+        if channels.containers() == entering.PYXIS:
+            options = entering.pyxis(entry)
+            marked = entering.for_srun(marked)
+        else:
+            options, argv = [], entering.apptainer(entry, argv)
+            if node == 0:
+                return self._local.start(0, argv, marked, folder, log_fd, stdin_fd=stdin_fd)
+        command = steps.on_one(
+            self.nodes[node], folder, argv, folder, takes_input=True, options=options
+        )
+        return steps.Step(
+            command,
+            stdin=stdin_fd,
+            stdout=log_fd,
+            stderr=log_fd,
+            cwd=folder,
+            env=steps.variables(marked),
+            start_new_session=True,
+        )
+
     def start_all(
         self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
     ) -> list[subprocess.Popen[bytes]]:
@@ -85,7 +124,12 @@ class SlurmChannel:
             return ""
         from runyard.computes.slurm import steps
 
-        return steps.agent(folder, self._run.path)
+        self._has_agent = True
+        return steps.agent(folder, self._run.path, self._grace_s)
 
     def close(self) -> None:
-        """Slurm ends what is left in its job."""
+        """Kill what did not end on other nodes, which could write to the run's folder."""
+        if self._has_agent:
+            from runyard.computes.slurm import steps
+
+            steps.kill_steps()

@@ -50,6 +50,7 @@ class SlurmCompute(ComputeTarget):
         lowpriority_partition: str | None = None,
         lowpriority_qos: str | None = None,
         gpu_option: str | None = None,
+        containers: str | None = None,
         memory: bool = True,
         slurm_conf: str | os.PathLike[str] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -66,7 +67,9 @@ class SlurmCompute(ComputeTarget):
         they do not see this one.
         ``lowpriority_partition``, ``lowpriority_qos``: for runs with ``vm_priority='lowpriority'``,
         which may be preempted. ``gpu_option``: how GPUs are asked for, 'gpus-per-node' (default)
-        or 'gres', with a type: 'gres:a100'. ``memory``: False at a site that refuses ``--mem``.
+        or 'gres', with a type: 'gres:a100'. ``containers``: by what the nodes run images,
+        'apptainer' (or singularity) or 'pyxis'; None: images are refused. ``memory``: False at a
+        site that refuses ``--mem``.
         ``slurm_conf``: of which cluster; by default that of SLURM_CONF, or what sbatch finds.
         Raises ComputeTargetException, or UserErrorException, for values that cannot be.
         """
@@ -110,6 +113,7 @@ SETTINGS = (
     "lowpriority_partition",
     "lowpriority_qos",
     "gpu_option",
+    "containers",
     "memory",
     "slurm_conf",
     "cluster_name",
@@ -119,8 +123,9 @@ SETTINGS = (
 def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> None:
     """Write the record of a cluster. One of that name that is a cluster is written anew.
 
-    Raises ComputeTargetException for an option that sbatch does not know, and where another kind
-    of target has the name; UserErrorException outside its rules for names.
+    Raises ComputeTargetException for an option that sbatch does not know, for a partition that the
+    cluster does not have, and where another kind of target has the name; UserErrorException
+    outside its rules for names.
     """
     if not isinstance(asked, SlurmAttachConfiguration):
         raise UserErrorException(
@@ -137,6 +142,7 @@ def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> 
     settings = asked.record()
     slurm = Slurm(str(settings.get("slurm_conf") or ""))
     site_options.check(slurm, settings.get("sbatch_options") or ())
+    nodes.check_partitions(slurm, settings)
     settings["cluster_name"] = nodes.cluster_name(slurm)
     now = time.time()
     before = known or {"id": random_hex(16), "created": now}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runyard.computes.slurm import site_options
+from runyard.computes.slurm import entering, site_options
 from runyard.computes.slurm.script import quoted
 from runyard.errors import ComputeTargetException
 
@@ -40,6 +40,7 @@ class SlurmAttachConfiguration:
         self.modules = _texts("modules", given["modules"])
         self.sbatch_options = site_options.listed(given["sbatch_options"])
         self.gpu_option = _gpu_option(given["gpu_option"])
+        self.containers = _containers(given["containers"])
         self.memory = bool(given["memory"])
         self.tags = {str(key): str(value) for key, value in (given["tags"] or {}).items()}
         self.description: str | None = given["description"]
@@ -94,10 +95,19 @@ def _gpu_option(given: object) -> str | None:
     )
 
 
+def _containers(given: object) -> str | None:
+    if given is None or given in entering.PROGRAMS:
+        return given
+    raise ComputeTargetException(
+        f"containers={given!r} is not known; give 'apptainer' (also for singularity) or 'pyxis', "
+        "whichever the nodes have"
+    )
+
+
 def given_from(settings: Mapping[str, Any]) -> SlurmAttachConfiguration:
     """The configuration of settings as they are kept, all others left out."""
     nothing: dict[str, Any] = dict.fromkeys((*_TEXTS, *_PATHS))
-    rest = dict.fromkeys(("modules", "sbatch_options", "gpu_option", "tags"))
+    rest = dict.fromkeys(("modules", "sbatch_options", "gpu_option", "containers", "tags"))
     return SlurmAttachConfiguration(
         **{**nothing, **rest, "memory": True, "description": None, **settings}
     )

@@ -9,7 +9,7 @@ import threading
 import time
 
 from runyard import _lending
-from runyard.computes import runner_process
+from runyard.computes import channels, runner_process
 from runyard.computes.slurm import jobs, options
 from runyard.computes.slurm.commands import SUBMIT_S, Slurm, SlurmError
 from runyard.computes.slurm.jobs import Job
@@ -52,8 +52,14 @@ def submit(
     owner.sign(ownership, {**owner.identity(), "run": run.path, jobs.SIGNED: name})
     _say_queued(run, str(record["name"]))
     begun = time.time()
-    # Where a run submits this one, its own folder stands there, and its processes are known by it.
-    told = {**variables, _TOLD: CHANNEL, "RUNYARD_RUN_DIRECTORY": run.path}
+    told = {
+        **variables,
+        _TOLD: CHANNEL,
+        channels.CONTAINERS: record.get("containers") or "",
+        # Where a run submits this one, its own folder stands there, and its processes are known by
+        # it.
+        "RUNYARD_RUN_DIRECTORY": run.path,
+    }
     with _persisting(run):  # beside sbatch, which waits for its controller
         answer = slurm.run("sbatch", *arguments, script, variables=told, timeout_s=SUBMIT_S)
     number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")

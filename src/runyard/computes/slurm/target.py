@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from runyard import _names
 from runyard.computes import runner_process
 from runyard.computes.protocol import Handle, Problem
-from runyard.computes.slurm import jobs, lookup, nodes, queue, states, submitting, visibility, whys
+from runyard.computes.slurm import (
+    images,
+    jobs,
+    lookup,
+    nodes,
+    queue,
+    states,
+    submitting,
+    visibility,
+    whys,
+)
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
 from runyard.history.targets import QueuePlace, TargetState
@@ -44,20 +54,20 @@ class SlurmTarget:
 
     def check(self, spec: Any) -> list[Problem]:
         """What cannot be done on the cluster: images, and files that its nodes do not see."""
-        problems = visibility.problems(spec, self.workspace, self.record)
-        if spec.container is not None:
-            message = (
-                "images do not run on the nodes of a cluster yet; use packages (conda_packages, "
-                "pip_packages) without an image"
-            )
-            problems.append(Problem("environment.docker", message))
-        return problems
+        return [
+            *visibility.problems(spec, self.workspace, self.record),
+            *images.problems(spec, self.workspace, self.record),
+        ]
+
+    def notices(self, spec: Any) -> list[str]:
+        """What of a run's settings has no effect there."""
+        return images.notices(spec, self.record)
 
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Submit the job; where the environment must be built first, start who does both."""
         spec = jsonl.read_json(run.run_json)["spec"]
         variables = runner_process.variables(secrets)
-        if not _is_ready(spec["environment"]):
+        if not _is_ready(spec["environment"], bool(self.record.get(images.SETTING))):
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
         job = self._hand_over(run, ownership, variables)
@@ -229,9 +239,9 @@ def _is_let_go(run: RunDirectory) -> bool:
     return True
 
 
-def _is_ready(environment: Mapping[str, Any]) -> bool:
-    """Whether a runner on a node finds the environment built."""
-    if environment["kind"] == "user_managed" and not environment.get("image"):
+def _is_ready(environment: Mapping[str, Any], has_images: bool) -> bool:
+    """Whether a runner on a node finds the environment built; ``has_images``: images run there."""
+    if environment["kind"] == "user_managed" and (has_images or not environment.get("image")):
         return True
     return _names.load("runyard.environments.cache:built")(environment["key"]) is not None
 

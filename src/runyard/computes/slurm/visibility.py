@@ -48,7 +48,10 @@ def _needed(
         yield _lending.client_python(), "the Python of runyard", advice
         yield runner_process.RUNNER, "runyard itself", advice
     environment = spec.environment
-    if environment.kind == "user_managed":
+    if spec.container is not None:
+        if environment.image and environment.image.name.startswith("/"):
+            yield environment.image.name, "the image", "put it there"
+    elif environment.kind == "user_managed":
         yield environment.interpreter, "the interpreter of the run", "use one that is there"
     else:
         folder = _names.load("runyard.environments.cache:cache_dir")()
