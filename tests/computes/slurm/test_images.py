@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 import runyard
+from runyard.computes.local import LocalTarget
 from runyard.computes.slurm import container_trial, entering, jobs, steps
 from runyard.computes.slurm.channel import SlurmChannel
 from runyard.computes.slurm.commands import Slurm
 from runyard.computes.slurm.entering import Entry
 from runyard.computes.slurm.target import SlurmTarget
+from runyard.containers import finding
 from runyard.record import events
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
@@ -242,6 +244,19 @@ def test_a_rank_that_fails_ends_all_of_them(experiment: Any) -> None:
     state = events.read_state(ended(run))
     assert (state.reason, state.detail["rank"]) == (Reason.SCRIPT_EXIT_CODE, 3)
     assert state.detail["exit_codes"][3] == 5
+
+
+def test_cancelled_ranks_are_told_once(experiment: Any) -> None:
+    text = TOLD.replace('"outputs/checkpoint"', '"outputs/of-" + os.environ["RANK"]')
+    distributed = runyard.PyTorchConfiguration(process_count=4, node_count=2)
+    run = submitted(experiment, text, distributed_job_config=distributed)
+    logs = [Path(run.directory.rank_log(n)) for n in range(4)]
+    runs.wait_for(lambda: all(log.exists() and "ready" in log.read_text() for log in logs))
+    run.cancel()
+    directory = ended(run)
+    assert run.get_status() == "Canceled"
+    assert [log.read_text().split()[-2:] for log in logs] == [["ready", "told"]] * 4
+    assert sorted(os.listdir(directory.outputs)) == [f"of-{n}" for n in range(4)]
 
 
 def test_one_node_that_cannot_enter_ends_the_run(
@@ -483,6 +498,20 @@ def test_a_folder_that_cannot_be_mounted(tmp_path: Path) -> None:
         f"the path of the workspace, {str(tmp_path / 'a,b')!r}, has ':' or ',', which apptainer "
         "cannot mount; make the workspace in another folder"
     )
+
+
+def test_a_file_is_for_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "find", lambda: SimpleNamespace(name="docker"))
+    spec = asked(image={"name": "/w/a.sif"}, use_gpu=False)
+    assert LocalTarget().check(spec) == [
+        (
+            "environment.docker.base_image",
+            "/w/a.sif is an image for apptainer or pyxis on a cluster; docker here needs the name "
+            "of one",
+        )
+    ]
+    spec.environment.image.name = "python:3.11"
+    assert LocalTarget().check(spec) == []
 
 
 def test_what_has_no_effect(tmp_path: Path) -> None:
