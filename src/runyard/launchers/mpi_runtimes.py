@@ -99,6 +99,7 @@ def _openmpi(job: Job) -> tuple[list[str], dict[str, str]]:
         # The same for Open MPI 4, which would call ssh, or srun by itself.
         variables.update(OMPI_MCA_plm="rsh", OMPI_MCA_plm_rsh_agent=job.agent)
         variables["OMPI_MCA_plm_rsh_no_tree_spawn"] = "1"
+        variables["OMPI_MCA_orte_leave_session_attached"] = "1"
         hosts = ",".join(f"{host}:{job.each}" for host in job.hosts)
         placed = ["--host", hosts, "--map-by", f"ppr:{job.each}:node:OVERSUBSCRIBE"]
     else:

@@ -8,6 +8,7 @@ import select
 import signal
 import time
 
+from runyard.computes import processes
 from runyard.record import ranks
 from runyard.record.states import Reason
 from runyard.runner import memory
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 STARTER = "starter"
 """Among the ranks that have failed: what had started one is gone, and the rank is not."""
+
+_OF_TARGET = "/"
+"""What a target's own processes have for the folder of the run; see computes/slurm/step.sh."""
 
 _PATIENCE_S = 3.0
 """How long one that is about to fail may take; what has started it then ends the others as well."""
@@ -91,7 +95,13 @@ class Gang:
     def end(self, grace_s: float) -> int:
         """End all that is below this runner for the run."""
         self.note_end()
-        return end_below(self._run, grace_s, self._collect)
+        killed = end_below(self._run, grace_s, self._collect)
+        # What starts daemons elsewhere is no process of the run, and lasts as long as their ranks.
+        until = time.monotonic() + grace_s
+        while processes.children_of_run(os.getpid(), _OF_TARGET) and time.monotonic() < until:
+            time.sleep(0.05)
+            self._collect()
+        return killed
 
     def note_end(self) -> None:
         """All are told to end now: who fails from here on has not failed by itself."""

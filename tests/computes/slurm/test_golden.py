@@ -47,12 +47,13 @@ def test_what_slurm_is_given(
     text += "\n".join(
         ["", "## on one node", *steps.on_one("n2", "<work>", ["true"], "<run>"), "", "## agent", ""]
     )
-    text += Path(steps.agent(str(tmp_path / "agent"), "<run>")).read_text()
+    text += Path(steps.agent(str(tmp_path / "agent"), "<run>", 30.0)).read_text()
     steps.srun.cache_clear()
     for path, word in {
         **places,
         runner_process.RUNNER: "<runner>",
         steps._STEP: "<step.sh>",
+        steps._END_HERE: "<end_here.py>",
     }.items():
         text = text.replace(path, word)
 

@@ -29,6 +29,8 @@ class SlurmChannel:
         listed = os.environ.get("SLURM_JOB_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
         self.nodes: tuple[str, ...] = tuple(hostlist.expand(listed))
         self._run = run
+        self._grace_s = float(spec["grace_period_s"])
+        self._has_agent = False
         self._local = LocalChannel({**spec, "node_count": 1}, run)
 
     @property
@@ -122,7 +124,12 @@ class SlurmChannel:
             return ""
         from runyard.computes.slurm import steps
 
-        return steps.agent(folder, self._run.path)
+        self._has_agent = True
+        return steps.agent(folder, self._run.path, self._grace_s)
 
     def close(self) -> None:
-        """Slurm ends what is left in its job."""
+        """Kill what did not end on other nodes, which could write to the run's folder."""
+        if self._has_agent:
+            from runyard.computes.slurm import steps
+
+            steps.kill_steps()

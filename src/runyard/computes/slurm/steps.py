@@ -36,6 +36,10 @@ _OF_THE_BATCH_STEP = (
 """Variables of the job that srun would take for options; what it starts finds its own."""
 
 _STEP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "step.sh")
+_END_HERE = os.path.join(os.path.dirname(_STEP), "end_here.py")
+_THEN = """trap '' TERM; (trap - TERM; exec sh -c "$1"); exec"""
+"""What ends the rest does not hear what its daemon is told."""
+
 _MARK = "RUNYARD_RUN_DIRECTORY"
 _OVERLAP_SINCE = (20, 11)
 _PORTS_S = 60.0
@@ -280,14 +284,16 @@ def free_ports(nodes: Sequence[str], counts: Sequence[int]) -> list[list[int]]:
     ]
 
 
-def agent(folder: str, mark: str) -> str:
+def agent(folder: str, mark: str, grace_s: float) -> str:
     """Write a program for ``AGENT HOST COMMAND...``, as rsh is: a shell command on a node.
 
-    A TERM is not handed on: who calls it tells the daemons it has started by itself. ``mark``: the
-    run's folder.
+    A TERM is not handed on: who calls it tells the daemons it has started by itself, and what such
+    a daemon leaves on its node is told there, and has ``grace_s`` seconds. ``mark``: the run's
+    folder.
     """
     path = os.path.join(folder, "agent.sh")
     os.makedirs(folder, exist_ok=True)
+    ending = shlex.join([sys.executable, "-I", "-S", _END_HERE, mark, str(grace_s)])
     lines = [
         "#!/bin/sh",
         "host=$1",
@@ -295,7 +301,9 @@ def agent(folder: str, mark: str) -> str:
         f"unset {' '.join(_OF_THE_BATCH_STEP)}",
         f"exec {shlex.join([*_tellable(False), *srun()])} --nodes=1 --ntasks=1 "
         '--nodelist="$host" --input=none '
-        f'sh -c {shlex.quote(_MARKED)} {shlex.quote(mark)} sh -c "$*"',
+        f"sh -c {shlex.quote(_MARKED)} {shlex.quote(mark)} "
+        f"sh -c {shlex.quote(f'{_THEN} {ending} $?')} "
+        'sh "$*"',
         "",
     ]
     with open(path, "w", encoding="utf-8") as stream:
