@@ -19,10 +19,6 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 RANK = ("sh", os.path.join(_HERE, "mpi_rank.sh"))
 """What every rank runs under."""
 
-_BELOW = {"RUNYARD_MPI_BELOW": "1"}
-"""For mpi_rank.sh: all ranks are on the runner's node. What it need not do there are six starts of
-a program for each rank, 10 ms."""
-
 _EXPAND = ("sh", os.path.join(_HERE, "expand.sh"))
 LOG = "mpi.txt"
 
@@ -55,7 +51,6 @@ class MpiLauncher:
             **{n: v for n, v in of_runtime.items() if n not in spec["environment_variables"]},
             **entry.variables(spec, python),
             **_variables(spec, places),
-            **({} if places.agent else _BELOW),
         }
         return LaunchPlan(ranks, Process(0, [*command, *RANK, *argv], own, LOG, folders))
 
