@@ -213,16 +213,16 @@ def test_source_directory_data_store(
     ]
 
 
-def test_several_nodes_share_the_default_store(
+def test_several_nodes_share_the_workspace_and_no_store(
     project: Path, experiment: Any, target: FakeTarget
 ) -> None:
+    """SDK v1 laid the source on the default datastore for them (spec 2.9)."""
     estimator = _estimator(project)
     estimator.run_config.node_count = 2
     estimator.run_config.communicator = "OpenMpi"
     experiment.submit(estimator)
-    assert _data(target) == {"workspaceblobstore": ("", "mount")}
-    assert target.record["run_configuration"]["sourceDirectoryDataStore"] == "workspaceblobstore"
-    assert estimator.run_config.source_directory_data_store is None
+    assert _data(target) == {}
+    assert target.record["run_configuration"]["sourceDirectoryDataStore"] is None
 
 
 @pytest.mark.parametrize("braces", ["{}", "{{{}}}"])

@@ -14,7 +14,6 @@ from runyard.config.run_based import TEMPORARY
 from runyard.config.run_configuration import RunConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.config.sections import DockerConfiguration
-from runyard.data.registry import DEFAULT
 from runyard.environments import image_planning
 from runyard.environments.container_sections import ContainerRegistry
 from runyard.environments.docker_section import DockerSection
@@ -225,8 +224,6 @@ class Estimator(MMLBaseEstimator):
         refuse_others(overrides)
         config = self._get_script_run_config()
         given = {name: value for name, value in overrides.items() if value is not None}
-        if self._run_config.node_count > 1 and not self._run_config.source_directory_data_store:
-            given.setdefault("source_directory_data_store", DEFAULT)  # spec 2.9
         if given:
             self._override(config, given)
         return config
