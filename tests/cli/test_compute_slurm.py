@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,6 +134,39 @@ def test_a_target_whose_queue_does_not_move(
     )
     assert run["advice"].startswith("wait longer: --timeout 6; see: runyard show compute-test_")
     assert invoke("runs", "--json").json[0]["status"] == "Canceled"
+
+
+def read_until(descriptor: int, words: bytes) -> None:
+    said = b""
+    while words not in said:
+        read = os.read(descriptor, 4096)
+        assert read, said
+        said += read
+
+
+def test_a_partition_that_is_down_is_said(
+    invoke: Invoke, project: Path, slurm: SlurmCluster, go: Path
+) -> None:
+    go.touch()
+    invoke("init")
+    invoke("compute", "attach", "hpc", "--partition", "short")
+    slurm.ask("scontrol", "update", "PartitionName=short", "State=DOWN")
+    try:
+        shown = invoke("compute", "show", "hpc").out
+        cluster, run = invoke("compute", "test", "hpc", "--timeout", 3, "--json").json
+        submit = ("submit", "-f", "--user-managed", "--target", "hpc", "train.py")
+        follower = processes.start(*submit)
+        assert follower.stderr is not None
+        read_until(follower.stderr.fileno(), b"(PartitionDown: its partition is down)")
+        slurm.ask("scontrol", "update", "PartitionName=short", "State=INACTIVE")
+        read_until(follower.stderr.fileno(), b"1 of 1 in the queue of hpc (PartitionInactive: ")
+    finally:
+        slurm.ask("scontrol", "update", "PartitionName=short", "State=UP")
+    assert follower.communicate()[0] == b"done\n"
+    assert "0 not usable; the partition is not up: sinfo --summarize\n" in shown
+    assert (cluster["level"], cluster["advice"]) == ("warning", "see: sinfo --summarize")
+    assert cluster["text"].endswith("3 nodes in partition short, which is not up")
+    assert "PartitionDown: its partition is down" in run["text"]
 
 
 def test_options_that_sbatch_refuses(invoke: Invoke, project: Path, slurm: SlurmCluster) -> None:

@@ -65,6 +65,19 @@ def test_a_run_that_never_started_shows_its_environment(history: History, invoke
     assert "using " in invoke("logs", "-f", history.good.id).out
 
 
+def test_a_run_whose_job_could_not_begin_shows_what_that_printed(
+    history: History, invoke: Invoke
+) -> None:
+    failed = '{"t": 1, "status": "Failed", "reason": "launch_failed", "detail": {}}\n'
+    Path(history.good.events).write_text(failed)
+    os.unlink(history.good.std_log)
+    os.unlink(history.good.environment_log)
+    said = invoke("logs", history.good.id)
+    assert said.err == f"run {history.good.id} has no system_logs/environment.txt\n"
+    Path(history.good.slurm_log).write_text("no command 'module'\n")
+    assert invoke("logs", history.good.id).out == "no command 'module'\n"
+
+
 def test_an_empty_log_says_so(history: History, invoke: Invoke) -> None:
     Path(history.good.std_log).write_bytes(b"")
     said = invoke("logs", history.good.id)

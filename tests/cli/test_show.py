@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from runyard.record.notes import NoteWriter
 from tests.cli.fixtures import History, Invoke
 
@@ -20,6 +22,20 @@ def test_show_has_everything(history: History, invoke: Invoke) -> None:
     assert f"runyard metrics {history.good.id}" in said.out
     assert "error" not in rows
     assert said.err == ""
+
+
+def test_show_says_how_often_a_run_was_begun_and_who_cancelled_it(
+    history: History, invoke: Invoke
+) -> None:
+    told = ["Queued", "Running", "Queued", "Running"]
+    lines = [f'{{"t": {time}, "status": "{status}"}}' for time, status in enumerate(told)]
+    detail = '{"message": "Slurm job 7 was cancelled in Slurm (scancel)"}'
+    lines.append(f'{{"t": 9, "status": "Canceled", "reason": "cancelled", "detail": {detail}}}')
+    assert "attempts" not in invoke("show", history.good.id).out
+    Path(history.good.events).write_text("\n".join(lines) + "\n")
+    said = invoke("show", history.good.id).out
+    assert "attempts     2; logs of those before: user_logs/attempt_0\n" in said
+    assert "cancelled    Slurm job 7 was cancelled in Slurm (scancel)\n" in said
 
 
 def test_show_of_a_failure_has_its_cause(history: History, invoke: Invoke) -> None:

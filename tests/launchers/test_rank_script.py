@@ -103,6 +103,26 @@ def test_a_rank_of_mpi_has_the_names_that_scripts_know(
     assert found["RUNYARD_NODE_INDEX"] == "1"
 
 
+def test_a_rank_of_mpi_has_its_own_place_in_slurms_words(
+    shell: list[str], run: RunDirectory
+) -> None:
+    """Lightning and jax, for two, read their rank there; starters hand on what node 0 had."""
+    of_node_0 = dict.fromkeys(("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"), "0")
+    given = {**of_node_0, "SLURMD_NODENAME": "n1", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "4"}
+    for rank, node in ((1, "n1"), (3, os.uname().nodename.partition(".")[0])):
+        variables = {"PMI_RANK": str(rank), "PMI_SIZE": "4", "RUNYARD_PROCESSES_PER_NODE": "2"}
+        code_of(start(shell, run, VARIABLES, **variables, **given))
+        found = json.loads(read_log(run, rank)[1])
+        assert {name: found[name] for name in found if name.startswith("SLURM")} == {
+            "SLURM_JOB_ID": "7",
+            "SLURM_NTASKS": "4",
+            "SLURM_PROCID": str(rank),
+            "SLURM_LOCALID": "1",
+            "SLURM_NODEID": str(rank // 2),
+            "SLURMD_NODENAME": node,
+        }
+
+
 def test_a_process_of_the_runner_has_no_names_of_mpi(shell: list[str], run: RunDirectory) -> None:
     code_of(start(shell, run, VARIABLES, RUNYARD_RANK="0", RUNYARD_WORLD_SIZE="1"))
     assert not [name for name in json.loads(read_log(run)[1]) if name.startswith("OMPI")]

@@ -21,9 +21,11 @@ _SHOWN = 20
 def facts(target: SlurmCompute) -> dict[str, Any]:
     """What is known of an attached cluster now."""
     settings = target.settings
-    counts, problem = None, None
+    counts, problem, is_up = None, None, True
+    partition = settings.get("partition")
     try:
-        counts = nodes.counted(Slurm(settings.get("slurm_conf") or ""), settings.get("partition"))
+        counts = nodes.counted(Slurm(settings.get("slurm_conf") or ""), partition)
+        is_up = partition is None or nodes.is_up(Slurm(settings.get("slurm_conf") or ""), partition)
     except SlurmError as error:
         problem = error.message
     running, waiting = _runs(target)
@@ -33,6 +35,7 @@ def facts(target: SlurmCompute) -> dict[str, Any]:
         "state": target.provisioning_state if problem is None else "NotResponding",
         "problem": problem,
         "settings": settings,
+        "partition_is_up": is_up,
         "nodes": counts and counts._asdict(),
         "vm_size": None,
         "vm_priority": None,
@@ -82,7 +85,7 @@ def pairs(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("state", found["state"]),
         ("problem", output.one_line(found["problem"] or "")),
         *((name.replace("_", " "), _text(value)) for name, value in settings.items()),
-        ("nodes", counts and "{total}, {idle} of them idle, {other} not usable".format(**counts)),
+        ("nodes", counts and _counted(counts, found["partition_is_up"])),
         ("running", _lines([f"{item['run_id']}  {item['status']}" for item in found["running"]])),
         (
             "queue",
@@ -94,6 +97,11 @@ def pairs(found: dict[str, Any]) -> list[tuple[str, Any]]:
             ),
         ),
     ]
+
+
+def _counted(counts: dict[str, int], is_up: bool) -> str:
+    text = "{total}, {idle} of them idle, {other} not usable".format(**counts)
+    return text if is_up else f"{text}; the partition is not up: sinfo --summarize"
 
 
 def _lines(found: list[str]) -> str:

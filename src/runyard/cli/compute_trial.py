@@ -106,6 +106,8 @@ def _programs(target: Any) -> Iterator[Finding]:
     where = f" in partition {partition}" if partition else ""
     if not counts.total:
         yield error("cluster", f"{text}{where}", "see the partitions there are: sinfo")
+    elif partition and not nodes.is_up(slurm, partition):
+        yield warning("cluster", f"{text}{where}, which is not up", "see: sinfo --summarize")
     elif not counts.allocated + counts.idle:
         yield warning("cluster", f"{text}{where}, none of them usable now", "see why: sinfo -R")
     else:

@@ -57,7 +57,7 @@ class Follower:
         While the run waits in the queue of its target, its place there is said.
         """
         pause_s = _SHORTEST_PAUSE_S
-        said = None
+        said: tuple[int, str] | None = None
         while (status := read_state(self.run).status) in (Status.NOT_STARTED, Status.QUEUED):
             if status is Status.QUEUED:
                 said = self._tell_place(said)
@@ -67,13 +67,13 @@ class Follower:
         if status in (Status.PREPARING, Status.CANCEL_REQUESTED):
             self._copy_until(_Log(self.run.environment_log), self._is_built, True)
 
-    def _tell_place(self, said: int | None) -> int | None:
-        """Say the place in the queue when it is another one than what was said last."""
+    def _tell_place(self, said: tuple[int, str] | None) -> tuple[int, str] | None:
+        """Say the place in the queue, and why, when that is not what was said last."""
         place = targets.place(self.run)
-        if place is None or place.position == said:
+        if place is None or (place.position, place.why) == said:
             return said
         output.notice(f"queued: {place}")
-        return place.position
+        return place.position, place.why
 
     def _copy_until(self, source: _Log | RankLogs, done: Callable[[], bool], err: bool) -> None:
         pause_s = _SHORTEST_PAUSE_S

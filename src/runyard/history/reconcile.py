@@ -241,9 +241,12 @@ def end_lost(
 def write_end(run: RunDirectory, reason: Reason, message: str) -> None:
     """Write the end of a run whose lock this process holds. Raises OSError."""
     log = EventLog(run)
+    hint = reason.hint
+    if reason is Reason.LAUNCH_FAILED and not os.path.exists(run.runner_log):
+        hint = "No runner has begun, so the script was not started."  # there is no log of one
     try:
         error = {} if reason is Reason.CANCELLED else {"error": {"message": message}}
-        log.end(reason, message=message, **({"hint": reason.hint} if reason.hint else {}), **error)
+        log.end(reason, message=message, **({"hint": hint} if hint else {}), **error)
     finally:
         log.close()
 

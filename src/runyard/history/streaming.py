@@ -167,11 +167,11 @@ class Waiter:
 
     def _wait_in_line(self) -> None:
         """Say where the run stands in the queue of its target, as often as that changes."""
-        said = None
+        said: tuple[int, str] | None = None
         while self._state().status is Status.QUEUED:
             place = targets.place(self._directory)
-            if place is not None and place.position != said:
-                said = place.position
+            if place is not None and (place.position, place.why) != said:
+                said = (place.position, place.why)
                 self._say(f"Queued: {place}")
             self._sleep(_QUEUE_INTERVAL_S)
 

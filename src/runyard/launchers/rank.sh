@@ -43,6 +43,13 @@ each=${RUNYARD_PROCESSES_PER_NODE:-${size:-1}}
 if [ -z "${RUNYARD_RANK:-}" ]; then  # MPI: the names that scripts know (spec 7), for all runtimes
     export OMPI_COMM_WORLD_RANK="$rank" OMPI_COMM_WORLD_SIZE="$size"
     export OMPI_COMM_WORLD_LOCAL_RANK="$local" OMPI_COMM_WORLD_LOCAL_SIZE="$local_size"
+    # Starters of MPI hand the variables of the first node's batch step to every rank, so frameworks
+    # that know Slurm would take each of them for rank 0 on that node.
+    if [ -n "${SLURM_JOB_ID:-}" ]; then
+        export SLURM_PROCID="$rank" SLURM_LOCALID="$local" SLURM_NODEID="$node"
+        read -r host </proc/sys/kernel/hostname || host=$(uname -n)
+        [ "$node" = 0 ] || export SLURMD_NODENAME="${host%%.*}"
+    fi
 fi
 export RUNYARD_RANK="$rank" RUNYARD_WORLD_SIZE="$size" RUNYARD_NODE_INDEX="$node"
 export RUNYARD_LOCAL_RANK="$local" RUNYARD_LOCAL_SIZE="$local_size"

@@ -155,6 +155,11 @@ class RunDirectory:
         return self.join("system_logs", "environment.txt")
 
     @property
+    def slurm_log(self) -> str:
+        """What the Slurm job itself printed: why its runner could not begin, who ended it."""
+        return self.join("system_logs", "slurm.txt")
+
+    @property
     def container_log(self) -> str:
         """What the container engine said: empty when all went well."""
         return self.join("system_logs", "container.txt")

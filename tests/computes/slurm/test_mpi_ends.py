@@ -85,14 +85,13 @@ def is_ready(run: RunDirectory) -> bool:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_rank_that_fails_ends_those_of_both_nodes(
     target: SlurmTarget,
-    workspace: WorkspaceDirectory,
     runtime: str,
     rank: int,
     how: str,
     reason: Reason,
 ) -> None:
     text = HEAD + FAILS.format(rank=rank, how=how) + SAVES + WAITS
-    run = four_ranks(workspace, runtime, text, grace_period_s=5.0)
+    run = four_ranks(target.workspace, runtime, text, grace_period_s=5.0)
     runs.start(target, run)
     runs.wait_for(lambda: Path(run.rank_log(rank)).exists(), 60)
     begun = time.monotonic()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runyard.computes.slurm import addresses, queue, whys
+from runyard.computes.slurm import addresses, nodes, queue, whys
 from runyard.computes.slurm.commands import Slurm, SlurmError
+from runyard.errors import ComputeTargetException
 
 Program = Callable[[str, str], None]
 
@@ -110,12 +111,92 @@ def test_variables_of_a_job_are_not_handed_on() -> None:
             "ReqNodeNotAvail, UnavailableNodes:n1",
             "ReqNodeNotAvail, UnavailableNodes:n1: a node that it needs is not available",
         ),
+        ("None", "Slurm has not looked at it yet"),
+        (
+            "(PartitionConfig)",
+            "PartitionConfig: its partition does not allow what it asks for, or has no such nodes",
+        ),
+        (
+            "PartitionTimeLimit",
+            "PartitionTimeLimit: it asks for more time than its partition allows: its limit and 4 "
+            "minutes or so",
+        ),
         ("SomethingNew", "SomethingNew"),
         ("", ""),
     ],
 )
 def test_why_a_job_waits(reason: str, words: str) -> None:
     assert whys.waiting(reason) == words
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            ["invalid partition specified: gup", "Batch job submission failed: no"],
+            "invalid partition specified: gup; Batch job submission failed: no; see the partitions "
+            "there are: sinfo --summarize; attach it with another",
+        ),
+        (
+            ["Invalid account or account/partition combination specified"],
+            "Invalid account or account/partition combination specified; see yours: sacctmgr show "
+            "assoc user=$USER; attach it with that --account",
+        ),
+        (
+            ["Invalid qos specification"],
+            "Invalid qos specification; see yours: sacctmgr show assoc user=$USER; attach it with "
+            "that --qos",
+        ),
+        (
+            ["Invalid feature specification"],
+            "Invalid feature specification; see what nodes have: sinfo --format='%N %f'; attach it "
+            "with that --constraint",
+        ),
+        (
+            ["Memory specification can not be satisfied"],
+            "Memory specification can not be satisfied; use a smaller vm_size (runyard compute "
+            "sizes), or attach with --no-memory",
+        ),
+        (
+            ["Requested node configuration is not available"],
+            "Requested node configuration is not available; no node has so much: use a smaller "
+            "vm_size",
+        ),
+        (
+            ["Required partition not available (inactive or drain)"],
+            "Required partition not available (inactive or drain); an administrator has closed it: "
+            "sinfo --summarize",
+        ),
+        (["Some plug-in of the site"], "Some plug-in of the site"),
+    ],
+)
+def test_what_sbatch_refuses_says_what_to_do(
+    program: Program, said: list[str], message: str
+) -> None:
+    program("sbatch", "".join(f"echo 'sbatch: error: {line}' >&2\n" for line in said) + "exit 1")
+    with pytest.raises(SlurmError) as caught:
+        Slurm().run("sbatch", "x.sh")
+    assert caught.value.message == f"sbatch failed: {message}"
+
+
+def test_a_partition_that_is_not_there_is_refused(program: Program) -> None:
+    program("sinfo", "printf 'normal\nlow\nnormal\n'")
+    nodes.check_partitions(Slurm(), {"partition": "low,normal", "lowpriority_partition": "low"})
+    nodes.check_partitions(Slurm(), {})
+    with pytest.raises(ComputeTargetException) as caught:
+        nodes.check_partitions(Slurm(), {"partition": "normal", "lowpriority_partition": "loww"})
+    assert caught.value.message == (
+        "lowpriority_partition='loww': the cluster has no partition 'loww'; its partitions are "
+        "low, normal (sinfo --summarize)"
+    )
+    program("sinfo", "exit 1")
+    nodes.check_partitions(Slurm(), {"partition": "nromal"})  # described where nobody can be asked
+
+
+def test_a_partition_that_is_down(program: Program) -> None:
+    for word, is_up in (("up", True), ("down", False), ("inact", False)):
+        program("sinfo", f"echo {word}")
+        assert nodes.is_up(Slurm(), "normal") is is_up
 
 
 def test_addresses_of_nodes_whose_names_do_not_resolve(program: Program) -> None:

@@ -102,9 +102,7 @@ def test_an_option_the_installed_sbatch_does_not_know(stub: Slurm) -> None:
     assert caught.value.message == "sbatch_options: --hint takes a value: {'hint': ...}"
     with pytest.raises(ComputeTargetException) as caught:
         site_options.check(stub, ["--begin=never"])
-    assert caught.value.message == (
-        "sbatch_options: --begin=never: sbatch failed: sbatch: error: Invalid time"
-    )
+    assert caught.value.message == ("sbatch_options: --begin=never: sbatch failed: Invalid time")
 
 
 def test_the_real_sbatch_knows_what_sites_use(slurm: SlurmCluster) -> None:

@@ -181,6 +181,7 @@ def test_a_runner_that_cannot_start_says_why(
         f"runyard: {host[1]}: {tmp_path}/python (the Python of runyard) is not seen on this node: "
         "put it on a file system that all nodes see"
     )
+    assert state.detail["hint"] == "No runner has begun, so the script was not started."
 
 
 def test_what_sbatch_refuses_is_the_end_of_the_submit(

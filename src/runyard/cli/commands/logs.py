@@ -79,7 +79,9 @@ def _print(
     stream = LogStream(path, lines)
     try:
         if not copy(stream):
-            output.notice(f"{os.path.relpath(path, found.run.path)} is empty")
+            name = os.path.relpath(path, found.run.path)
+            there = os.path.exists(path)
+            output.notice(f"{name} is empty" if there else f"run {found.run.id} has no {name}")
     finally:
         stream.close()
 
@@ -98,7 +100,12 @@ def _print_ranks(found: Facts, count: int, follow: bool, lines: int | None) -> N
 
 
 def _default(found: Facts, follow: bool) -> str:
-    return found.run.std_log if _begins(found, follow) else found.run.environment_log
+    if _begins(found, follow):
+        return found.run.std_log
+    for path in (found.run.environment_log, found.run.slurm_log):
+        if os.path.exists(path) and os.path.getsize(path):
+            return path
+    return found.run.environment_log
 
 
 def _begins(found: Facts, follow: bool) -> bool:

@@ -14,6 +14,7 @@ from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
 from runyard.data.places import of_run
 from runyard.record import files
+from runyard.record.states import Status
 
 _FILES_SHOWN = 8
 _LOG_LINES = 10
@@ -71,9 +72,26 @@ def _identity(found: Facts) -> Rows:
         ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
         ("queue", str(found.place or "")),
+        ("cancelled", _cancelled(found)),
         ("error", "\n".join(problem)),
         ("log ends", "\n".join(_last_log_lines(found, problem)) if problem else ""),
     ]
+
+
+def _cancelled(found: Facts) -> str:
+    """By what a run was cancelled, where that was said: a scancel, the end of its parent."""
+    if found.status is not Status.CANCELED:
+        return ""
+    return output.one_line(str(found.state.detail.get("message") or ""))
+
+
+def _attempts(found: Facts) -> str:
+    """How often a run was begun that lost its nodes; '' for one that never did."""
+    count = [event.get("status") for event in found.state.events].count(Status.RUNNING.value)
+    if count < 2:
+        return ""
+    earlier = ", ".join(f"user_logs/attempt_{number}" for number in range(count - 1))
+    return f"{count}; logs of those before: {earlier}"
 
 
 def _last_log_lines(found: Facts, told: list[str]) -> list[str]:
@@ -94,6 +112,7 @@ def _times(found: Facts) -> Rows:
         ("created", f"{formats.moment(created)}, {formats.age(now - created)}"),
         ("started", "" if started is None else formats.moment(started)),
         ("ended", "" if ended is None else formats.moment(ended)),
+        ("attempts", _attempts(found)),
         ("duration", "" if seconds is None else formats.duration(seconds)),
     ]
 

@@ -35,6 +35,21 @@ _NOT_ANSWERING = (
     "Slurmctld restarting",
 )
 
+_HINTS = {
+    "invalid partition": "see the partitions there are: sinfo --summarize; attach it with another",
+    "invalid account": "see yours: sacctmgr show assoc user=$USER; attach it with that --account",
+    "invalid qos": "see yours: sacctmgr show assoc user=$USER; attach it with that --qos",
+    "invalid feature": (
+        "see what nodes have: sinfo --format='%N %f'; attach it with that --constraint"
+    ),
+    "memory specification": (
+        "use a smaller vm_size (runyard compute sizes), or attach with --no-memory"
+    ),
+    "node configuration is not available": "no node has so much: use a smaller vm_size",
+    "partition not available": "an administrator has closed it: sinfo --summarize",
+}
+"""By what sbatch says of a job that it refuses: what to do."""
+
 
 class SlurmError(ComputeTargetException):
     """A program of Slurm that failed; ``silent``: because the controller does not answer."""
@@ -112,8 +127,12 @@ class Slurm(NamedTuple):
 
 
 def _failed(program: str, done: subprocess.CompletedProcess[bytes]) -> SlurmError:
-    said = " ".join(done.stderr.decode(errors="replace").split())
+    lines = done.stderr.decode(errors="replace").splitlines()
+    said = "; ".join(line.removeprefix(f"{program}: error: ").strip() for line in lines if line)
     text = f"{program} failed: {said or f'exit code {done.returncode}'}"
+    for words, hint in _HINTS.items():
+        if words.lower() in said.lower():
+            return SlurmError(f"{text}; {hint}")
     if "configuration source" in said:
         return SlurmError(
             f"{program} finds no configuration of Slurm on this machine: give the target its "

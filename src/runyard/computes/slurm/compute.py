@@ -123,8 +123,9 @@ SETTINGS = (
 def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> None:
     """Write the record of a cluster. One of that name that is a cluster is written anew.
 
-    Raises ComputeTargetException for an option that sbatch does not know, and where another kind
-    of target has the name; UserErrorException outside its rules for names.
+    Raises ComputeTargetException for an option that sbatch does not know, for a partition that the
+    cluster does not have, and where another kind of target has the name; UserErrorException
+    outside its rules for names.
     """
     if not isinstance(asked, SlurmAttachConfiguration):
         raise UserErrorException(
@@ -141,6 +142,7 @@ def attach(workspace: Workspace, name: str, asked: SlurmAttachConfiguration) -> 
     settings = asked.record()
     slurm = Slurm(str(settings.get("slurm_conf") or ""))
     site_options.check(slurm, settings.get("sbatch_options") or ())
+    nodes.check_partitions(slurm, settings)
     settings["cluster_name"] = nodes.cluster_name(slurm)
     now = time.time()
     before = known or {"id": random_hex(16), "created": now}

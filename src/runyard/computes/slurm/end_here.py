@@ -1,7 +1,7 @@
-"""``python end_here.py RUN_DIRECTORY GRACE_S``: ends what a run has left on this node of its job.
+"""``python end_here.py RUN_DIRECTORY GRACE_S CODE``: ends what a run has left on this node.
 
-Ranks of MPI that a daemon has started, which has ended: the runner is on another node. A step lasts
-until this is done, since Slurm kills at once what a step leaves.
+Ranks of MPI whose daemon has ended, with this code: the runner is on another node of the job. The
+step lasts until this is done, since Slurm kills at once what a step leaves.
 """
 
 import os
@@ -33,3 +33,4 @@ def _machine(pid: str) -> str:
 
 if __name__ == "__main__":
     main(sys.argv[1], float(sys.argv[2]))
+    sys.exit(int(sys.argv[3]))

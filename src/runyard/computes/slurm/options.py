@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 from runyard.computes.slurm import jobs
 from runyard.computes.slurm.script import filename
@@ -33,7 +32,7 @@ def command(run: RunDirectory, spec: Mapping[str, Any], record: Mapping[str, Any
         "--parsable",
         f"--job-name={jobs.name_of(run)}",
         f"--chdir={run.path}",
-        f"--output={filename(os.path.join(run.path, 'system_logs', 'slurm.txt'))}",
+        f"--output={filename(run.slurm_log)}",
         "--open-mode=append",
         "--export=ALL",
         f"--signal=B:USR1@{WARNED_S}",

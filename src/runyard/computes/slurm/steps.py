@@ -38,7 +38,7 @@ _OF_THE_BATCH_STEP = (
 
 _STEP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "step.sh")
 _END_HERE = os.path.join(os.path.dirname(_STEP), "end_here.py")
-_THEN = """trap '' TERM; (trap - TERM; exec sh -c "$1"); exec """
+_THEN = """trap '' TERM; (trap - TERM; exec sh -c "$1"); exec"""
 """What ends the rest does not hear what its daemon is told."""
 
 _MARK = "RUNYARD_RUN_DIRECTORY"
@@ -304,7 +304,8 @@ def agent(folder: str, mark: str, grace_s: float) -> str:
         f"exec {shlex.join([*_tellable(''), *srun()])} --nodes=1 --ntasks=1 "
         '--nodelist="$host" --input=none '
         f"sh -c {shlex.quote(_MARKED)} {shlex.quote(mark)} "
-        f'sh -c {shlex.quote(_THEN + ending)} sh "$*"',
+        f"sh -c {shlex.quote(f'{_THEN} {ending} $?')} "
+        'sh "$*"',
         "",
     ]
     with open(path, "w", encoding="utf-8") as stream:

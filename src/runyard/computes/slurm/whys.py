@@ -20,10 +20,11 @@ _TAIL_BYTES = 4_096
 _TAIL_LINES = 12
 _MIB = 2**20
 
+_UNSEEN = "Slurm has not looked at it yet"
 _WAITING = {
     "Priority": "other jobs come first",
     "Resources": "its nodes are not free yet",
-    "None": "Slurm has not looked at it yet",
+    "None": _UNSEEN,
     "BeginTime": "its time to begin has not come",
     "Dependency": "it waits for another job",
     "JobHeldUser": "it is held by its user: scontrol release",
@@ -31,7 +32,10 @@ _WAITING = {
     "PartitionDown": "its partition is down",
     "PartitionInactive": "its partition is inactive",
     "PartitionNodeLimit": "it asks for more nodes than its partition allows",
-    "PartitionTimeLimit": "it asks for more time than its partition allows",
+    "PartitionConfig": "its partition does not allow what it asks for, or has no such nodes",
+    "PartitionTimeLimit": (
+        "it asks for more time than its partition allows: its limit and 4 minutes or so"
+    ),
     "ReqNodeNotAvail": "a node that it needs is not available",
     "Reservation": "it waits for its reservation",
     "Licenses": "it waits for a licence",
@@ -54,6 +58,8 @@ def waiting(reason: str) -> str:
     meaning = _WAITING.get(word.partition(",")[0])
     if not word:
         return ""
+    if meaning == _UNSEEN:
+        return meaning
     return f"{word}: {meaning}" if meaning and word != meaning else word
 
 
@@ -122,10 +128,9 @@ def _said(run: RunDirectory) -> str:
 
 def output_tail(run: RunDirectory) -> str:
     """The last lines of what the job itself printed: batch script, Slurm, a runner's crash."""
-    path = os.path.join(run.path, "system_logs", "slurm.txt")
     try:
-        with open(path, "rb") as stream:
-            stream.seek(max(0, os.path.getsize(path) - _TAIL_BYTES))
+        with open(run.slurm_log, "rb") as stream:
+            stream.seek(max(0, os.path.getsize(run.slurm_log) - _TAIL_BYTES))
             text = stream.read().decode(errors="replace")
     except OSError:
         return ""
