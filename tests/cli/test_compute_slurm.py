@@ -121,6 +121,20 @@ def test_a_target_that_does_not_work_says_what_to_do(
     assert "see: runyard show compute-test_" in run["advice"]
 
 
+def test_a_run_that_slurm_refuses_is_a_finding(
+    invoke: Invoke, project: Path, slurm: SlurmCluster
+) -> None:
+    invoke("init")
+    invoke("compute", "attach", "hpc", "--constraint", "nothing")
+    said = invoke("compute", "test", "hpc", "--json")
+    assert said.code == 1
+    run = said.json[-1]
+    assert (run["level"], run["name"]) == ("error", "run")
+    assert "could not be started on 'hpc': sbatch failed: Batch job submission" in run["text"]
+    assert "Invalid feature specification; see what nodes have" in run["text"]
+    assert run["advice"] == "change its settings: runyard compute attach"
+
+
 def test_a_target_whose_queue_does_not_move(
     invoke: Invoke, project: Path, slurm: SlurmCluster
 ) -> None:

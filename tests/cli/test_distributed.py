@@ -80,6 +80,19 @@ def test_the_rank_that_failed_is_named(four: Path, invoke: Invoke) -> None:
     assert all(rank["started"] < rank["ended"] for rank in ranks)
 
 
+def test_none_has_failed_in_a_run_that_was_ended(project: Path, invoke: Invoke) -> None:
+    (project / "train.py").write_text("import time; print('slow'); time.sleep(600)\n")
+    done = processes.run("submit", "-f", "--max-seconds", "1", *GLOO, "train.py")
+    assert "Failed (time_limit)" in done.stderr
+    shown = invoke("show", "last").out
+    assert "exit code 143 (SIGTERM)\n" in shown
+    assert "failed first" not in shown
+    run_id = processes.run("submit", *GLOO, "train.py").stdout.strip()
+    processes.run("cancel", run_id)
+    assert "status       Canceled" in invoke("show", run_id).out
+    assert "failed first" not in invoke("show", run_id).out
+
+
 SERVER = """
 import json, os, sys, time
 task = json.loads(os.environ["TF_CONFIG"])["task"]

@@ -37,6 +37,7 @@ def test_the_data_file() -> None:
         (["horovod[spark]==0.18.1; python_version<'4' --hash=sha256:00"], ["horovod"]),
         (["horovod", "horovod==0.18.1"], ["horovod"]),
         (["horovod==0.19.0"], []),
+        (["mpi4py==3.0.3"], ["mpi4py"]),
         (["horovod==0.18.*", "horovod<=0.18.1", "-e /a==b", "numpy==1.19"], []),
         ([], []),
     ],

@@ -399,3 +399,20 @@ def test_a_process_count_that_does_not_count_is_said(
     own = {"user_managed": True} if kind is not Estimator else {}
     with pytest.warns(UserWarning, match=text):
         kind("src", compute_target="local", process_count_per_node=2, **given, **own)
+
+
+@pytest.mark.parametrize(
+    ("make", "backend", "instead"),
+    [
+        (PyTorch, "gloo", "PyTorchConfiguration('Gloo')"),
+        (PyTorch, "Nccl", "PyTorchConfiguration('Nccl')"),
+        (TensorFlow, "ps", "TensorflowConfiguration()"),
+        (Chainer, "mpi", "MpiConfiguration()"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:framework_version")
+def test_a_backend_is_replaced_by_its_configuration(make: Any, backend: str, instead: str) -> None:
+    with pytest.warns(DeprecationWarning, match="distributed_backend=") as warned:
+        make("src", compute_target="local", distributed_backend=backend)
+    said = f"distributed_backend={backend!r} is deprecated; write distributed_training, such as "
+    assert said + instead in [str(warning.message) for warning in warned]

@@ -189,6 +189,24 @@ def test_a_rank_that_fails_says_so_first(folder: Path, text: str, code: int) -> 
     assert (folder / "run" / "ranks" / "failed" / "1").read_bytes() == b""
 
 
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        ("RuntimeError('gloo: Connection closed by peer [127.0.0.1]:1')", True),
+        ("RuntimeError('gloo: Read error: Connection reset by peer')", True),
+        ("RuntimeError('NCCL: remote process exited or there was a network error')", True),
+        ("RuntimeError('UnavailableError: Socket closed')", True),
+        ("BrokenPipeError(32, 'x')", True),
+        ("ValueError('a bad item')", False),
+    ],
+)
+def test_a_rank_says_that_it_has_lost_another(folder: Path, error: str, lost: bool) -> None:
+    (folder / "train.py").write_text(f"raise {error}\n")
+    both(sys.executable, ["train.py"], folder)
+    (line,) = (folder / "run" / "ranks" / "1.jsonl").read_text().splitlines()
+    assert json.loads(line).get("lost", False) is lost
+
+
 def test_a_rank_that_ends_well_says_nothing(folder: Path) -> None:
     (folder / "train.py").write_text("import sys; sys.exit(0)\n")
     both(sys.executable, ["train.py"], folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from runyard.record import jsonl, ranks
 from runyard.record.layout import RunDirectory
 from runyard.testing import runs
@@ -33,6 +35,38 @@ def test_the_first_to_fail_is_the_first_in_time(tmp_path: Path) -> None:
     first = ranks.first_failed(found)
     assert first is not None
     assert (first.number, first.failed) == (10, 5.0)
+
+
+def test_one_that_is_killed_comes_before_those_that_lost_it(tmp_path: Path) -> None:
+    """Its sockets are closed before its end is recorded."""
+    run = runs.make_run(runs.workspace(tmp_path))
+    begun: dict[str, object] = {"t": 1.0, "host": "a"}
+    write(run, 0, begun, {"t": 5.0, "failing": 1, "lost": True}, {"t": 5.2, "code": 1})
+    write(run, 1, begun, {"t": 5.1, "code": 143})
+    write(run, 2, begun, {"t": 5.4, "code": 137})
+    first = ranks.first_failed(ranks.read(run))
+    assert first is not None
+    assert first.number == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "ended", "code"),
+    [
+        ({"lost": True}, 7.5, 137),  # long after
+        ({"lost": True}, 5.1, 143),  # told to end
+        ({}, 5.1, 137),  # it had an error of its own
+    ],
+)
+def test_one_that_failed_because_of_the_first_is_not_it(
+    tmp_path: Path, said: dict[str, object], ended: float, code: int
+) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    begun: dict[str, object] = {"t": 1.0, "host": "a"}
+    write(run, 0, begun, {"t": 5.0, "failing": 1, **said}, {"t": 5.2, "code": 1})
+    write(run, 1, begun, {"t": ended, "code": code})
+    first = ranks.first_failed(ranks.read(run))
+    assert first is not None
+    assert first.number == 0
 
 
 def test_a_process_that_is_started_again_begins_anew(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runyard.cli import formats, launching, opening
 from runyard.cli.doctor.finding import Finding, error, ok, warning
 from runyard.cli.request import Request
-from runyard.errors import UserErrorException
+from runyard.errors import ExperimentExecutionException, UserErrorException
 from runyard.history import targets
 from runyard.history.reconcile import reconcile_run
 from runyard.record import metrics
@@ -83,15 +83,23 @@ def examine(name: str, timeout_s: float, with_mpi: bool) -> Iterator[Finding]:
     yield from _programs(target)
     yield from _containers(target, timeout_s)
     trial = _Trial(workspace, name, timeout_s)
-    found = list(trial.one_process())
+    found = _findings("run", trial.one_process())
     yield from found
     nodes = _node_count(target)
     if nodes < 2 or any(finding.level == "error" for finding in found):
         return
-    found = list(trial.two_nodes())
+    found = _findings("two nodes", trial.two_nodes())
     yield from found
     if with_mpi and all(finding.level == "ok" for finding in found):
-        yield from trial.mpi()
+        yield from _findings("MPI", trial.mpi())
+
+
+def _findings(name: str, produced: Iterator[Finding]) -> list[Finding]:
+    """All of them; where the target took no run, that is one."""
+    try:
+        return list(produced)
+    except ExperimentExecutionException as refused:
+        return [error(name, refused.message, "change its settings: runyard compute attach")]
 
 
 def _programs(target: Any) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from runyard.cli import formats, output
 from runyard.cli.rank_logs import process_count
 from runyard.cli.summary import time_text
 from runyard.record import ranks
-from runyard.record.states import Status
+from runyard.record.states import Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,14 +122,20 @@ def as_json(found: Facts) -> list[dict[str, Any]] | None:
 def _known(found: Facts) -> tuple[dict[int, Rank], int | None]:
     """The ranks that have started, and the one that failed first, as the runner saw it.
 
-    In a run that is completed none has failed.
+    In a run that is completed none has failed, and at a cancel or the time limit all were ended.
     """
     listed = ranks.read(found.run)
     said = found.state.detail.get("rank")
-    if not isinstance(said, int) and found.status is not Status.COMPLETED:
+    if not isinstance(said, int) and not _was_ended(found):
         failed = ranks.first_failed([rank for rank in listed if not _serves(found, rank.number)])
         said = failed.number if failed else None
     return {rank.number: rank for rank in listed}, said
+
+
+def _was_ended(found: Facts) -> bool:
+    """Whether it is over without a failure of its own processes."""
+    ended = (Status.COMPLETED, Status.CANCELED)
+    return found.status in ended or found.state.reason is Reason.TIME_LIMIT
 
 
 def _serves(found: Facts, number: int) -> bool:

@@ -67,7 +67,7 @@ def warn_of_deprecated(given: Mapping[str, Any]) -> None:
     if given["distributed_backend"] is not None:
         deprecated(
             f"distributed_backend={given['distributed_backend']!r} is deprecated; write "
-            "distributed_training, such as MpiConfiguration()"
+            f"distributed_training, such as {_configuration_of(given['distributed_backend'])}"
         )
     if given["use_docker"] is False:
         deprecated("use_docker=False is deprecated; without an image no container is used")
@@ -76,6 +76,16 @@ def warn_of_deprecated(given: Mapping[str, Any]) -> None:
             f"custom_docker_base_image={given['custom_docker_base_image']!r} has no effect: "
             "environment_definition says what the image is"
         )
+
+
+def _configuration_of(backend: Any) -> str:
+    """What is written today for a backend; one that is not known is refused in its turn."""
+    new = {
+        "gloo": "PyTorchConfiguration('Gloo')",
+        "nccl": "PyTorchConfiguration('Nccl')",
+        "ps": "TensorflowConfiguration()",
+    }
+    return new.get(str(backend).lower(), "MpiConfiguration()")
 
 
 def _warn_of_process_count(given: Mapping[str, Any]) -> None:

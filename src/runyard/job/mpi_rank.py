@@ -112,7 +112,7 @@ def _code_of(error: SystemExit) -> int:
 
 def _report(error: BaseException) -> int:
     """Have the traceback printed, by the script's own hook where it has one; the exit code."""
-    _failing(1)
+    _failing(1, _is_of_another(error))
     shown = _below(error.__traceback__)
     error.__traceback__ = shown
     kind = type(error)
@@ -192,9 +192,26 @@ def _flush(stream: "Any") -> None:
 
 _said: "List[int]" = []
 
+_LOST = ("closed by peer", "reset by peer", "broken pipe", "socket closed", "remote process exited")
+"""What Gloo, NCCL, gRPC and sockets say when the process at the other end is gone."""
 
-def _failing(code: int) -> None:
-    """Say once, in the rank's record, that this rank is about to fail: which was first counts."""
+
+def _is_of_another(error: BaseException) -> bool:
+    """Whether it says no more than that another process has gone."""
+    if isinstance(error, ConnectionError):
+        return True
+    try:
+        text = str(error).lower()
+    except Exception:  # of the script's own class
+        return False
+    return any(words in text for words in _LOST)
+
+
+def _failing(code: int, lost: bool = False) -> None:
+    """Say once, in the rank's record, that this rank is about to fail: which was first counts.
+
+    ``lost``: for want of another, which may be killed and recorded a moment later.
+    """
     if _said:
         return
     _said.append(code)
@@ -203,7 +220,8 @@ def _failing(code: int) -> None:
         return
     import time
 
-    line = '{{"t": {!r}, "failing": {}}}\n'.format(time.time(), code)
+    more = ', "lost": true' if lost else ""
+    line = '{{"t": {!r}, "failing": {}{}}}\n'.format(time.time(), code, more)
     folder = os.path.join(run, "ranks")
     try:
         with open(os.path.join(folder, rank + ".jsonl"), "a") as stream:

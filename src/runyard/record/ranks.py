@@ -2,9 +2,10 @@
 
 Its first line says that it has started: ``{"t": seconds since 1970, "host": name, "node": index,
 "pid": number}``; the last one how it ended: ``{"t": …, "code": exit code, 128 + n for signal n}``.
-A rank that is about to fail, and knows it, says so before: ``{"t": …, "failing": exit code}``. The
-empty file ``ranks/failed/<rank>`` is there from then on, or once it has ended with another code
-than 0, so that a look at one folder is enough to see whether any has failed.
+A rank that is about to fail, and knows it, says so before: ``{"t": …, "failing": exit code}``, with
+``"lost": true`` where its error is that the connection to another rank is gone. The empty file
+``ranks/failed/<rank>`` is there from then on, or once it has ended with another code than 0, so
+that a look at one folder is enough to see whether any has failed.
 """
 
 import os
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
 
+_LOST_S = 2.0
+"""How long after an error of a lost connection the end may be recorded of whom it was lost to."""
+
+
 class Rank:
     """What is known of one process.
 
     ``started``, ``ended``, ``failed``: seconds since 1970, None: not (yet); ``host``, ``node``,
     ``pid``; ``code``: its exit code, None while it runs, and where it could not be recorded; of one
-    that was ended while it was failing, the code that it was about to end with.
+    that was ended while it was failing, the code that it was about to end with. ``lost``: it failed
+    for want of another.
     """
 
     def __init__(self, number: int, lines: "List[Dict[str, Any]]") -> None:
@@ -31,6 +37,7 @@ class Rank:
         self.ended: "Optional[float]" = None
         self.failed: "Optional[float]" = None
         self.code: "Optional[int]" = None
+        self.lost = False
         self._failing = 0
         self.host = ""
         self.node: "Optional[int]" = None
@@ -45,13 +52,18 @@ class Rank:
             self.node, self.pid = line.get("node"), line.get("pid")
             # A process that is started again begins anew.
             self.ended = self.failed = self.code = None
-            self._failing = 0
+            self._failing, self.lost = 0, False
         if line.get("failing") and self.failed is None:
             self.failed, self._failing = moment, int(line["failing"])
+            self.lost = bool(line.get("lost"))
         if "code" in line:
             self.ended, self.code = moment, self._failing or int(line["code"])
             if self.code and self.failed is None:
                 self.failed = moment
+
+    def is_a_cause(self) -> bool:
+        """Whether others may have failed for want of this one; by SIGTERM it was told to end."""
+        return not self.lost and self.code != 143
 
 
 def path_of(run: RunDirectory, rank: int) -> str:
@@ -81,6 +93,16 @@ def read(run: RunDirectory) -> "List[Rank]":
 
 
 def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":
-    """The rank that failed first in time; None when none did."""
-    failed = [rank for rank in ranks if rank.failed is not None]
-    return min(failed, key=lambda rank: (rank.failed, rank.number)) if failed else None
+    """The rank that failed first in time; None when none did.
+
+    The kernel closes the sockets of a process that is killed before anybody hears of its end. So
+    where the first has only lost a connection, another that failed about then comes before it.
+    """
+    failed = [(rank.failed, rank.number, rank) for rank in ranks if rank.failed is not None]
+    if not failed:
+        return None
+    begun = min(failed)
+    if begun[2].lost:
+        others = (one for one in failed if one[0] <= begun[0] + _LOST_S)
+        begun = min((one for one in others if one[2].is_a_cause()), default=begun)
+    return begun[2]

@@ -53,7 +53,10 @@ def _note_job(run: RunDirectory) -> None:
     from runyard.computes.slurm import jobs
 
     name = os.environ.get("SLURM_JOB_NAME", "")
-    jobs.write(run, jobs.Job(number, "", name, 0.0, os.getuid()))
+    try:
+        jobs.write(run, jobs.Job(number, "", name, 0.0, os.getuid()))
+    except OSError as error:  # a full disk: the run goes on
+        said.say(f"which job the run has was not written: {error}")
 
 
 def _wait_for(run: RunDirectory) -> Ownership | None:

@@ -134,6 +134,26 @@ def test_a_job_whose_number_nobody_wrote_is_cancelled_and_written(
     slurm.wait_until(lambda: slurm.ask("squeue", "--noheader") == "", "no job waits")
 
 
+def test_a_run_whose_job_is_suspended_is_cancelled(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory
+) -> None:
+    target = target_of(slurm, workspace)
+    run = submitted(target, "import time; print('ready', flush=True); time.sleep(600)")
+    runs.wait_for(lambda: "ready" in runs.log_of(run))
+    job = jobs.read(run)
+    assert job is not None
+    slurm.ask("scontrol", "suspend", job.number)
+    slurm.wait_until(lambda: slurm.state(job.number) == "SUSPENDED", "it is suspended")
+
+    target.cancel(reconcile.handle_of(run))
+
+    def is_cancelled() -> bool:
+        reconcile.reconcile([run])
+        return status(run) is Status.CANCELED
+
+    slurm.wait_until(is_cancelled, "it has ended")
+
+
 def test_the_runner_writes_the_number_that_nobody_wrote(
     slurm: SlurmCluster, workspace: WorkspaceDirectory
 ) -> None:

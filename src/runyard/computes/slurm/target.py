@@ -184,6 +184,8 @@ class SlurmTarget:
             raise
         queue.forget()
         known = self._known([run])[0]
+        if known is not None and known.state == "SUSPENDED":  # its runner sees nothing
+            self.slurm.run("scancel", "--state=SUSPENDED", *_which(job))
         if known is not None and known.state == "CANCELLED" and _is_let_go(run):
             text = "Cancelled while it waited in Slurm's queue."
             reconcile.end_lost(run, Reason.CANCELLED, text, self)
