@@ -1,9 +1,10 @@
 """A real Slurm for tests: munged, slurmctld and three nodes on this machine, gone at the end.
 
 A test that takes the fixture ``slurm`` gets a ``SlurmCluster`` without accounting, one that takes
-``slurmdbd`` another with it, and one that takes ``slurm_of_cgroups`` one that tracks processes as most sites do;
-``SLURM_CONF`` leads every Slurm command there. Each worker has its own: folder, ports, munge key.
-Jobs that a test leaves are cancelled after it, and nodes that it killed are started. Where Slurm is not installed, the test is skipped (``tests/requirements.py``).
+``slurmdbd`` another with it, and one that takes ``slurm_of_cgroups`` one that tracks processes as
+most sites do; ``SLURM_CONF`` leads every Slurm command there. Each worker has its own: folder,
+ports, munge key. Jobs that a test leaves are cancelled after it, and nodes that it killed are
+started. Where Slurm is not installed, the test is skipped (``tests/requirements.py``).
 """
 
 from __future__ import annotations
