@@ -289,8 +289,8 @@ class SlurmCluster:
         devices = "/dev/null", "/dev/zero"
         gpus = [f"NodeName=n3 Name=gpu File={device}\n" for device in devices]
         (self.folder / "gres.conf").write_text("".join(gpus))
-        settings = f"CgroupPlugin=cgroup/v1\nCgroupMountpoint={_CGROUPS}\n" if self._cgroups else ""
-        (self.folder / "cgroup.conf").write_text(f"CgroupAutomount=no\n{settings}")
+        plugin = f"CgroupPlugin=cgroup/v1\nCgroupMountpoint={_CGROUPS}\n" if self._cgroups else ""
+        (self.folder / "cgroup.conf").write_text(f"CgroupAutomount=no\n{plugin}")
 
     def _accounting_settings(self) -> dict[str, str]:
         if not self.accounting:
