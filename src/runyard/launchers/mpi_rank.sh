@@ -2,14 +2,21 @@
 # Starters of MPI end processes by KILL, the moment one has failed or they are told to end. A rank
 # could then neither save a checkpoint nor record how it ended. So each runs in a session of its own,
 # where they do not see it: they end this shell, and the runner ends the rank, TERM first.
+rank=${0%/*}/rank.sh
+command -v setsid >/dev/null || exec sh "$rank" "$@"
+if [ -n "${RUNYARD_MPI_BELOW-}" ]; then  # below the runner, which sees for itself what has ended
+    unset RUNYARD_MPI_BELOW
+    setsid sh "$rank" "$@" &
+    wait "$!"
+    exit
+fi
+
 # Where the starter itself is killed, this shell ends with it. (A link is busybox, which cannot.)
 program=$(command -v setpriv)
 if [ -z "${RUNYARD_MPI_RANK-}" ] && [ -n "$program" ] && [ ! -L "$program" ]; then
     RUNYARD_MPI_RANK=1 exec "$program" --pdeathsig KILL sh "$0" "$@"
 fi
 unset RUNYARD_MPI_RANK
-rank=${0%/*}/rank.sh
-command -v setsid >/dev/null || exec sh "$rank" "$@"
 setsid sh "$rank" "$@" &
 child=$!
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _FIND = ("sh", os.path.join(os.path.dirname(os.path.abspath(__file__)), "mpi_found.sh"))
 
 
+_BELOW = "RUNYARD_MPI_BELOW"
+"""For mpi_rank.sh: all ranks are below the runner, which sees for itself what has ended. It spares
+each rank six starts of programs, 10 ms. Intel MPI waits for an end that only mpi_rank.sh sees."""
+
+
 class Job:
     """What is to be started.
 
@@ -59,7 +64,8 @@ def _mpich(job: Job) -> tuple[list[str], dict[str, str]]:
         options += ["-launcher", "rsh", "-launcher-exec", job.agent]
     else:
         options += ["-launcher", "fork"]
-    return [job.mpiexec, *options, "-n", str(job.size)], {}
+    variables = {} if job.agent else {_BELOW: "1"}
+    return [job.mpiexec, *options, "-n", str(job.size)], variables
 
 
 def _intel(job: Job) -> tuple[list[str], dict[str, str]]:
