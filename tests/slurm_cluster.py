@@ -1,9 +1,10 @@
 """A real Slurm for tests: munged, slurmctld and three nodes on this machine, gone at the end.
 
 A test that takes the fixture ``slurm`` gets a ``SlurmCluster`` without accounting, one that takes
-``slurmdbd`` another with it; ``SLURM_CONF`` leads every Slurm command there. Each worker has its
-own: folder, ports, munge key. Jobs that a test leaves are cancelled after it, and nodes that it
-killed are started. Where Slurm is not installed, the test is skipped (``tests/requirements.py``).
+``slurmdbd`` another with it, and one that takes ``slurm_of_cgroups`` one that tracks processes as
+most sites do; ``SLURM_CONF`` leads every Slurm command there. Each worker has its own: folder,
+ports, munge key. Jobs that a test leaves are cancelled after it, and nodes that it killed are
+started. Where Slurm is not installed, the test is skipped (``tests/requirements.py``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemons import answers, folder_of, free_port, listens, needs_root, program_of, service
+from tests.requirements import missing
 
 NODES = ("n1", "n2", "n3")
 CPUS = 8
@@ -62,6 +64,12 @@ _SETTINGS = {
     "Waittime": "0",
     "GresTypes": "gpu",
 }
+_OF_CGROUPS = {
+    "ProctrackType": "proctrack/cgroup",
+    # The groups of another cluster of this machine are beside these.
+    "FirstJobId": str(1 + secrets.randbelow(10**7)),
+}
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 class SlurmCluster:
@@ -72,13 +80,14 @@ class SlurmCluster:
     and ``short`` (one minute at most). Node n3 has two GPUs that are none.
     """
 
-    def __init__(self, folder: Path, accounting: bool) -> None:
+    def __init__(self, folder: Path, accounting: bool, cgroups: bool = False) -> None:
         self.folder = folder
+        self._cgroups = cgroups
         self.accounting = accounting
         self.conf = folder / "slurm.conf"
         self.environment = {"SLURM_CONF": str(self.conf)}
         self._munge_socket = f"{folder}/munge.socket"
-        self._settings = dict(_SETTINGS)
+        self._settings = {**_SETTINGS, **(_OF_CGROUPS if cgroups else {})}
         apart = subprocess.run([*_APART, "true"], capture_output=True, check=False)
         self.named_nodes = apart.returncode == 0
         self._ports = {name: free_port() for name in ("slurmctld", "slurmdbd", "mariadbd", *NODES)}
@@ -280,7 +289,8 @@ class SlurmCluster:
         devices = "/dev/null", "/dev/zero"
         gpus = [f"NodeName=n3 Name=gpu File={device}\n" for device in devices]
         (self.folder / "gres.conf").write_text("".join(gpus))
-        (self.folder / "cgroup.conf").write_text("CgroupAutomount=no\n")
+        plugin = f"CgroupPlugin=cgroup/v1\nCgroupMountpoint={_CGROUPS}\n" if self._cgroups else ""
+        (self.folder / "cgroup.conf").write_text(f"CgroupAutomount=no\n{plugin}")
 
     def _accounting_settings(self) -> dict[str, str]:
         if not self.accounting:
@@ -307,17 +317,19 @@ class SlurmCluster:
 
 
 @contextmanager
-def cluster(accounting: bool = False) -> Iterator[SlurmCluster]:
-    """A cluster of the tests' own for the block."""
+def cluster(accounting: bool = False, cgroups: bool = False) -> Iterator[SlurmCluster]:
+    """A cluster of the tests' own for the block. ``cgroups``: it tracks processes by them."""
     program_of("slurmctld", "slurm")
     program_of("munged", "slurm")
     if accounting:
         program_of("slurmdbd")
         program_of("mariadbd", "slurmdbd")
     needs_root("slurm")
+    if cgroups and not os.access(_CGROUPS / "freezer" / "release_agent", os.W_OK):
+        missing("slurm-cgroups", "there are no cgroups (v1) that Slurm may make groups in")
     with folder_of("slurm") as folder:
         folder.chmod(0o755)  # jobs of other users reach the socket of munged
-        with SlurmCluster(folder, accounting).running() as running:
+        with SlurmCluster(folder, accounting, cgroups).running() as running:
             yield running
 
 
@@ -325,7 +337,7 @@ def cluster(accounting: bool = False) -> Iterator[SlurmCluster]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a cluster run on one worker: that is what xdist's --dist loadgroup does."""
     for item in items:
-        if {"slurm", "slurmdbd"} & set(getattr(item, "fixturenames", ())):
+        if {"slurm", "slurmdbd", "slurm_of_cgroups"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("slurm"))
             item.add_marker(pytest.mark.integration)
 
@@ -342,6 +354,12 @@ def _slurmdbd() -> Iterator[SlurmCluster]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def _slurm_of_cgroups() -> Iterator[SlurmCluster]:
+    with cluster(cgroups=True) as running:
+        yield running
+
+
 @pytest.fixture
 def slurm(_slurm: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmCluster]:
     monkeypatch.setenv("SLURM_CONF", str(_slurm.conf))
@@ -354,3 +372,12 @@ def slurmdbd(_slurmdbd: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("SLURM_CONF", str(_slurmdbd.conf))
     yield _slurmdbd
     _slurmdbd.clear()
+
+
+@pytest.fixture
+def slurm_of_cgroups(
+    _slurm_of_cgroups: SlurmCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SlurmCluster]:
+    monkeypatch.setenv("SLURM_CONF", str(_slurm_of_cgroups.conf))
+    yield _slurm_of_cgroups
+    _slurm_of_cgroups.clear()

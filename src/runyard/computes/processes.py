@@ -143,10 +143,15 @@ def end(
             for _ in range(_QUICK_LOOKS):
                 _kill(set(near()))
         else:
-            _signal(alive - told, signal.SIGTERM)
-            _signal(alive - told, signal.SIGCONT)  # one that is stopped would not hear it
+            tell(alive - told)
             told |= alive
         sleep(0.02)
+
+
+def tell(pids: set[int]) -> None:
+    """TERM, which a process may heed."""
+    _signal(pids, signal.SIGTERM)
+    _signal(pids, signal.SIGCONT)  # one that is stopped would not hear it
 
 
 _QUICK_LOOKS = 100

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runyard.computes import runner_process
-from runyard.computes.slurm import options, steps, submitting
+from runyard.computes.slurm import options, steps, submitting, telling
 from runyard.computes.slurm.commands import SlurmError
 from runyard.computes.slurm.configuration import given_from
 from runyard.record import events
@@ -40,7 +40,8 @@ def test_what_slurm_is_given(
         (programs / name).write_text(f"#!/bin/sh\necho '{line}'\n")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    for name, value in _OF_THE_JOB.items():
+        monkeypatch.setenv(name, value)
     steps.srun.cache_clear()
     places = {str(programs): "<programs>", sys.executable: "<python>"}
     text = "".join(_submitted(workspace, **settings) for settings in _KINDS)
@@ -54,6 +55,7 @@ def test_what_slurm_is_given(
         runner_process.RUNNER: "<runner>",
         steps._STEP: "<step.sh>",
         steps._END_HERE: "<end_here.py>",
+        telling.TELL_HERE: "<tell_here.py>",
     }.items():
         text = text.replace(path, word)
 
@@ -63,6 +65,12 @@ def test_what_slurm_is_given(
     assert text == golden.read_text()
 
 
+_OF_THE_JOB = {
+    "SLURM_JOB_ID": "4711",
+    "SLURM_JOB_NUM_NODES": "2",
+    "SLURMD_NODENAME": "n1",
+    "SLURM_TASK_PID": "42",
+}
 _KINDS: tuple[dict[str, object], ...] = (
     {"title": "one process"},
     {

@@ -374,7 +374,7 @@ def test_a_step_of_pyxis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RUNYARD_CONTAINERS", "pyxis")
     steps.srun.cache_clear()
     run = runs.make_run(runs.workspace(tmp_path), "pass")
-    channel = SlurmChannel({}, run)
+    channel = SlurmChannel({"grace_period_s": 10.0}, run)
     (tmp_path / "given").write_text("export A=1")
     entry = Entry("nvcr.io/nvidia/pytorch:25.01-py3", MOUNTS, run.work)
     env = {**os.environ, "PYTHONPATH": "/of/the/node"}

@@ -14,12 +14,13 @@ from runyard.computes import processes
 
 def main(run_path: str, grace_s: float) -> None:
     """TERM, ``grace_s`` seconds, then KILL."""
+    processes.end(lambda: of_run(run_path), grace_s)
+
+
+def of_run(run_path: str) -> list[int]:
+    """The processes of a run on this node."""
     here = _machine("self")
-
-    def left() -> list[int]:
-        return [pid for pid in processes.of_run(run_path) if _machine(str(pid)) == here]
-
-    processes.end(left, grace_s)
+    return [pid for pid in processes.of_run(run_path) if _machine(str(pid)) == here]
 
 
 def _machine(pid: str) -> str:

@@ -1,14 +1,17 @@
-# A job step that can be told to end: sh step.sh SCANCEL SRUN [ARGUMENT]...
+# A job step that can be told to end: sh step.sh TELLING SRUN [ARGUMENT]...
 # An srun that gets a TERM kills what it has started, at once. So it is not known as a process of
-# the run, which is what a TERM goes to, but this shell is: it has Slurm send the TERM to the
-# processes of all steps of the job, once. SCANCEL '': it does not, since others hand the TERM on.
-scancel=$1
+# the run, which is what a TERM goes to, but this shell is: it has the processes on all nodes of the
+# job told, once, by TELLING, text of a shell. '': it does not, since others hand the TERM on.
+telling=$1
 shift
 told="$RUNYARD_RUN_DIRECTORY/launch/told-${SLURM_RESTART_COUNT:-0}"
 
 tell() {
-    if [ -n "$scancel" ] && mkdir "$told" 2>/dev/null; then
-        "$scancel" --quiet --signal=TERM "$SLURM_JOB_ID"
+    if [ -n "$telling" ] && mkdir "$told" 2>/dev/null; then
+        trap '' TERM  # nor is that a process of the run, to be told itself
+        unset SLURM_HOSTFILE
+        RUNYARD_RUN_DIRECTORY=/
+        eval "$telling"
     fi
 }
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from runyard.computes.slurm import telling
 from runyard.computes.slurm.commands import Slurm, SlurmError
 
 TYPE_CHECKING = False
@@ -92,9 +93,10 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
-def _tellable(job_is_told: bool) -> list[str]:
-    """What to put before srun; ``job_is_told``: a TERM is handed on to the steps of the job."""
-    return ["sh", _STEP, Slurm().find("scancel") if job_is_told else ""]
+def _tellable(mark: str) -> list[str]:
+    """What to put before srun. ``mark``: the folder of the run whose processes are told to end on
+    all nodes of the job, empty where others do that."""
+    return ["sh", _STEP, telling.text(mark, srun()) if mark else ""]
 
 
 class Step(subprocess.Popen[bytes]):
@@ -145,7 +147,7 @@ def on_one(
     ``mark``: the run's folder. ``options``: more of srun's.
     """
     return [
-        *_tellable(True),
+        *_tellable(mark),
         *srun(),
         "--nodes=1",
         "--ntasks=1",
@@ -186,7 +188,7 @@ def start_all(  # noqa: PLR0917
     with open(hosts, "w", encoding="utf-8") as stream:
         stream.writelines(f"{nodes[command.node]}\n" for command in commands)
     argv = [
-        *_tellable(True),
+        *_tellable(run.path),
         *srun(),
         f"--nodes={len({command.node for command in commands})}",
         f"--ntasks={len(commands)}",
@@ -299,7 +301,7 @@ def agent(folder: str, mark: str, grace_s: float) -> str:
         "host=$1",
         "shift",
         f"unset {' '.join(_OF_THE_BATCH_STEP)}",
-        f"exec {shlex.join([*_tellable(False), *srun()])} --nodes=1 --ntasks=1 "
+        f"exec {shlex.join([*_tellable(''), *srun()])} --nodes=1 --ntasks=1 "
         '--nodelist="$host" --input=none '
         f"sh -c {shlex.quote(_MARKED)} {shlex.quote(mark)} "
         f"sh -c {shlex.quote(f'{_THEN} {ending} $?')} "
