@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,17 @@ def test_a_run_without_data_imports_nothing_of_it() -> None:
 def test_staging_data_takes_the_standard_library_only() -> None:
     loaded = modules_after("import runyard.runner.data, runyard.runner.launch")
     assert not loaded & {*THIRD_PARTY, "shutil", "runyard.history", "runyard.data.datastore"}
+
+
+def test_a_runner_of_several_processes_loads_little_before_they_start() -> None:
+    root = Path(__file__).parent.parent / "src"
+    code = (
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "import runyard.runner.main, runyard.runner.launch, runyard.runner.distributed\n"
+        "import runyard.launchers.mpi, runyard.launchers.pytorch, runyard.launchers.tensorflow\n"
+        "print(*sys.modules)"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", code]
+    loaded = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
+    assert "runyard.runner.gang" in loaded
+    assert not loaded & {"shutil", "socket", "typing", "logging", "msgspec"}

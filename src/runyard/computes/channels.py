@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from runyard.computes.protocol import NodeChannel
@@ -33,6 +33,20 @@ _PLACES: dict[str, str] = {"slurm": "runyard.computes.slurm.channel:SlurmChannel
 
 _INTERRUPTIONS = {"slurm": "runyard.computes.slurm.interrupted"}
 """Engines that end jobs by signals, for reasons of which they can be asked."""
+
+
+class Command:
+    """A command for a channel's ``start_all``.
+
+    ``node``: index of its node; ``argv``: program and arguments; ``env``: its own variables.
+    """
+
+    __slots__ = ("argv", "env", "node")
+
+    def __init__(self, node: int, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        self.node = node
+        self.argv = tuple(argv)
+        self.env = dict(env)
 
 
 def open_channel(spec: Mapping[str, Any], run: RunDirectory) -> NodeChannel:

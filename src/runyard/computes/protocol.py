@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
 
+    from runyard.computes.channels import Command
+
 Handle = dict[str, Any]
 """What a target needs to find a run it started again; JSON, kept in ``handle.json``."""
 
@@ -88,11 +90,3 @@ class NodeChannel(Protocol):
     def close(self) -> None:
         """All processes of the run have ended: leave nothing behind of what it made."""
         ...
-
-
-class Command(NamedTuple):
-    """A command for ``start_all``; ``env``: its own variables."""
-
-    node: int
-    argv: Sequence[str]
-    env: Mapping[str, str]

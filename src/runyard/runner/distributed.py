@@ -7,10 +7,9 @@ and a record of its own.
 from __future__ import annotations
 
 import os
-import shutil
 
 from runyard import launchers
-from runyard.computes.protocol import Command
+from runyard.computes.channels import Command
 from runyard.launchers.plan import Places
 from runyard.record import ranks
 from runyard.runner import launch, said
@@ -81,7 +80,10 @@ def start(
 
 def _make_folders(run: RunDirectory) -> None:
     """What an earlier attempt has recorded of its ranks says nothing of these."""
-    shutil.rmtree(run.ranks, ignore_errors=True)
+    if os.path.isdir(run.ranks):
+        import shutil
+
+        shutil.rmtree(run.ranks, ignore_errors=True)
     os.makedirs(ranks.failed_folder(run))
     os.makedirs(run.launch, exist_ok=True)
 
@@ -104,8 +106,10 @@ def _plan(
 
 def _check_program(name: str, env: Mapping[str, str], run: RunDirectory) -> None:
     """Said once and before anything is started, and not by every rank."""
-    path = env.get("PATH", os.defpath)
-    if shutil.which(os.path.join(run.work, name) if "/" in name else name, path=path) is None:
+    # shutil.which would cost 4 ms before the script starts.
+    folders = [run.work] if "/" in name else env.get("PATH", os.defpath).split(os.pathsep)
+    places = (os.path.join(folder, name) for folder in folders)
+    if not any(os.access(place, os.X_OK) and not os.path.isdir(place) for place in places):
         raise launch.no_program(name)
 
 

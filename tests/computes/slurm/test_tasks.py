@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from runyard.computes.protocol import Command
+from runyard.computes.channels import Command
 from runyard.computes.slurm import steps
 
 

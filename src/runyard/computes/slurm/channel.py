@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from runyard.computes.protocol import Command
+    from runyard.computes.channels import Command
     from runyard.computes.slurm.entering import Entry
     from runyard.record.layout import RunDirectory
 

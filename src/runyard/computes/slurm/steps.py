@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from runyard.computes.protocol import Command
+    from runyard.computes.channels import Command
     from runyard.record.layout import RunDirectory
 
 _OF_THE_BATCH_STEP = (
