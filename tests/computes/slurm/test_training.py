@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import runyard
+from tests.linear_ddp import DDP
 from tests.requirements import missing
 from tests.slurm_cluster import SlurmCluster
 
@@ -27,25 +28,6 @@ for step in range(400):
     b -= 0.3 * comm.allreduce(db) / len(xs)
 nodes = sorted(set(comm.gather(socket.gethostname()) or []))
 print("learnt %.3f %.3f" % (w, b), "of", size, "on", *nodes)
-"""
-
-DDP = """
-import socket
-import torch
-import torch.distributed as dist
-dist.init_process_group("gloo", init_method="env://")
-torch.manual_seed(0)
-model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 1))
-optimizer = torch.optim.SGD(model.parameters(), 0.1)
-x = torch.rand(64, 4, generator=torch.Generator().manual_seed(1))
-y = x.sum(1, keepdim=True)
-rank, size = dist.get_rank(), dist.get_world_size()
-for _ in range(200):
-    optimizer.zero_grad()
-    ((model(x[rank::size]) - y[rank::size]) ** 2).mean().backward()
-    optimizer.step()
-loss = ((model.module(x) - y) ** 2).mean().item()
-print("loss", "%.6f" % loss, "of", size, "on", socket.gethostname())
 """
 
 
