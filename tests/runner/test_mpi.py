@@ -20,6 +20,7 @@ from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.mpi_environments import RUNTIMES, environment
+from tests.requirements import missing
 
 # One after the other: what one has in /dev/shm would be what another has left there.
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("mpi")]
@@ -174,6 +175,39 @@ def test_one_rank_s_end_ends_the_run(
         return not [name for name in new if "mpi" in name.lower() or "sm_segment" in name]
 
     runs.wait_for(nothing_new, 30)  # of another run they go with it
+
+
+HOG = """
+import glob
+if world.rank == 0:
+    for path in glob.glob('/proc/[0-9]*/environ'):
+        try:
+            if os.environ['RUNYARD_RUN_DIRECTORY'] in open(path).read():
+                open(GROUP, 'w').write(path.split('/')[2])
+        except OSError:
+            continue
+time.sleep(0.6)  # until the runner has seen where they are
+world.barrier()
+hog = []
+while world.rank == 1:
+    hog.append(bytearray(1 << 20))
+"""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_kernel_kills_a_rank_for_memory(workspace: WorkspaceDirectory, runtime: str) -> None:
+    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
+    if not os.access(group.parent, os.W_OK):
+        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(512 << 20))
+        hog = HOG.replace("GROUP", repr(str(group / "cgroup.procs")))
+        state = finish(start(workspace, runtime, HEAD + hog + REST))
+    finally:
+        group.rmdir()
+    assert (state.reason, state.detail["rank"]) == (Reason.OUT_OF_MEMORY, 1)
+    assert state.detail["exit_code"] == 137
 
 
 KILL = """
