@@ -42,13 +42,17 @@ def runs(workspace: WorkspaceDirectory) -> list[RunDirectory]:
     return [RunDirectory(str(path.parent)) for path in found]
 
 
-def settle(workspace: WorkspaceDirectory, timeout_s: float = 60.0) -> None:
-    """Look at the workspace as every command does, until all runs have ended and nothing runs."""
+def settle(workspace: WorkspaceDirectory, timeout_s: float = 60.0, *, later_s: float = 0.0) -> None:
+    """Look at the workspace as every command does, until all runs have ended and nothing runs.
+
+    ``later_s``: as if it were that much later, where creators of runs are known to be gone.
+    """
     deadline = time.monotonic() + timeout_s
     while left := _unsettled(workspace):
         assert time.monotonic() < deadline, f"after {timeout_s:.0f} s: " + "; ".join(left)
         with closing(Index(workspace)) as index:
-            reconcile(workspace.run(e.experiment, e.id) for e in index.unended())
+            unended = [workspace.run(e.experiment, e.id) for e in index.unended()]
+            reconcile(unended, lambda: time.time() + later_s)
         time.sleep(0.02)
 
 
