@@ -63,20 +63,33 @@ def _unsettled(workspace: WorkspaceDirectory) -> list[str]:
     return left + [f"process {pid} runs for {place}" for pid, place in processes(workspace)]
 
 
-def hold(workspace: WorkspaceDirectory, said: Iterable[str] = (), *, settled: bool = True) -> None:
-    """Fail with all breaches of the laws, if there is any."""
-    found = broken(workspace, said, settled=settled)
+def hold(
+    workspace: WorkspaceDirectory,
+    said: Iterable[str] = (),
+    *,
+    settled: bool = True,
+    tidy: bool = True,
+) -> None:
+    """Fail with all breaches of the laws, if there is any.
+
+    ``tidy`` False: who writes files was killed, and may have left temporary ones.
+    """
+    found = broken(workspace, said, settled=settled, tidy=tidy)
     assert not found, f"{len(found)} breaches in {workspace.path}:\n" + "\n".join(found)
 
 
 def broken(
-    workspace: WorkspaceDirectory, said: Iterable[str] = (), *, settled: bool = True
+    workspace: WorkspaceDirectory,
+    said: Iterable[str] = (),
+    *,
+    settled: bool = True,
+    tidy: bool = True,
 ) -> list[str]:
     """One line for each breach: which law, where, what was found."""
     some = runs(workspace)
     breaches = list(_written_before_said(some, said))
     for run in some:
-        breaches += _of_run(run, settled=settled)
+        breaches += _of_run(run, settled=settled, tidy=tidy)
     breaches += _blobs_are_what_they_are_called(workspace)
     breaches += _lists_say_what_the_files_say(workspace, some)
     if settled:
@@ -86,7 +99,7 @@ def broken(
     return breaches
 
 
-def _of_run(run: RunDirectory, *, settled: bool) -> Iterator[str]:
+def _of_run(run: RunDirectory, *, settled: bool, tidy: bool) -> Iterator[str]:
     laws: list[Callable[[RunDirectory], Iterator[str]]] = [
         _run_json_is_whole,
         _snapshot_is_whole,
@@ -94,7 +107,7 @@ def _of_run(run: RunDirectory, *, settled: bool) -> Iterator[str]:
         _lines_are_whole,
     ]
     if settled:
-        laws += [_no_run_lies, _nothing_half_written]
+        laws += [_no_run_lies, *([_nothing_half_written] if tidy else [])]
     for law in laws:
         for text in law(run):
             yield f"{law.__name__[1:].replace('_', ' ')}: {run.path}: {text}"

@@ -31,7 +31,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -86,7 +86,7 @@ class Trial:
     @property
     def starts(self) -> Path:
         """One byte for each time that the script was started."""
-        return self.folder / f"starts-{self.number}"
+        return self.folder / f"starts-of-{self.number}."
 
 
 class Storm:
@@ -99,7 +99,7 @@ class Storm:
         self._source = folder / "source"
         (self._source / "lib").mkdir(parents=True)
         (self._source / "train.py").write_text(SCRIPT)
-        self._workspace = self._new_workspace()
+        self._new_workspace()
         self.killed: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.breaches: list[str] = []
@@ -107,17 +107,21 @@ class Storm:
         for kind in KINDS[:-1]:
             self._calls[kind] = self._calls_of(kind)
 
-    def run(self, count: int) -> None:
-        """All trials, each in the same workspace as some others."""
+    def run(self, count: int) -> int:
+        """So many trials, each in the same workspace as some others."""
         for number in range(1, count + 1):
-            if number % RUNS_PER_WORKSPACE == 0:
-                shutil.rmtree(self._workspace.path)
-                self._workspace = self._new_workspace()
             self._one(self._drawn(number))
+        return count
 
-    def _new_workspace(self) -> Workspace:
-        path = Path(tempfile.mkdtemp(prefix="ws-", dir=self._folder))
-        return Workspace.create("storm", path=path, show_output=False)
+    def each(self, kind: str) -> int:
+        """One trial for each call before which a process of that kind can be killed."""
+        for at in range(1, self._calls[kind] + 1):
+            self._one(replace(self._drawn(at), kind=kind, at=at, runner_at=0))
+        return self._calls[kind]
+
+    def _new_workspace(self) -> None:
+        shutil.rmtree(self._folder / "ws", ignore_errors=True)
+        self._workspace = Workspace.create("storm", path=self._folder / "ws", show_output=False)
 
     def _drawn(self, number: int) -> Trial:
         kind = self._chance.choice(self._kinds)
@@ -141,6 +145,8 @@ class Storm:
         return int(count_to.read_text())
 
     def _one(self, trial: Trial) -> None:
+        if trial.number % RUNS_PER_WORKSPACE == 0:
+            self._new_workspace()
         (self._source / "lib" / "changed.py").write_text(f"{trial.number}")
         try:
             with laws.untouched(self._source):
@@ -149,11 +155,12 @@ class Storm:
                 laws.settle(directory, later_s=LATER_S)
             if trial.kind == "runner":
                 self.killed["runner"] += not (self._folder / "survived").exists()
-            laws.hold(directory, trial.said)
+            laws.hold(directory, trial.said, tidy=False)
             self._check(trial)
         except AssertionError as error:
             self.breaches.append(f"{trial}: {error}")
             print(self.breaches[-1], flush=True)
+            self._new_workspace()  # the next one is not to be blamed for it
 
     # The victims
 
@@ -183,7 +190,7 @@ class Storm:
         environment = Environment("storm")
         environment.python.user_managed_dependencies = True
         environment.python.interpreter_path = sys.executable
-        sleeping_s = 1.0 if trial.kind == "cancel" else 0.0
+        sleeping_s = 0.4 if trial.kind == "cancel" else 0.0
         arguments = [str(trial.starts), trial.code, sleeping_s]
         config = ScriptRunConfig(
             str(self._source), "train.py", arguments=arguments, environment=environment
@@ -219,11 +226,16 @@ class Storm:
         assert code in (0, -signal.SIGKILL), f"it ended with {code}"
         self.killed[trial.kind] += code != 0
 
-    def _run_of(self, trial: Trial) -> RunDirectory:
-        return self._workspace.directory.run("exp", trial.said[0])
+    def _run_of(self, trial: Trial) -> RunDirectory | None:
+        """The run, also one that nobody was told of."""
+        for run in reversed(laws.runs(self._workspace.directory)):
+            if str(trial.starts) in Path(run.run_json).read_text():
+                return run
+        return None
 
     def _wait_for_runner(self, trial: Trial) -> None:
-        place = self._run_of(trial).path
+        run = self._run_of(trial)
+        place = "" if run is None else run.path
         while any(where == place for _, where in self._processes()):
             time.sleep(0.002)
 
@@ -243,21 +255,25 @@ class Storm:
     def _check(self, trial: Trial) -> None:
         starts = trial.starts.stat().st_size if trial.starts.exists() else 0
         assert starts <= 1, f"the script was started {starts} times"
-        if not trial.said:
-            self.ends["submit had not returned"] += 1
+        run = self._run_of(trial)
+        said = "" if trial.said else "submit had not returned: "
+        if run is None:
+            self.ends[f"{said}no run"] += 1
+            assert not starts, "the script of no run was started"
             return
-        state = read_state(self._run_of(trial))
+        state = read_state(run)
         assert state.reason is not None
-        self.ends[state.reason.value] += 1
-        allowed = ALLOWED[trial.kind] | {_true_reason(trial)}
-        assert state.reason in allowed, f"it ended as {state.reason.value}: {state.detail}"
+        self.ends[f"{said}{state.reason.value}"] += 1
+        allowed = ALLOWED[trial.kind] if trial.said else {Reason.RUNNER_LOST}
+        text = f"{said}it ended as {state.reason.value}: {state.detail}"
+        assert state.reason in allowed | {_true_reason(trial)}, text
         if state.reason in (Reason.COMPLETED, Reason.SCRIPT_EXIT_CODE):
-            self._check_result(trial, state, starts)
+            self._check_result(trial, run, state, starts)
 
-    def _check_result(self, trial: Trial, state: State, starts: int) -> None:
+    def _check_result(self, trial: Trial, run: RunDirectory, state: State, starts: int) -> None:
         assert starts == 1, "it says how the script ended, which never began"
         assert state.detail["exit_code"] == trial.code, state.detail
-        result = Path(self._run_of(trial).outputs, "result.txt")
+        result = Path(run.outputs, "result.txt")
         assert result.read_text() == "a result"
 
 
@@ -300,14 +316,17 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--kind", choices=KINDS, action="append")
+    parser.add_argument(
+        "--each", choices=KINDS[:-1], help="instead: before each of its calls, once"
+    )
     given = parser.parse_args()
     print(f"count {given.count}, seed {given.seed}", flush=True)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runyard-storm-") as folder:
         storm = Storm(Path(folder), given.seed, tuple(given.kind or KINDS))
-        storm.run(given.count)
+        count = storm.each(given.each) if given.each else storm.run(given.count)
     answer = {
-        "count": given.count,
+        "count": count,
         "seed": given.seed,
         "seconds": round(time.monotonic() - begun, 1),
         "killed": storm.killed,
