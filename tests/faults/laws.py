@@ -42,6 +42,17 @@ def runs(workspace: WorkspaceDirectory) -> list[RunDirectory]:
     return [RunDirectory(str(path.parent)) for path in found]
 
 
+def end_of(run: RunDirectory) -> str:
+    """The reason of the end of a run and its message, or exit code; its status while it goes on."""
+    events, _ = _lines(Path(run.events))
+    if not events or not _is_end(str(events[-1].get("status"))):
+        return _last_status(run)
+    detail = events[-1]["detail"]
+    error = detail.get("error") or {}
+    text = error.get("message") or detail.get("message") or detail.get("exit_code")
+    return f"{events[-1]['reason']}: {text}"
+
+
 def settle(workspace: WorkspaceDirectory, timeout_s: float = 60.0, *, later_s: float = 0.0) -> None:
     """Look at the workspace as every command does, until all runs have ended and nothing runs.
 
