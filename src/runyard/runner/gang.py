@@ -147,10 +147,13 @@ class Gang:
         )
         if first is not None or self._each:
             return first or ranks.first_failed(judged)
+        # Not in the logs of those that ended well, which are all of nearly every run.
+        others = [rank.number for rank in judged if rank.code != 0]
+        if not others:
+            return None
         from runyard.runner import mpi_abort
 
-        # Not in the logs of those that ended well, which are all of nearly every run.
-        aborted = mpi_abort.find(self._run, (rank.number for rank in judged if rank.code != 0))
+        aborted = mpi_abort.find(self._run, others)
         if aborted is None:
             return None
         found = next(rank for rank in judged if rank.number == aborted[0])
