@@ -75,7 +75,8 @@ unset RUNYARD_RETRIES RUNYARD_TERMINAL_EXIT_CODES RUNYARD_PROCESSES_PER_NODE
 
 read -r host </proc/sys/kernel/hostname || host=$(uname -n)
 log=$run/user_logs/std_log_process_$rank.txt
-(: >>"$log" && : >>"$run/ranks/$rank.jsonl") || exit 125
+# true, since a shell would end where : cannot write.
+{ true >>"$log" && true >>"$run/ranks/$rank.jsonl"; } || exit 125
 # What the shell says of how its child ended stands in the record, and not in the log.
 exec </dev/null >>"$log" 2>/dev/null
 
@@ -107,5 +108,5 @@ while :; do
     printf '%s\n' "rank $rank ended with exit code $code: started again ($attempt of $retries)"
 done
 record "{\"t\": $t, \"code\": $code}"
-[ "$code" -eq 0 ] || : >"$run/ranks/failed/$rank"
+[ "$code" -eq 0 ] || true >"$run/ranks/failed/$rank"
 exit "$code"
