@@ -42,4 +42,6 @@ def lines(keys: Sequence[str], words: Sequence[str] = ()) -> st.SearchStrategy[b
     objects = st.dictionaries(st.sampled_from(keys), anything(words), max_size=len(keys))
     encoded = st.one_of(objects, anything(words)).map(lambda value: json.dumps(value).encode())
     broken = st.binary(max_size=40).map(lambda found: found.replace(b"\n", b""))
-    return st.one_of(encoded, encoded, encoded, broken, st.sampled_from([_DEEP, _NESTED, _HUGE, _LONG]))
+    return st.one_of(
+        encoded, encoded, encoded, broken, st.sampled_from([_DEEP, _NESTED, _HUGE, _LONG])
+    )
