@@ -16,10 +16,24 @@ from runyard import Environment, Experiment, ScriptRunConfig, Workspace
 from runyard.config.arguments import as_text, from_script_params
 from runyard.errors import UserErrorException
 
-ODD = (
-    ["$HOME", "`id`", "$(id)", "a b", "a'b", 'a"b', "\\", "\n", "*", "~", "-", "--", ";", "&", "|"]
-    + ["%s", "!", "#", "{}", "\t", "\x7f", "\ufeff", "a=b", "", " ", "é", "\udcff", "$", "'", "'''"]
-)
+ODD = [
+    "$NO_SUCH_NAME",
+    "${}",
+    "`id`",
+    "$(id)",
+    "a b",
+    "a'b",
+    'a"b',
+    "\\",
+    "\n",
+    "*",
+    "~",
+    "-",
+    "--",
+    ";",
+    "&",
+    "|",
+] + ["%s", "!", "#", "{}", "\t", "\x7f", "\ufeff", "a=b", "", " ", "é", "\udcff", "$", "'", "'''"]
 TEXT = st.one_of(st.sampled_from(ODD), st.text(max_size=10))
 SCALAR = st.one_of(TEXT, st.integers(), st.floats(), st.booleans(), st.none())
 VALUE = st.one_of(SCALAR, st.lists(SCALAR, max_size=3), st.tuples(SCALAR, SCALAR))

@@ -73,7 +73,9 @@ ANY = st.recursive(
 )
 
 
-@given(st.one_of(st.dictionaries(st.sampled_from(KEYS), ANY, max_size=4), ANY, st.binary(max_size=40)))
+@given(
+    st.one_of(st.dictionaries(st.sampled_from(KEYS), ANY, max_size=4), ANY, st.binary(max_size=40))
+)
 @example({"environment": "../../x\0"})
 @example({"environment": {"python": {"condaDependenciesFile": 1}}})
 @example({"dataReferences": {"a": 1}})

@@ -7,12 +7,14 @@ psutil would add 4 MB and 20 ms to every run.
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterable
+else:
+    import _signal as signal  # what signal is made of, without enum
 
 
 def descendants(root: int, leave_out: Callable[[int], bool] = lambda _: False) -> list[int]:
