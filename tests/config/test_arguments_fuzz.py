@@ -16,24 +16,41 @@ from runyard import Environment, Experiment, ScriptRunConfig, Workspace
 from runyard.config.arguments import as_text, from_script_params
 from runyard.errors import UserErrorException
 
-ODD = [
-    "$NO_SUCH_NAME",
-    "${}",
-    "`id`",
-    "$(id)",
-    "a b",
-    "a'b",
-    'a"b',
-    "\\",
-    "\n",
-    "*",
-    "~",
-    "-",
-    "--",
-    ";",
-    "&",
-    "|",
-] + ["%s", "!", "#", "{}", "\t", "\x7f", "\ufeff", "a=b", "", " ", "é", "\udcff", "$", "'", "'''"]
+ODD = (
+    *(
+        "$NO_SUCH_NAME",
+        "${}",
+        "`id`",
+        "$(id)",
+        "a b",
+        "a'b",
+        'a"b',
+        "\\",
+        "\n",
+        "*",
+        "~",
+        "-",
+        "--",
+    ),
+    *(
+        ";",
+        "&",
+        "|",
+        "%s",
+        "!",
+        "#",
+        "{}",
+        "\t",
+        "\x7f",
+        "\ufeff",
+        "a=b",
+        "",
+        " ",
+        "é",
+        "\udcff",
+        "$",
+    ),
+)
 TEXT = st.one_of(st.sampled_from(ODD), st.text(max_size=10))
 SCALAR = st.one_of(TEXT, st.integers(), st.floats(), st.booleans(), st.none())
 VALUE = st.one_of(SCALAR, st.lists(SCALAR, max_size=3), st.tuples(SCALAR, SCALAR))
@@ -71,7 +88,7 @@ def test_a_script_has_them_in_its_argv(tmp_path: Path) -> None:
     (tmp_path / "code/train.py").write_text(script)
     here = Environment("this-python")
     here.python.user_managed_dependencies = True
-    workspace = Workspace.create("demo", location=str(tmp_path))
+    workspace = Workspace.create("demo", path=tmp_path)
     config = ScriptRunConfig(str(tmp_path / "code"), "train.py", texts, environment=here)
     run = Experiment(workspace, "e").submit(config)
     run.wait_for_completion()

