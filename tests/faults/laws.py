@@ -19,7 +19,7 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,28 @@ def runs(workspace: WorkspaceDirectory) -> list[RunDirectory]:
     return [RunDirectory(str(path.parent)) for path in found]
 
 
-def settle(workspace: WorkspaceDirectory, timeout_s: float = 60.0) -> None:
-    """Look at the workspace as every command does, until all runs have ended and nothing runs."""
+def end_of(run: RunDirectory) -> str:
+    """The reason of the end of a run and its message, or exit code; its status while it goes on."""
+    events, _ = _lines(Path(run.events))
+    if not events or not _is_end(str(events[-1].get("status"))):
+        return _last_status(run)
+    detail = events[-1]["detail"]
+    error = detail.get("error") or {}
+    text = error.get("message") or detail.get("message") or detail.get("exit_code")
+    return f"{events[-1]['reason']}: {text}"
+
+
+def settle(workspace: WorkspaceDirectory, timeout_s: float = 60.0, *, later_s: float = 0.0) -> None:
+    """Look at the workspace as every command does, until all runs have ended and nothing runs.
+
+    ``later_s``: as if it were that much later, where creators of runs are known to be gone.
+    """
     deadline = time.monotonic() + timeout_s
     while left := _unsettled(workspace):
         assert time.monotonic() < deadline, f"after {timeout_s:.0f} s: " + "; ".join(left)
         with closing(Index(workspace)) as index:
-            reconcile(workspace.run(e.experiment, e.id) for e in index.unended())
+            unended = [workspace.run(e.experiment, e.id) for e in index.unended()]
+            reconcile(unended, lambda: time.time() + later_s)
         time.sleep(0.02)
 
 
@@ -59,20 +74,33 @@ def _unsettled(workspace: WorkspaceDirectory) -> list[str]:
     return left + [f"process {pid} runs for {place}" for pid, place in processes(workspace)]
 
 
-def hold(workspace: WorkspaceDirectory, said: Iterable[str] = (), *, settled: bool = True) -> None:
-    """Fail with all breaches of the laws, if there is any."""
-    found = broken(workspace, said, settled=settled)
+def hold(
+    workspace: WorkspaceDirectory,
+    said: Iterable[str] = (),
+    *,
+    settled: bool = True,
+    tidy: bool = True,
+) -> None:
+    """Fail with all breaches of the laws, if there is any.
+
+    ``tidy`` False: who writes files was killed, and may have left temporary ones.
+    """
+    found = broken(workspace, said, settled=settled, tidy=tidy)
     assert not found, f"{len(found)} breaches in {workspace.path}:\n" + "\n".join(found)
 
 
 def broken(
-    workspace: WorkspaceDirectory, said: Iterable[str] = (), *, settled: bool = True
+    workspace: WorkspaceDirectory,
+    said: Iterable[str] = (),
+    *,
+    settled: bool = True,
+    tidy: bool = True,
 ) -> list[str]:
     """One line for each breach: which law, where, what was found."""
     some = runs(workspace)
     breaches = list(_written_before_said(some, said))
     for run in some:
-        breaches += _of_run(run, settled=settled)
+        breaches += _of_run(run, settled=settled, tidy=tidy)
     breaches += _blobs_are_what_they_are_called(workspace)
     breaches += _lists_say_what_the_files_say(workspace, some)
     if settled:
@@ -82,7 +110,7 @@ def broken(
     return breaches
 
 
-def _of_run(run: RunDirectory, *, settled: bool) -> Iterator[str]:
+def _of_run(run: RunDirectory, *, settled: bool, tidy: bool) -> Iterator[str]:
     laws: list[Callable[[RunDirectory], Iterator[str]]] = [
         _run_json_is_whole,
         _snapshot_is_whole,
@@ -90,7 +118,7 @@ def _of_run(run: RunDirectory, *, settled: bool) -> Iterator[str]:
         _lines_are_whole,
     ]
     if settled:
-        laws += [_no_run_lies, _nothing_half_written]
+        laws += [_no_run_lies, *([_nothing_half_written] if tidy else [])]
     for law in laws:
         for text in law(run):
             yield f"{law.__name__[1:].replace('_', ' ')}: {run.path}: {text}"
@@ -234,6 +262,9 @@ def _run_of(pid: int) -> str:
     except OSError:  # it has ended, or is somebody else's
         return ""
     marks = [each[len(_VARIABLE) :] for each in variables if each.startswith(_VARIABLE)]
+    if marks and not os.path.exists(marks[0]):  # the workspace was moved, and it along
+        with suppress(OSError):
+            return os.readlink(f"/proc/{pid}/cwd")
     return os.fsdecode(marks[0]) if marks else ""
 
 

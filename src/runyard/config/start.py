@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runyard.config import planning
 from runyard.errors import ExperimentExecutionException
 from runyard.history.reconcile import HANDLE
-from runyard.history.writing import writing
+from runyard.history.writing import advice, writing
 from runyard.record import creation, jsonl, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -98,9 +98,10 @@ def _submit(
         handle = target.submit(run, ownership, secrets)
     except Exception as error:
         _end_unstarted(run, error)
+        todo = advice(error)
         raise ExperimentExecutionException(
-            f"run {run.id} could not be started on {target_name!r}: {error}; the run is "
-            f"kept as Failed in {run.path!r}",
+            f"run {run.id} could not be started on {target_name!r}: {error}; "
+            f"{todo + '; ' if todo else ''}the run is kept as Failed in {run.path!r}",
             error,
         ) from error
     try:

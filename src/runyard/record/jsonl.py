@@ -4,8 +4,9 @@ Law *one writer per file*: an ``Appender`` assumes that it is the only one for i
 """
 
 import errno
-import json
 import os
+
+from runyard.record import early_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def encode(record: "Record") -> bytes:
     """One line of ASCII JSON; odd file names survive as escaped surrogates."""
-    return (json.dumps(record, separators=(",", ":"), default=str) + "\n").encode("ascii")
+    return (early_json.dumps(record) + "\n").encode("ascii")
 
 
 class Appender:
@@ -76,7 +77,7 @@ def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
     records = []
     for number, line in enumerate(lines[:-1], 1):
         try:
-            record = json.loads(line.decode("utf-8"))
+            record = early_json.loads(line.decode("utf-8"))
         except ValueError as error:
             _report(problems, path, number, str(error))
             continue
@@ -97,7 +98,7 @@ def write_once(path: str, record: "Record", sync: bool = True) -> None:
     temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
         with open(temporary, "wb") as stream:
-            stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
+            stream.write(early_json.dumps(record, indent=1).encode("ascii") + b"\n")
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
@@ -124,7 +125,7 @@ def read_json(path: str) -> "Record":
     with open(path, "rb") as stream:
         text = stream.read()
     try:
-        record = json.loads(text.decode("utf-8"))
+        record = early_json.loads(text.decode("utf-8"))
     except ValueError as error:
         raise ValueError("{} is not valid JSON: {}".format(path, error))
     if not isinstance(record, dict):

@@ -5,9 +5,10 @@ and later, and nothing imported before it is needed. Paths go through the system
 because names need not be UTF-8 and an old interpreter under ``LANG=C`` cannot encode others.
 """
 
-import json
 import os
 import stat
+
+from runyard.record import early_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
     `runyard.errors.SnapshotException` for a format this release does not know.
     """
     with open(manifest_path, "rb") as stream:
-        manifest = json.loads(stream.read().decode("ascii"))
+        manifest = early_json.loads(stream.read().decode("ascii"))
     if manifest.get("format") != MANIFEST_FORMAT:
         raise _problem(
             "Snapshot manifest {} has format {!r}; this release of runyard reads format {}. "
