@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Record = Dict[str, Any]
 
+_YEAR_10000_S = 253402300800
+
 
 def encode(record: "Record") -> bytes:
     """One line of ASCII JSON; odd file names survive as escaped surrogates."""
@@ -78,7 +80,7 @@ def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
     for number, line in enumerate(lines[:-1], 1):
         try:
             record = early_json.loads(line.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             _report(problems, path, number, str(error))
             continue
         if isinstance(record, dict):
@@ -91,6 +93,17 @@ def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
 def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -> None:
     if problems is not None:
         problems.append("{}:{}: {}".format(path, number, why))
+
+
+def moment(record: "Record") -> "Optional[float]":
+    """The time ``t`` of a line in seconds since 1970; None where it holds none.
+
+    Nothing that was written as a time is outside of the years 1970 to 9999, as a date can be.
+    """
+    found: "Any" = record.get("t")
+    if type(found) not in (int, float) or not 0 <= found < _YEAR_10000_S:
+        return None
+    return float(found)
 
 
 def write_once(path: str, record: "Record", sync: bool = True) -> None:
@@ -126,7 +139,7 @@ def read_json(path: str) -> "Record":
         text = stream.read()
     try:
         record = early_json.loads(text.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("{} is not valid JSON: {}".format(path, error))
     if not isinstance(record, dict):
         raise ValueError("{} does not hold a JSON object".format(path))

@@ -68,5 +68,4 @@ def _kind(name: str) -> str | None:
 
 
 def _time(request: dict[str, Any]) -> float:
-    moment = request.get("t")
-    return float(moment) if isinstance(moment, (int, float)) else 0.0
+    return jsonl.moment(request) or 0.0
