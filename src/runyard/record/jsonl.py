@@ -7,6 +7,8 @@ import errno
 import json
 import os
 
+from runyard.record import regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
@@ -42,8 +44,7 @@ class Appender:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
 
     def _open(self) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._fd = os.open(self.path, flags, 0o644)
+        self._fd = regular.open_fd(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         _drop_unfinished_line(self._fd)
 
     def close(self) -> None:
@@ -62,14 +63,19 @@ def _drop_unfinished_line(fd: int) -> None:
     os.ftruncate(fd, tail.rfind(b"\n") + 1)
 
 
-def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
+def read(
+    path: str,
+    problems: "Optional[List[str]]" = None,
+    at_most: "Optional[int]" = regular.LIMIT_BYTES,
+) -> "List[Record]":
     """All whole lines of a file; none when it is missing.
 
     A line that is not a JSON object is left out and reported in ``problems`` as
     ``file:line: why``. An unfinished last line is left out silently: its writer is at work.
+    Raises OSError for what is no regular file, and for one of more than ``at_most`` bytes.
     """
     try:
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path, at_most) as stream:
             lines = stream.read().split(b"\n")
     except FileNotFoundError:
         return []
@@ -77,7 +83,7 @@ def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
     for number, line in enumerate(lines[:-1], 1):
         try:
             record = json.loads(line.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             _report(problems, path, number, str(error))
             continue
         if isinstance(record, dict):
@@ -96,7 +102,7 @@ def write_once(path: str, record: "Record", sync: bool = True) -> None:
     """Write a JSON file so that it is there whole or not at all, and survives power loss."""
     temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
-        with open(temporary, "wb") as stream:
+        with regular.create(temporary) as stream:
             stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
             stream.flush()
             if sync:
@@ -121,11 +127,11 @@ def sync_file(path: str) -> None:
 
 def read_json(path: str) -> "Record":
     """A whole JSON object. Raises FileNotFoundError, or ValueError naming the file."""
-    with open(path, "rb") as stream:
+    with regular.open_to_read(path, regular.LIMIT_BYTES) as stream:
         text = stream.read()
     try:
         record = json.loads(text.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("{} is not valid JSON: {}".format(path, error))
     if not isinstance(record, dict):
         raise ValueError("{} does not hold a JSON object".format(path))
