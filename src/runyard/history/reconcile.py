@@ -25,6 +25,9 @@ from runyard.record.states import Reason
 GRACE_S = 5.0
 """A run this young whose lock nobody has signed is left alone: its creator is about to."""
 
+_SKEW_S = 60.0
+"""By so much the clock of another machine may be ahead; one from later is of a clock set back."""
+
 HANDLE = "handle.json"
 """What ``ComputeTarget.submit`` returned, written by submission."""
 
@@ -89,7 +92,7 @@ def _is_alive(run: RunDirectory, record: dict[str, Any], now: float) -> bool:
     """
     last = owner.signature(run.lock)
     if not last:
-        return now - float(record.get("created", 0.0)) < GRACE_S
+        return -_SKEW_S < now - float(record.get("created", 0.0)) < GRACE_S
     try:
         return owner.is_held(run.lock)
     except OSError:  # no right to open it for writing

@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 20
 def path_of(run: RunDirectory, name: str) -> str:
     """Where the file of that name lies. Raises UserErrorException for names that lead outside."""
     clean = os.path.normpath(name.lstrip("/"))
-    if clean.startswith("..") or clean in (".", ""):
+    if clean.startswith("..") or clean in (".", "") or "\0" in clean:
         raise UserErrorException("{!r} is not a usable file name inside a run".format(name))
     top = clean.split("/", 1)[0]
     return run.join(clean) if top in _OWN_FOLDERS and "/" in clean else run.join("files", clean)

@@ -4,10 +4,9 @@ Law *one writer per file*: an ``Appender`` assumes that it is the only one for i
 """
 
 import errno
-import json
 import os
 
-from runyard.record import regular
+from runyard.record import early_json, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +14,12 @@ if TYPE_CHECKING:
 
     Record = Dict[str, Any]
 
+_YEAR_10000_S = 253402300800
+
 
 def encode(record: "Record") -> bytes:
     """One line of ASCII JSON; odd file names survive as escaped surrogates."""
-    return (json.dumps(record, separators=(",", ":"), default=str) + "\n").encode("ascii")
+    return (early_json.dumps(record) + "\n").encode("ascii")
 
 
 class Appender:
@@ -82,7 +83,7 @@ def read(
     records = []
     for number, line in enumerate(lines[:-1], 1):
         try:
-            record = json.loads(line.decode("utf-8"))
+            record = early_json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             _report(problems, path, number, str(error))
             continue
@@ -98,12 +99,23 @@ def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -
         problems.append("{}:{}: {}".format(path, number, why))
 
 
+def moment(record: "Record") -> "Optional[float]":
+    """The time ``t`` of a line in seconds since 1970; None where it holds none.
+
+    Nothing that was written as a time is outside of the years 1970 to 9999, as a date can be.
+    """
+    found: "Any" = record.get("t")
+    if type(found) not in (int, float) or not 0 <= found < _YEAR_10000_S:
+        return None
+    return float(found)
+
+
 def write_once(path: str, record: "Record", sync: bool = True) -> None:
     """Write a JSON file so that it is there whole or not at all, and survives power loss."""
     temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
         with regular.create(temporary) as stream:
-            stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
+            stream.write(early_json.dumps(record, indent=1).encode("ascii") + b"\n")
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
@@ -130,7 +142,7 @@ def read_json(path: str) -> "Record":
     with regular.open_to_read(path, regular.LIMIT_BYTES) as stream:
         text = stream.read()
     try:
-        record = json.loads(text.decode("utf-8"))
+        record = early_json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError("{} is not valid JSON: {}".format(path, error))
     if not isinstance(record, dict):
