@@ -13,6 +13,7 @@ from runyard.record.states import Reason, Status
 from runyard.runner import (
     ending,
     environment,
+    finishing,
     launch,
     next_in_line,
     said,
@@ -31,16 +32,14 @@ if TYPE_CHECKING:
     from runyard.record.owner import Ownership
     from runyard.runner.ending import End
 
-_BY_ITSELF = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
-"""Ends that are no sign of the target having told the script to end."""
-
 
 def main(arguments: list[str]) -> int:
     """Run the run of ``RUN_DIRECTORY``, whose lock this process has inherited as ``LOCK_FD``.
 
     ``take`` instead of ``LOCK_FD``: of one that waited in the queue of a cluster, whose lock this
     process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
-    ``prepare``, only the environment is built, and the run handed to the queue of its target.
+    ``prepare``, only the environment is built, and the run handed to the queue of its target. With
+    ``adopt``, this process goes on where another runner of the run was killed.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
@@ -72,6 +71,10 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
     supervisor = Supervisor(Requests(run), spec["grace_period_s"], channels.interruptions())
+    if words[1:] == ["adopt"]:
+        from runyard.runner import adopting
+
+        return adopting.go_on(run, record, supervisor, log, ownership)
     if words == ["take"]:
         record = _next_attempt(run, record, log)
         spec = record["spec"]
@@ -86,7 +89,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         prefix = built
     asked = supervisor.asked_to_end()  # a request may have come first
     if asked is not None:
-        return _told(supervisor, log, ending.ended_by_runner(asked))
+        return finishing.told(supervisor, log, ending.ended_by_runner(asked))
     if words[1:] == ["prepare"]:
         taking.hand_over(run, spec, ownership)
         return None
@@ -94,7 +97,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if isinstance(data, ending.End):
-        return _told(supervisor, log, data)
+        return finishing.told(supervisor, log, data)
     return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
 
 
@@ -132,67 +135,16 @@ def _launch(
 ) -> End | None:
     spec = record["spec"]
     try:
-        watched = launch.start(run, record, prefix, data)
+        watched = launch.start(run, record, prefix, ownership, data)
     except (OSError, RunyardError) as error:
         said.say(f"the script could not be started: {error}")
-        _tidy_data(run, data)
+        finishing.tidy_data(run, data)
         return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
     next_in_line.prepare(run, spec)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
-    told = _told(supervisor, log, ending.classify(run, outcome))
-    if told is None:
-        _tidy_data(run, data)
-        return None
-    end = told
-    said.status(log, Status.FINALIZING)
-    if data:
-        patience_s = _patience_s(spec, end, outcome.seconds)
-        end = _collect(run, data, end, supervisor, ownership, patience_s=patience_s)
-    _tidy(run, record)
-    said.say(f"ended: {end.reason.value} {outcome}")
-    return end
-
-
-def _told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
-    """The end of a run that its target may have told to end; None: it waits there again."""
-    if not supervisor.terminated and end.reason in _BY_ITSELF:
-        return end
-    told = supervisor.told_to_end()
-    if told is not None and told.reason is None:
-        said.status(log, Status.QUEUED, message=told.message)
-        return None
-    return ending.interrupted(end, told)
-
-
-def _patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:
-    from runyard.runner import data
-
-    return data.patience_s(spec, end, seconds)
-
-
-def _collect(
-    run: RunDirectory,
-    found: list[Place],
-    end: End,
-    supervisor: Supervisor,
-    ownership: Ownership,
-    *,
-    patience_s: float | None,
-) -> End:
-    from runyard.runner import data
-
-    end = data.collect(run, found, end, supervisor, ownership, patience_s=patience_s)
-    data.tidy(run, found)
-    return end
-
-
-def _tidy_data(run: RunDirectory, found: list[Place]) -> None:
-    if found:
-        from runyard.runner import data
-
-        data.tidy(run, found)
+    return finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
 
 
 def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
@@ -201,11 +153,3 @@ def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, An
         environment.record_packages(run, spec, prefix)
     except Exception as error:
         said.say(f"packages were not listed: {ending.error_detail(error)['traceback']}")
-
-
-def _tidy(run: RunDirectory, record: dict[str, Any]) -> None:
-    """Clean the working directory; how the script ended stands, whatever happens here."""
-    try:
-        workfolder.clean(run, record)
-    except Exception as error:
-        said.say(f"work/ was not tidied: {ending.error_detail(error)['traceback']}")
