@@ -25,7 +25,8 @@ def test_a_target_that_starts_nothing_ends_the_run(
     target.error = OSError(errno.EAGAIN, "Resource temporarily unavailable")
     with pytest.raises(
         ExperimentExecutionException,
-        match=r"run exp_\w+ could not be started on 'local': .*unavailable; the run is kept",
+        match=r"run exp_\w+ could not be started on 'local': .*unavailable; as many processes run "
+        r"as may \(ulimit -u is .*\): end some, or raise it, and try again; the run is kept",
     ) as caught:
         submission.submit(config, experiment)
     assert caught.value.inner_exception is target.error

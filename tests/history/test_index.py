@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -188,6 +189,24 @@ def test_a_damaged_run_is_listed_and_warned_of_once(
     }
     assert [entry.id for entry in index.unended()] == ["good"]
     index.select()  # says nothing more, or the warning would be an error here
+
+
+def test_a_run_that_could_not_be_read_for_a_moment_is_read_again(
+    workspace: WorkspaceDirectory, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, or a disk that does not answer, says nothing of the run."""
+    run = make_run(workspace)
+    end(run)
+    age(run)
+    with monkeypatch.context() as patch:
+
+        def too_many(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        patch.setattr("runyard.history.entry._read", too_many)
+        with pytest.warns(UserWarning, match="Too many open files"):
+            assert index.select()[0].status == "Damaged"
+    assert index.select()[0].status == "Completed"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ only when the directory belongs to this user and the process itself shows that i
 from __future__ import annotations
 
 import os
-import stat
 
 from runyard.computes import processes, runner_process
 from runyard.record import adoptions, owner, script
@@ -37,7 +36,7 @@ def _obstacle(run: RunDirectory, found: Script) -> str:
     here = owner.identity()
     if (found.witness.get("host"), found.witness.get("boot")) != (here["host"], here["boot"]):
         return "-"
-    if not _is_ours(run):
+    if not owner.is_own(run.path) or os.lstat(script.path_of(run)).st_uid != os.geteuid():
         raise PermissionError(
             f"run {run.id} lost its runner, and only the user whose run it is can go on with it"
         )
@@ -54,15 +53,6 @@ def _obstacle(run: RunDirectory, found: Script) -> str:
     if found.code is None and not found.error and not runs(run, found):
         return "The exit code of the script was not recorded: its witness was killed as well."
     return ""
-
-
-def _is_ours(run: RunDirectory) -> bool:
-    for path in (run.path, run.run_json, run.lock, script.path_of(run)):
-        found = os.lstat(path)
-        kind = stat.S_ISDIR if path == run.path else stat.S_ISREG
-        if found.st_uid != os.getuid() or not kind(found.st_mode):
-            return False
-    return True
 
 
 def runs(run: RunDirectory, found: Script) -> bool:

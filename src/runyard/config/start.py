@@ -6,13 +6,13 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard.config import planning
 from runyard.errors import ExperimentExecutionException
 from runyard.history.reconcile import HANDLE
-from runyard.history.writing import writing
+from runyard.history.writing import advice, writing
 from runyard.record import creation, jsonl, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -35,17 +35,20 @@ def start(
     *,
     run_id: str | None = None,
     parent: RunDirectory | None = None,
+    recorded: Callable[[], None] = lambda: None,
 ) -> RunDirectory:
     """Write a new run directory and have its target start a runner.
 
     ``record``: the content of run.json. ``secrets``: variables for the script that must not
-    touch the disk. ``parent``: learns of its child. Raises UserErrorException for a run id that
+    touch the disk. ``parent``: learns of its child. ``recorded``: called when run.json is there.
+    Raises UserErrorException for a run id that
     is taken or cannot be used; ExperimentExecutionException when the workspace cannot be written
     to (nothing is left behind), or when the target started nothing: that run stays, Failed with
     the reason launch_failed.
     """
     with writing(workspace):
         run = creation.create_run(workspace, experiment, record, run_id)
+        recorded()
         ownership = _own(run, parent)
     try:
         persisted = _submit(run, ownership, record["spec"], secrets)
@@ -95,9 +98,10 @@ def _submit(
         handle = target.submit(run, ownership, secrets)
     except Exception as error:
         _end_unstarted(run, error)
+        todo = advice(error)
         raise ExperimentExecutionException(
-            f"run {run.id} could not be started on {target_name!r}: {error}; the run is "
-            f"kept as Failed in {run.path!r}",
+            f"run {run.id} could not be started on {target_name!r}: {error}; "
+            f"{todo + '; ' if todo else ''}the run is kept as Failed in {run.path!r}",
             error,
         ) from error
     try:

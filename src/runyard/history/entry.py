@@ -61,7 +61,9 @@ def read_entry(run: RunDirectory, stamp: int) -> Entry | None:
         return _read(run, stamp)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:  # of this moment: too many open files, a disk that does not answer
+        return _damaged(run, 0, f"{type(error).__name__}: {error}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return _damaged(run, stamp, f"{type(error).__name__}: {error}")
 
 

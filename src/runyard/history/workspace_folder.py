@@ -15,6 +15,7 @@ from typing import Any
 from runyard.errors import UserErrorException, WorkspaceException
 from runyard.history import shared_json
 from runyard.history.entry import newer_format
+from runyard.history.writing import advice
 from runyard.record import jsonl
 from runyard.record.layout import FORMAT, WORKSPACE_FOLDER, WorkspaceDirectory
 
@@ -62,7 +63,12 @@ def read(directory: WorkspaceDirectory) -> dict[str, Any]:
         raise WorkspaceException(
             f"{directory.path} is not a workspace: it has no workspace.json", error
         ) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:  # nothing is wrong with what is in it
+        raise WorkspaceException(
+            f"{path} cannot be read: {error.strerror}; {advice(error, 'check who may read it')}",
+            error,
+        ) from error
+    except ValueError as error:
         raise _damaged(path, str(error), error) from error
     if not isinstance(content.get("format"), int) or not content.get("name"):
         raise _damaged(path, "it lacks 'format' or 'name'", None)

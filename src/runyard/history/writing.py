@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import resource
 import shutil
 from collections.abc import Iterator
 
@@ -28,15 +29,32 @@ def writing(workspace: WorkspaceDirectory) -> Iterator[None]:
 
 
 def _unwritable(path: str, error: OSError) -> ExperimentExecutionException:
-    advice = "check who may write there"
     if error.errno in _FULL:
-        advice = f"{_free_mib(path)} MiB are free there; make room and submit again"
+        todo = f"{_free_mib(path)} MiB are free there; make room and submit again"
+    else:
+        todo = advice(error, "check who may write there")
     place = f" ({error.filename})" if error.filename else ""
     return ExperimentExecutionException(
         f"the run could not be written to the workspace folder {path!r}: "
-        f"{error.strerror or error}{place}; {advice}",
+        f"{error.strerror or error}{place}; {todo}",
         error,
     )
+
+
+def advice(error: BaseException, otherwise: str = "") -> str:
+    """What to do about a limit of this process that was reached; ``otherwise`` for other errors."""
+    number = getattr(error, "errno", None)
+    if number in (errno.EMFILE, errno.ENFILE):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return f"close some, or raise the limit (ulimit -n is {limit}), and try again"
+    if number == errno.EAGAIN:
+        limit = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+        text = "without one" if limit == resource.RLIM_INFINITY else f"{limit}"
+        return (
+            f"as many processes run as may (ulimit -u is {text}; a container has a limit of its "
+            "own): end some, or raise it, and try again"
+        )
+    return otherwise
 
 
 def _free_mib(path: str) -> int:

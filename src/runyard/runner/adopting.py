@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.data.places import Place
-    from runyard.record.events import EventLog
+    from runyard.record.event_log import EventLog
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
     from runyard.record.script import Script

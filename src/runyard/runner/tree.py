@@ -10,9 +10,9 @@ from runyard.runner.supervision import end_of, reap_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
+    from runyard.computes.spawning import Started
     from runyard.record.layout import RunDirectory
     from runyard.runner.forked import Forked
     from runyard.runner.supervision import Outcome
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 class ProcessTree:
     """What a supervisor watches of a run on this machine."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes] | Forked | Script, run: RunDirectory
-    ) -> None:
+    def __init__(self, process: Started | Forked | Script, run: RunDirectory) -> None:
         self.pid = process.pid
         self._process = process
         self._run = run

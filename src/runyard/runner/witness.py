@@ -12,26 +12,26 @@ its first line is on the disk. Who finds the lock free, and no line, knows that 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import select
-import signal
 import time
 
-from runyard.record import jsonl, owner, script
+from runyard.record import early_json, jsonl, owner, script
 from runyard.runner import memory
 from runyard.runner.supervision import reap_orphans
 from runyard.runner.tree import ProcessTree, end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
+    import signal
     from collections.abc import Callable
     from typing import NoReturn
 
+    from runyard.computes.spawning import Started
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
+else:
+    import _signal as signal  # what signal is made of, without enum
 
 _HEARD = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM),
@@ -72,7 +72,7 @@ class Script:
                 raise ChildProcessError("the process that was to start the script was killed")
             self._said += part
         line, _, self._said = self._said.partition(b"\n")
-        body = json.loads(line)
+        body = early_json.loads(line.decode())
         if "errno" in body:
             raise OSError(body["errno"], body["strerror"], body["filename"])
         if "error" in body:
@@ -105,7 +105,7 @@ class Script:
                 break
             self._said += part
         os.close(self._report)
-        seen = json.loads(self._said.partition(b"\n")[0] or b"{}").get("code")
+        seen = early_json.loads(self._said.partition(b"\n")[0].decode() or "{}").get("code")
         self._code = os.waitstatus_to_exitcode(status) if seen is None else int(seen)
 
 
@@ -132,9 +132,7 @@ class Watched(ProcessTree):
         reap_orphans(self._witness)
 
 
-def start(
-    run: RunDirectory, ownership: Ownership, begin: Callable[[], subprocess.Popen[bytes]]
-) -> Script:
+def start(run: RunDirectory, ownership: Ownership, begin: Callable[[], Started]) -> Script:
     """Start the script by ``begin``, in a process that waits for its end. Raises OSError."""
     os.makedirs(run.launch, exist_ok=True)
     receive, send = os.pipe()
@@ -146,7 +144,7 @@ def start(
 
 
 def _be_the_witness(
-    run: RunDirectory, ownership: Ownership, begin: Callable[[], subprocess.Popen[bytes]], send: int
+    run: RunDirectory, ownership: Ownership, begin: Callable[[], Started], send: int
 ) -> NoReturn:
     """Never returns, whatever is raised: two runners would write the end of one run."""
     try:
@@ -161,38 +159,42 @@ def _be_the_witness(
 def _witness(
     record: jsonl.Appender,
     ownership: Ownership,
-    begin: Callable[[], subprocess.Popen[bytes]],
+    begin: Callable[[], Started],
     send: int,
 ) -> None:
-    def tell(body: dict[str, object]) -> None:
-        with contextlib.suppress(OSError):  # the runner is gone
-            os.write(send, jsonl.encode(body))
-
     try:
         record.append({"t": time.time(), **owner.identity(), "space": script.space()})
         ownership.release()
         process = begin()
     except Exception as error:
-        tell(_as_body(error))
-        with contextlib.suppress(OSError):
-            record.append({"t": time.time(), "error": f"{error}"})
+        _tell(send, _as_body(error))
+        _note(record, error=f"{error}")
         return
-    tell({"pid": process.pid})
+    _tell(send, {"pid": process.pid})
     _note(record, script=process.pid, started=owner.start_ticks(process.pid))
     watch = memory.OomWatch(process.pid)
     code = process.wait()
     struck = code in _MAY_BE_MEMORY and watch.struck()
-    tell({"code": code})
+    _tell(send, {"code": code})
     _note(record, code=code, **({"out_of_memory": True} if struck else {}))
 
 
 _MAY_BE_MEMORY = (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
+def _tell(send: int, body: dict[str, object]) -> None:
+    try:
+        os.write(send, jsonl.encode(body))
+    except OSError:  # the runner is gone
+        return
+
+
 def _note(record: jsonl.Appender, **what: object) -> None:
     """The first line has taken its block of the disk, so there is room for this on a full one."""
-    with contextlib.suppress(OSError):
+    try:
         record.append({"t": time.time(), **what})
+    except OSError:
+        return
 
 
 def _as_body(error: Exception) -> dict[str, object]:

@@ -1,0 +1,28 @@
+"""A runner that is killed on its way: started in the place of ``runner/__main__.py``."""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def main() -> int:
+    """Run the run of the command line, as far as it comes."""
+    sys.path[:0] = [os.path.join(ROOT, "src"), ROOT]
+    from tests.faults import kill_points
+
+    counter = kill_points.of_environment()
+    count_to = os.environ.pop(kill_points.COUNT_TO, "")
+    counter.install()
+    from runyard.runner.main import main
+
+    code = main(sys.argv[1:])
+    counter.remove()
+    if count_to:
+        with open(count_to, "w") as stream:
+            stream.write(f"{counter.count}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The generator of kills: some hundred trials here, thousands by hand.
+
+``RUNYARD_KILLS=5000 pytest tests/faults/test_random_kills.py`` for more, each time with another
+seed; ``python -m tests.faults.random_kills`` for one kind of victim, or a given seed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+KILLS = int(os.environ.get("RUNYARD_KILLS", "0"))
+
+
+def storm(*options: object) -> dict[str, Any]:
+    """What the program says of its trials; its breaches are in the output of the test."""
+    argv = [sys.executable, "-m", "tests.faults.random_kills", *map(str, options)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def test_the_laws_hold_whoever_is_killed_when() -> None:
+    seed = random.SystemRandom().randrange(1 << 32) if KILLS else 7
+    count = KILLS or 80
+    answer = storm("--count", count, "--seed", seed)
+    assert (answer["count"], answer["seed"], answer["breaches"]) == (count, seed, 0)
+    # It did kill: most of those it meant to.
+    assert sum(answer["killed"].values()) > count / 2, answer
+
+
+def test_submit_killed_before_each_of_its_calls() -> None:
+    """SIGKILL at each step of submit: not a drawn one, but all of them."""
+    answer = storm("--each", "submit")
+    assert answer["killed"]["submit"] == answer["count"] > 40
+    said = "submit had not returned: "
+    ends = (f"{said}no run", f"{said}runner_lost", f"{said}completed")
+    assert min(answer["ends"].get(end, 0) for end in ends) > 0, answer
+
+
+LIAR = """
+import os, sys
+from tests.faults import random_kills
+random_kills.Storm._submit = lambda storm, *_: os.write(storm._said, b"exp_lie")
+random_kills.Storm._calls_of = lambda storm, kind: 50
+sys.exit(random_kills.main())
+"""
+
+
+def test_a_breach_is_found_and_said_with_what_it_takes_to_see_it_again() -> None:
+    """Of a submit that returns a run which is not there."""
+    argv = [sys.executable, "-c", LIAR, "--count", "1", "--seed", "3", "--kind", "submit"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "count 1, seed 3"
+    assert lines[1].startswith("trial 1: submit at call ")
+    assert lines[2] == "written before said: submit returned exp_lie, and there is no such run"
+    assert json.loads(lines[-1])["breaches"] == 1
