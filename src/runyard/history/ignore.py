@@ -18,7 +18,7 @@ import re
 import stat
 import warnings
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -110,8 +110,7 @@ class Rules:
     def _patterns(self) -> "list[_Pattern]":
         """Last line first: the first that matches decides. Compiled on first need, as an
         unchanged tree never asks."""
-        lines = self.text.removeprefix(_BOM).decode("utf-8", "surrogateescape").split("\n")
-        return list(_compiled(reversed(lines)))
+        return _patterns_of(self.text)
 
 
 class _Pattern(NamedTuple):
@@ -136,6 +135,13 @@ class _Pattern(NamedTuple):
 
 
 _EVERYTHING = re.compile("")
+
+
+@lru_cache(maxsize=64)
+def _patterns_of(text: bytes) -> "list[_Pattern]":
+    """Of a process that submits one folder again and again, only once."""
+    lines = text.removeprefix(_BOM).decode("utf-8", "surrogateescape").split("\n")
+    return list(_compiled(reversed(lines)))
 
 
 def _compiled(lines: Iterator[str]) -> Iterator[_Pattern]:
