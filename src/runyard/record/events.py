@@ -41,15 +41,27 @@ class State:
                 break
 
     def _apply(self, event: "Dict[str, Any]") -> None:
-        status, moment = Status(event["status"]), float(event["t"])
+        status, moment = Status(event["status"]), jsonl.moment(event)
         reason = Reason(event["reason"]) if status.ended else None
+        if moment is None:
+            raise ValueError("no time")
         self.status = status
-        self.detail = event.get("detail") or {}
+        self.detail = _detail(event)
         if status is Status.RUNNING and self.started is None:
             self.started = moment
         if status.ended:
             self.reason = reason
             self.ended = moment
+
+
+def _detail(event: "Dict[str, Any]") -> "Dict[str, Any]":
+    """What an event says beside its status, as far as that can be read."""
+    found = event.get("detail")
+    if not isinstance(found, dict):
+        return {}
+    if not isinstance(found.get("error"), (dict, type(None))):
+        return {key: value for key, value in found.items() if key != "error"}
+    return found
 
 
 def read_state(run: RunDirectory, problems: "Optional[List[str]]" = None) -> State:

@@ -10,7 +10,6 @@ from runyard.errors import ExperimentExecutionException
 from runyard.job import context
 from runyard.launchers.plan import Places
 from runyard.record import keyvault
-from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,13 +85,16 @@ def start(
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         argv = expand(process.argv, env)
-        return ProcessTree(channel.start(process.node, argv, env, run.work, log), run)
+        started = channel.start(process.node, argv, env, run.work, log)
     except FileNotFoundError as error:
         if error.filename != argv[0]:
             raise
         raise no_program(argv[0]) from error
     finally:
         os.close(log)
+    from runyard.runner.tree import ProcessTree  # imported while the script starts
+
+    return ProcessTree(started, run)
 
 
 def no_program(name: str) -> ExperimentExecutionException:

@@ -128,6 +128,7 @@ class Supervisor:
             self._wait(watched, None if limit_s is None else begun + limit_s, outcome)
         finally:  # also when this runner fails: nobody else would end the script
             outcome.killed = watched.end(self._grace_s if outcome.cause else _LEFTOVER_GRACE_S)
+        self._requests.follow()
         watched.judge(outcome)
         outcome.seconds = time.monotonic() - begun
         return outcome
