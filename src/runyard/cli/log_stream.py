@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from runyard.record import regular
+
 _CHUNK_BYTES = 64 * 1024
 # Bell, shift-out and the like would beep, or switch the terminal's character set. Colours (ESC)
 # and progress bars (CR, BS) are what scripts mean to show.
@@ -32,7 +34,7 @@ class LogStream:
 
     def _open(self) -> bool:
         try:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = regular.fd_to_read(self.path)
         except FileNotFoundError:
             return False
         if self._last_lines is not None:

@@ -27,7 +27,7 @@ class Nodes:
 
     def __init__(self, folder: PoolFolder) -> None:
         self._folder = folder
-        self._entries = _read(folder.nodes_json)
+        self._entries = _read(folder)
         self._taken = {number for number in self._entries if self._is_taken(number)}
 
     @property
@@ -76,13 +76,19 @@ def _is_lost(run: RunDirectory) -> bool:
     return not waits and os.path.isfile(run.run_json) and not read_state(run).status.ended
 
 
-def _read(path: str) -> dict[int, dict[str, Any]]:
+def _read(folder: PoolFolder) -> dict[int, dict[str, Any]]:
     try:
-        found = jsonl.read_json(path)["nodes"]
+        found = jsonl.read_json(folder.nodes_json)["nodes"]
         return {
-            int(number): entry for number, entry in found.items() if pool_queue.is_run(entry["run"])
+            int(number): entry
+            for number, entry in found.items()
+            if pool_queue.is_run(entry["run"]) and not _is_led_elsewhere(folder, entry["run"])
         }
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # damaged by hand: whoever runs now is not counted until it ends
+
+
+def _is_led_elsewhere(folder: PoolFolder, name: str) -> bool:
+    return owner.is_led_elsewhere(os.path.join(folder.workspace.runs, name))

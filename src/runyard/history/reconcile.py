@@ -2,7 +2,8 @@
 
 Every open of a workspace looks at the runs that have not ended. A held lock is proof of life.
 Where it is free, the run's target says whether the run is gone; whoever finds that takes the
-lock, ends what processes are left, and writes the end. A run with a held lock is never ended.
+lock, ends what processes are left, and writes the end. A run with a held lock is never ended, and
+the run of another user (``owner.is_own``) is not acted upon: it is shown as NotResponding.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from runyard.record.states import Reason
 
 GRACE_S = 5.0
 """A run this young whose lock nobody has signed is left alone: its creator is about to."""
+
+_SKEW_S = 60.0
+"""By so much the clock of another machine may be ahead; one from later is of a clock set back."""
 
 HANDLE = "handle.json"
 """What ``ComputeTarget.submit`` returned, written by submission."""
@@ -46,14 +50,16 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
                 continue
             target = target_name(record)
             if (record.get("spec") or {}).get("relay"):
-                if not _names.load("runyard.data.relay.keeping:resume")(run):
+                if not owner.is_own(run.path) or not _names.load(
+                    "runyard.data.relay.keeping:resume"
+                )(run):
                     silent.add(run.path)
             elif target is not None:
                 at_targets.setdefault((run.workspace.path, target), []).append(run)
             elif not _settle_own_runner(run, record):
                 silent.add(run.path)
-        except (OSError, ValueError):
-            silent.add(run.path)  # unreadable, or in a folder that cannot be written
+        except (OSError, ValueError, TypeError, AttributeError, ArithmeticError):
+            silent.add(run.path)  # unreadable, nonsense, or in a folder that cannot be written
     for (_, name), group in at_targets.items():
         silent.update(_settle_at_target(name, group))
     return frozenset(silent)
@@ -86,7 +92,7 @@ def _is_alive(run: RunDirectory, record: dict[str, Any], now: float) -> bool:
     """
     last = owner.signature(run.lock)
     if not last:
-        return now - float(record.get("created", 0.0)) < GRACE_S
+        return -_SKEW_S < now - float(record.get("created", 0.0)) < GRACE_S
     try:
         return owner.is_held(run.lock)
     except OSError:  # no right to open it for writing
@@ -157,6 +163,8 @@ def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTar
 
 def settle_gone(run: RunDirectory, name: str, target: ComputeTarget) -> bool:
     """End a run whose target says that it is gone; False when that cannot be done."""
+    if not owner.is_own(run.path):
+        return False
     try:
         if cancel_requested(run):
             text = "Cancelled; the runner was gone before it could carry it out."
@@ -218,8 +226,10 @@ def end_lost(
     """Take the lock and write the end; True also when somebody else is alive or was faster.
 
     What ``target.reap`` raises is raised: then the run has not ended. False for a run with a
-    damaged event: that may be its end, so none is added to it.
+    damaged event: that may be its end, so none is added to it; and for one of another user.
     """
+    if not owner.is_own(run.path):
+        return False
     ownership = owner.take(run.lock)
     if ownership is None:
         return True

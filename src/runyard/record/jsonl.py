@@ -6,7 +6,7 @@ Law *one writer per file*: an ``Appender`` assumes that it is the only one for i
 import errno
 import os
 
-from runyard.record import early_json
+from runyard.record import early_json, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class Appender:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
 
     def _open(self) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._fd = os.open(self.path, flags, 0o644)
+        self._fd = regular.open_fd(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         _drop_unfinished_line(self._fd)
 
     def close(self) -> None:
@@ -65,14 +64,19 @@ def _drop_unfinished_line(fd: int) -> None:
     os.ftruncate(fd, tail.rfind(b"\n") + 1)
 
 
-def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
+def read(
+    path: str,
+    problems: "Optional[List[str]]" = None,
+    at_most: "Optional[int]" = regular.LIMIT_BYTES,
+) -> "List[Record]":
     """All whole lines of a file; none when it is missing.
 
     A line that is not a JSON object is left out and reported in ``problems`` as
     ``file:line: why``. An unfinished last line is left out silently: its writer is at work.
+    Raises OSError for what is no regular file, and for one of more than ``at_most`` bytes.
     """
     try:
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path, at_most) as stream:
             lines = stream.read().split(b"\n")
     except FileNotFoundError:
         return []
@@ -110,7 +114,7 @@ def write_once(path: str, record: "Record", sync: bool = True) -> None:
     """Write a JSON file so that it is there whole or not at all, and survives power loss."""
     temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
-        with open(temporary, "wb") as stream:
+        with regular.create(temporary) as stream:
             stream.write(early_json.dumps(record, indent=1).encode("ascii") + b"\n")
             stream.flush()
             if sync:
@@ -135,7 +139,7 @@ def sync_file(path: str) -> None:
 
 def read_json(path: str) -> "Record":
     """A whole JSON object. Raises FileNotFoundError, or ValueError naming the file."""
-    with open(path, "rb") as stream:
+    with regular.open_to_read(path, regular.LIMIT_BYTES) as stream:
         text = stream.read()
     try:
         record = early_json.loads(text.decode("utf-8"))

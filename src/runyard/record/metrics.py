@@ -13,7 +13,7 @@ import os
 import time
 from json.encoder import encode_basestring_ascii
 
-from runyard.record import events, jsonl
+from runyard.record import events, jsonl, regular
 from runyard.record.layout import RunDirectory
 from runyard.record.notes import rank_of, writer_name
 
@@ -205,7 +205,7 @@ def entries(
 
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entry]":
     latest = 0.0
-    for entry in jsonl.read(path, problems):
+    for entry in jsonl.read(path, problems, regular.LIMIT_OF_METRICS_BYTES):
         if not is_valid(entry):
             if problems is not None:
                 problems.append("{}: not a metric: {!r:.200}".format(path, entry))

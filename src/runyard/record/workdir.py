@@ -8,7 +8,7 @@ because names need not be UTF-8 and an old interpreter under ``LANG=C`` cannot e
 import os
 import stat
 
-from runyard.record import early_json
+from runyard.record import early_json, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,9 +104,10 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
     """The entries ``[path, kind, mode, blob, size]`` of a snapshot, sorted by path.
 
     Kind is 'f' file, 'l' symlink (``blob`` is its target) or 'd' empty folder. Raises
-    `runyard.errors.SnapshotException` for a format this release does not know.
+    `runyard.errors.SnapshotException` for a format this release does not know, and for an entry
+    that leads out of the folder it is laid out in: a workspace may come from anywhere.
     """
-    with open(manifest_path, "rb") as stream:
+    with regular.open_to_read(manifest_path) as stream:
         manifest = early_json.loads(stream.read().decode("ascii"))
     if manifest.get("format") != MANIFEST_FORMAT:
         raise _problem(
@@ -116,7 +117,49 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
             manifest.get("format"),
             MANIFEST_FORMAT,
         )
-    return [tuple(entry) for entry in manifest["entries"]]
+    entries = [tuple(entry) for entry in manifest["entries"]]
+    _refuse_strange(manifest_path, entries)
+    return entries
+
+
+_HEX_DIGITS = "0123456789abcdef"
+_BLOB_CHARS = 64
+
+
+def _refuse_strange(
+    manifest_path: str, entries: "Sequence[Tuple[str, str, int, str, int]]"
+) -> None:
+    links = {entry[0] for entry in entries if entry[1] == "l"}
+    for name, kind, mode, blob, _ in entries:
+        within = "/" + name + "/"
+        strange = (
+            "//" in within
+            or "/../" in within
+            or "/./" in within
+            or "\0" in name
+            or (kind == "f" and (len(blob) != _BLOB_CHARS or bool(blob.strip(_HEX_DIGITS))))
+            or mode & ~0o777
+            or (links and _is_behind(name, kind, links))
+        )
+        if strange:
+            raise _problem(
+                "Snapshot manifest {} is not one that runyard has written: its entry {!r} is "
+                "refused. Nothing was written; take a new snapshot by submitting again.",
+                manifest_path,
+                (name, kind, oct(mode), blob),
+            )
+
+
+def _is_behind(name: str, kind: str, links: "set[str]") -> bool:
+    """Whether a link of the snapshot would lead elsewhere what is written under that name."""
+    if kind != "l" and name in links:
+        return True
+    above = name.rpartition("/")[0]
+    while above:
+        if above in links:
+            return True
+        above = above.rpartition("/")[0]
+    return False
 
 
 def _raw(text: str) -> bytes:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from runyard.record import metrics
+from runyard.record import metrics, regular
 from runyard.record.layout import RunDirectory
 from runyard.widgets.series import Series
 
@@ -61,7 +61,7 @@ class MetricReader:
 
     def _new_lines(self, path: str) -> tuple[Iterator[bytes], bool]:
         start = self._offsets.get(path, 0)
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size <= start:
                 return iter(()), False

@@ -96,10 +96,13 @@ def _copyable(run: RunDirectory, names: Sequence[str]) -> list[str]:
     """Without links that lead nowhere and pipes, which are named on stderr."""
     found = []
     for name in names:
-        if os.path.isfile(files.path_of(run, name)):
-            found.append(name)
-        else:
-            output.warning(f"left out, it is no file that can be copied: {name}")
+        try:
+            if os.path.isfile(files.source_of(run, name)):
+                found.append(name)
+            else:
+                output.warning(f"left out, it is no file that can be copied: {name}")
+        except UserErrorException as error:
+            output.warning(f"left out: {error.message}")
     return found
 
 
