@@ -27,6 +27,19 @@ def peak_mb(pid: int | str = "self") -> float:
     return 0.0
 
 
+def peak_until_its_end(pid: int) -> float:
+    """The most memory a process has until it is gone, as often as this can be looked at, in MB."""
+    most = 0.0
+    while True:
+        try:
+            now = peak_mb(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            return most
+        if not now:  # a zombie
+            return most
+        most = max(most, now)
+
+
 def forget_peak() -> float:
     """From now on `peak_mb` of this process counts anew; returns what it has now, in MB."""
     Path("/proc/self/clear_refs").write_text("5")
