@@ -118,6 +118,12 @@ def _children(parent: int) -> list[int]:
         return [pid for pid in _pids() if (stat := _stat(pid)) and stat.parent == parent]
 
 
+def variables_of(pid: int) -> dict[str, str]:
+    """The variables that a process of this user was started with; {} where they are not told."""
+    lines = (os.fsdecode(line).partition("=") for line in _environment(pid))
+    return {name: value for name, equals, value in lines if name and equals}
+
+
 def _marks(pid: int) -> list[bytes]:
     """The run directories that a process has in its environment: one or none."""
     lines = _environment(pid)

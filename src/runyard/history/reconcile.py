@@ -17,13 +17,16 @@ from typing import Any
 from runyard import _names
 from runyard.errors import RunyardError
 from runyard.history.targets import ComputeTarget, TargetState, load_target
-from runyard.record import jsonl, owner
+from runyard.record import jsonl, owner, script
 from runyard.record.events import EventLog, cancel_requested, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason
 
 GRACE_S = 5.0
 """A run this young whose lock nobody has signed is left alone: its creator is about to."""
+
+_SEE_ENDS_S = 1.0
+"""How long a look at runs may take for runners that are about to write the ends of some."""
 
 _SKEW_S = 60.0
 """By so much the clock of another machine may be ahead; one from later is of a clock set back."""
@@ -148,11 +151,27 @@ def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
     except Exception as error:  # a plug-in's: it must not keep anybody from reading history
         _warn_once(name, error)
         return [run.path for run in runs]
-    return [
+    silent = [
         run.path
         for run, state in zip(runs, states, strict=True)
         if not _settle(run, state, name, target)
     ]
+    gone = [run for run, state in zip(runs, states, strict=True) if state is TargetState.GONE]
+    _see_ends([run for run in gone if run.path not in silent])
+    return silent
+
+
+def _see_ends(runs: Iterable[RunDirectory]) -> None:
+    """Give runners that were just started for scripts that have ended a moment to write the ends.
+
+    So that who looks sees how a run ended, and need not look again.
+    """
+    deadline = time.monotonic() + _SEE_ENDS_S
+    for run in runs:
+        while not read_state(run).status.ended and script.read(run).code is not None:
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.005)
 
 
 def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTarget) -> bool:
@@ -225,6 +244,8 @@ def end_lost(
 ) -> bool:
     """Take the lock and write the end; True also when somebody else is alive or was faster.
 
+    A run with which another runner can go on is not ended: that one is started.
+
     What ``target.reap`` raises is raised: then the run has not ended. False for a run with a
     damaged event: that may be its end, so none is added to it; and for one of another user.
     """
@@ -241,11 +262,26 @@ def end_lost(
             _warn_of_damage(run, problems[0])
             return False
         if target is not None:
+            why = _adopt(run, ownership, target)
+            if not why:
+                return True
+            if why != NOTHING and reason is Reason.RUNNER_LOST:
+                message = f"{message} {why}"
             target.reap(run)
         write_end(run, reason, message)
         return True
     finally:
         ownership.release()
+
+
+NOTHING = "-"
+"""What a target says of a lost run with which no runner could go on."""
+
+
+def _adopt(run: RunDirectory, ownership: owner.Ownership, target: ComputeTarget) -> str:
+    """Have another runner go on with the run, which inherits the lock; '' or why not."""
+    ask = getattr(target, "adopt", None)
+    return NOTHING if ask is None else str(ask(run, ownership))
 
 
 def write_end(run: RunDirectory, reason: Reason, message: str) -> None:

@@ -13,6 +13,7 @@ from runyard.history import garbage
 if TYPE_CHECKING:
     from runyard.history.garbage import Group
     from runyard.history.index import Index
+    from runyard.history.verification import Report
     from runyard.record.layout import WorkspaceDirectory
 
 KINDS = ("snapshots", "blobs", "work", "leftovers", "environments", "data")
@@ -56,6 +57,17 @@ class WorkspaceHousekeeping:
         if "data" in only:
             found.append(_data(remove, unused_s))
         return found
+
+    def verify(self, deep: bool = False) -> Report:
+        """Whether everything in the workspace is whole; nothing is changed.
+
+        ``deep``: also read metrics and the content of every stored file. ``findings`` of what is
+        returned say what is wrong, and what to do; ``is_whole`` whether any of them is an error.
+        """
+        report: Report = _names.load("runyard.history.verification:examine")(
+            self._directory, deep=deep
+        )
+        return report
 
     def _environments(self, remove: bool, now: float, unused_s: float) -> Group:
         wanted = {entry.environment for entry in self._index.unended() if entry.environment}

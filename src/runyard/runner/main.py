@@ -32,7 +32,8 @@ def main(arguments: list[str]) -> int:
 
     ``take`` instead of ``LOCK_FD``: of one that waited in the queue of a cluster, whose lock this
     process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
-    ``prepare``, only the environment is built, and the run handed to the queue of its target.
+    ``prepare``, only the environment is built, and the run handed to the queue of its target. With
+    ``adopt``, this process goes on where another runner of the run was killed.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
@@ -73,6 +74,10 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
     supervisor = Supervisor(Requests(run), spec["grace_period_s"], channels.interruptions())
+    if words[1:] == ["adopt"]:
+        from runyard.runner import adopting
+
+        return adopting.go_on(run, record, supervisor, log, ownership)
     if words == ["take"]:
         record = _next_attempt(run, record, log)
         spec = record["spec"]
@@ -86,9 +91,9 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         prefix = built
     asked = supervisor.asked_to_end()  # a request may have come first
     if asked is not None:
-        from runyard.runner import ending
+        from runyard.runner import ending, finishing
 
-        return _told(supervisor, log, ending.ended_by_runner(asked))
+        return finishing.told(supervisor, log, ending.ended_by_runner(asked))
     if words[1:] == ["prepare"]:
         taking.hand_over(run, spec, ownership)
         return None
@@ -96,7 +101,9 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if not isinstance(data, list):
-        return _told(supervisor, log, data)
+        from runyard.runner import finishing
+
+        return finishing.told(supervisor, log, data)
     return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
 
 
@@ -147,19 +154,19 @@ def _launch(
     data: list[Place],
 ) -> End | None:
     try:
-        watched = launch.start(run, record, prefix, data)
+        watched = launch.start(run, record, prefix, ownership, data)
     except (OSError, RunyardError) as error:
-        _tidy_data(run, data)
-        return _not_launched(error)
+        return _not_launched(run, data, error)
     return _watch(
         watched, run, record, prefix, supervisor=supervisor, log=log, ownership=ownership, data=data
     )
 
 
-def _not_launched(error: Exception) -> End:
+def _not_launched(run: RunDirectory, data: list[Place], error: Exception) -> End:
     from runyard.record.states import Reason
-    from runyard.runner import ending
+    from runyard.runner import ending, finishing
 
+    finishing.tidy_data(run, data)
     said.say(f"the script could not be started: {error}")
     return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
 
@@ -176,70 +183,14 @@ def _watch(
     data: list[Place],
 ) -> End | None:
     from runyard.record.states import Status
-    from runyard.runner import ending, next_in_line
+    from runyard.runner import finishing, next_in_line
 
     spec = record["spec"]
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
     next_in_line.prepare(run, spec)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
-    told = _told(supervisor, log, ending.classify(run, outcome))
-    if told is None:
-        _tidy_data(run, data)
-        return None
-    end = told
-    said.status(log, Status.FINALIZING)
-    if data:
-        patience_s = _patience_s(spec, end, outcome.seconds)
-        end = _collect(run, data, end, supervisor, ownership, patience_s=patience_s)
-    _tidy(run, record)
-    said.say(f"ended: {end.reason.value} {outcome}")
-    return end
-
-
-def _told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
-    """The end of a run that its target may have told to end; None: it waits there again."""
-    from runyard.record.states import Reason, Status
-    from runyard.runner import ending
-
-    # Ends that are no sign of the target having told the script to end.
-    by_itself = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
-    if not supervisor.terminated and end.reason in by_itself:
-        return end
-    told = supervisor.told_to_end()
-    if told is not None and told.reason is None:
-        said.status(log, Status.QUEUED, message=told.message)
-        return None
-    return ending.interrupted(end, told)
-
-
-def _patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:
-    from runyard.runner import data
-
-    return data.patience_s(spec, end, seconds)
-
-
-def _collect(
-    run: RunDirectory,
-    found: list[Place],
-    end: End,
-    supervisor: Supervisor,
-    ownership: Ownership,
-    *,
-    patience_s: float | None,
-) -> End:
-    from runyard.runner import data
-
-    end = data.collect(run, found, end, supervisor, ownership, patience_s=patience_s)
-    data.tidy(run, found)
-    return end
-
-
-def _tidy_data(run: RunDirectory, found: list[Place]) -> None:
-    if found:
-        from runyard.runner import data
-
-        data.tidy(run, found)
+    return finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
 
 
 def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
@@ -250,13 +201,3 @@ def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, An
         from runyard.runner import ending
 
         said.say(f"packages were not listed: {ending.error_detail(error)['traceback']}")
-
-
-def _tidy(run: RunDirectory, record: dict[str, Any]) -> None:
-    """Clean the working directory; how the script ended stands, whatever happens here."""
-    try:
-        workfolder.clean(run, record)
-    except Exception as error:
-        from runyard.runner import ending
-
-        said.say(f"work/ was not tidied: {ending.error_detail(error)['traceback']}")

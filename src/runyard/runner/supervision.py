@@ -120,10 +120,15 @@ class Supervisor:
         self._requests.only_new("cancel")
         self._terminated = False
 
-    def watch(self, watched: Watched, limit_s: float | None = None) -> Outcome:
-        """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
+    def watch(
+        self, watched: Watched, limit_s: float | None = None, since_s: float = 0.0
+    ) -> Outcome:
+        """Wait for the end of a process, or bring it about; nothing of it runs on after that.
+
+        ``since_s``: how long it runs already.
+        """
         outcome = Outcome()
-        begun = time.monotonic()
+        begun = time.monotonic() - since_s
         try:
             self._wait(watched, None if limit_s is None else begun + limit_s, outcome)
         finally:  # also when this runner fails: nobody else would end the script
