@@ -1,4 +1,4 @@
-"""What is installed beside runyard: licences that are listed, and an audit that says what it did."""
+"""What is installed beside runyard: licences are listed, and an audit says what it did."""
 
 from __future__ import annotations
 

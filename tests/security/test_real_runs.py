@@ -11,13 +11,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runyard.config.distribution import MpiConfiguration, PyTorchConfiguration
+from runyard import MpiConfiguration, PyTorchConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.containers.engine import Engine
 from runyard.environments.environment import Environment
@@ -163,7 +162,7 @@ def test_as_ranks(experiment: Experiment) -> None:
 
 @pytest.mark.xdist_group("mpi")
 def test_under_mpi(experiment: Experiment) -> None:
-    given = {"distributed_job_config": MpiConfiguration(process_count_per_node=2)}
+    given: dict[str, Any] = {"distributed_job_config": MpiConfiguration(process_count_per_node=2)}
     _checked(_submitted(experiment, python=mpi_environments.python("mpich"), **given), 2)
 
 
@@ -181,10 +180,9 @@ def test_in_a_container(experiment: Experiment, engine: Engine) -> None:
 
 
 def _of_slurm(slurm: SlurmCluster) -> str:
-    said = subprocess.run(
+    return subprocess.run(
         ["scontrol", "show", "job", "-d"], capture_output=True, text=True, check=True
     ).stdout
-    return said
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
