@@ -14,9 +14,6 @@ from runyard.computes.channels import Command
 from runyard.launchers.plan import Places
 from runyard.record import owner, ranks, script
 from runyard.runner import launch, said
-from runyard.runner.gang import Gang
-from runyard.runner.supervision import reap_orphans
-from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
     from runyard.launchers.plan import LaunchPlan, Process
     from runyard.record.jsonl import Appender
     from runyard.record.layout import RunDirectory
+    from runyard.runner.gang import Gang
 
 _LAUNCHERS = os.path.dirname(os.path.abspath(launchers.__file__))
 RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
@@ -74,10 +72,15 @@ def start(
                 _commands(plan, env, record["spec"]["secret_variables"]), env, run.work, log
             )
     except BaseException:  # some may have started
+        from runyard.runner.supervision import reap_orphans
+        from runyard.runner.tree import end_below
+
         end_below(run, 0.0, reap_orphans)
         raise
     finally:
         os.close(log)
+    from runyard.runner.gang import Gang  # what watches them is imported while they start
+
     each = plan.starter is None and len(started) == len(plan.processes)
     found = [[process.pid, owner.start_ticks(process.pid)] for process in started]
     launched.append({"t": time.time(), "processes": found, "each": each, "log": log_path})
