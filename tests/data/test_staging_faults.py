@@ -129,7 +129,7 @@ def test_what_a_run_leaves_is_stored_by_the_runner_that_went_on_with_it(
     gate.touch()
     state = finished(run, Reason.COMPLETED)
     assert state.detail["adopted"] == 1
-    assert "new.txt" in Path(run.directory.data_log).read_text()
+    assert "u: uploaded 1 file" in Path(run.directory.data_log).read_text()
     assert not os.path.exists(run.directory.join("data", "one"))
 
 
