@@ -68,6 +68,7 @@ class Storm:
         self.killed: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.breaches: list[str] = []
+        self._changes = 0
         self._calls: dict[str, int] = {}
         for kind in KINDS[:-1]:
             self._calls[kind] = self._calls_of(kind)
@@ -105,14 +106,20 @@ class Storm:
         runner_at = self._calls["runner"] // 2 if kind == "reader" else 0
         trial = Trial(0, kind, 0, 0.0, 0, self._folder, runner_at)
         count_to = self._folder / f"calls-{kind}"
-        self._act(trial, count_to)
-        laws.settle(self._workspace.directory)
+        for _ in range(2):  # the first of a workspace has more to make, and less to look through
+            self._change()
+            self._act(replace(trial, said=[]), count_to)
+            laws.settle(self._workspace.directory)
         return int(_name(count_to, kind).read_text())
+
+    def _change(self) -> None:
+        self._changes += 1
+        (self._source / "lib" / "changed.py").write_text(f"{self._changes}")
 
     def _one(self, trial: Trial) -> None:
         if trial.number % RUNS_PER_WORKSPACE == 0:
             self._new_workspace()
-        (self._source / "lib" / "changed.py").write_text(f"{trial.number}")
+        self._change()
         for kind in ("runner", "witness"):
             _name(self._survived, kind).unlink(missing_ok=True)
         try:
