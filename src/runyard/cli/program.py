@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 from typing import Any
 
@@ -34,6 +35,8 @@ COMMANDS = {
     "exec": "Run a command in which `import azureml` finds runyard.",
     "azureml": "Make azureml importable in this environment, or take that back.",
     "doctor": "Check this machine and the workspace.",
+    "export": "Write runs to a tar archive, for another workspace.",
+    "import": "Take runs from an archive of `runyard export`.",
     "gc": "Remove what nothing refers to: snapshots, caches, what killed processes left.",
     "verify": "Check that the workspace is whole.",
     "reindex": "Build the workspace's index anew.",
@@ -54,7 +57,8 @@ class Program(click.Group):
         """Import the module of a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"runyard.cli.commands.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"runyard.cli.commands.{name}")
         found: click.Command = module.command
         return found
 

@@ -14,9 +14,6 @@ from runyard.computes.channels import Command
 from runyard.launchers.plan import Places
 from runyard.record import ranks
 from runyard.runner import launch, said
-from runyard.runner.gang import Gang
-from runyard.runner.supervision import reap_orphans
-from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from runyard.data.places import Place
     from runyard.launchers.plan import LaunchPlan, Process
     from runyard.record.layout import RunDirectory
+    from runyard.runner.gang import Gang
 
 _LAUNCHERS = os.path.dirname(os.path.abspath(launchers.__file__))
 RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
@@ -72,10 +70,15 @@ def start(
                 _commands(plan, env, record["spec"]["secret_variables"]), env, run.work, log
             )
     except BaseException:  # some may have started
+        from runyard.runner.supervision import reap_orphans
+        from runyard.runner.tree import end_below
+
         end_below(run, 0.0, reap_orphans)
         raise
     finally:
         os.close(log)
+    from runyard.runner.gang import Gang  # what watches them is imported while they start
+
     each = plan.starter is None and len(started) == len(plan.processes)
     return Gang(started, plan, run, each=each, log=log_path)
 

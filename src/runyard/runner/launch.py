@@ -10,7 +10,6 @@ from runyard.errors import ExperimentExecutionException
 from runyard.job import context
 from runyard.launchers.plan import Places
 from runyard.record import keyvault
-from runyard.runner import witness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +82,8 @@ def start(
         from runyard.runner import container
 
         return container.start(run, record, prefix, channel, process, data=data)
+    from runyard.runner import witness
+
     own = {**process.env, **data_variables(data)}
     env = {**variables(run, record, prefix, os.environ, process.python_path), **own}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
