@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import keyword
 import os
 from typing import Any
 
@@ -57,8 +56,7 @@ class Program(click.Group):
         """Import the module of a command."""
         if cmd_name not in COMMANDS:
             return None
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
-        module = importlib.import_module(f"runyard.cli.commands.{name}")
+        module = importlib.import_module(f"runyard.cli.commands.{cmd_name}")
         found: click.Command = module.command
         return found
 
