@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 
 _CHUNK_BYTES = 64 * 1024
@@ -35,6 +37,8 @@ class LogStream:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        if stat.S_ISDIR(os.fstat(self._fd).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         if self._last_lines is not None:
             os.lseek(self._fd, start_of_last_lines(self._fd, self._last_lines), os.SEEK_SET)
         return True

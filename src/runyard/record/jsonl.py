@@ -87,6 +87,20 @@ def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
     return records
 
 
+def read_part(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
+    """As `read`, of a file that is one of many: with ``problems`` it may be unreadable as a whole.
+
+    Raises OSError without.
+    """
+    try:
+        return read(path, problems)
+    except OSError as error:
+        if problems is None:
+            raise
+        problems.append("{}: {}".format(path, error.strerror))
+        return []
+
+
 def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -> None:
     if problems is not None:
         problems.append("{}:{}: {}".format(path, number, why))

@@ -79,7 +79,7 @@ def merged(folder: str, problems: "Optional[List[str]]" = None) -> "List[Dict[st
 
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Dict[str, Any]]":
     latest = 0.0
-    for record in jsonl.read(path, problems):
+    for record in jsonl.read_part(path, problems):
         latest = max(latest, _time(record))
         yield dict(record, t=latest)
 

@@ -43,7 +43,10 @@ class Rank:
         self.node: "Optional[int]" = None
         self.pid: "Optional[int]" = None
         for line in lines:
-            self._apply(line)
+            try:
+                self._apply(line)
+            except (TypeError, ValueError):  # damaged: it says nothing
+                continue
 
     def _apply(self, line: "Dict[str, Any]") -> None:
         moment = float(line.get("t") or 0.0)
@@ -77,8 +80,8 @@ def failed_folder(run: RunDirectory) -> str:
 
 
 def of(run: RunDirectory, number: int) -> Rank:
-    """What is known of one process, nothing where it has not started."""
-    return Rank(number, jsonl.read(path_of(run, number)))
+    """What is known of one process, nothing where it has not started or cannot be read."""
+    return Rank(number, jsonl.read_part(path_of(run, number), []))
 
 
 def read(run: RunDirectory) -> "List[Rank]":
