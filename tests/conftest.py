@@ -2,6 +2,9 @@
 
 ``RUNYARD_REQUIRE=uv,python3.6`` names tools that must be there: where one is missing, the tests
 that need it fail instead of being skipped. CI sets it.
+
+``RUNYARD_FUZZ=5000`` gives every test of hypothesis so many examples, other ones each time; without
+it they are few and always the same.
 """
 
 import os
@@ -13,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from runyard import _tree
 from tests.requirements import missing
@@ -24,7 +28,8 @@ pytest_plugins = [
     "tests.slurm_cluster",
 ]
 
-_KEPT = ("RUNYARD_REQUIRE", "RUNYARD_TEST_IMAGE")
+_KEPT = ("RUNYARD_REQUIRE", "RUNYARD_TEST_IMAGE", "RUNYARD_FUZZ", "RUNYARD_LOAD", "RUNYARD_KILLS")
+_FEW_EXAMPLES = 50
 
 
 def _pyenv_folders() -> list[Path]:
@@ -33,8 +38,24 @@ def _pyenv_folders() -> list[Path]:
     return sorted(root.glob("versions/*/bin"), reverse=True)
 
 
+def _examples_of_hypothesis() -> None:
+    """The same few each time, whatever the machine's load; RUNYARD_FUZZ asks for more."""
+    many = int(os.environ.get("RUNYARD_FUZZ", "0"))
+    settings.register_profile(
+        "runyard",
+        max_examples=many or _FEW_EXAMPLES,
+        derandomize=not many,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    settings.load_profile("runyard")
+
+
 def pytest_configure() -> None:
     """Leave nothing of the caller's runs, and let every installed Python be found on PATH."""
+    _examples_of_hypothesis()
     for name in list(os.environ):
         if name.startswith(("RUNYARD_", "AZUREML_")) and name not in _KEPT:
             del os.environ[name]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from runyard.record import script
+from runyard.record.layout import RunDirectory
 from tests.cli import processes
 from tests.cli.fixtures import Invoke
 from tests.cli.processes import wait_for
@@ -179,19 +181,40 @@ def test_an_environment_that_is_built_shows_its_log(project: Path) -> None:
     assert "built already" in processes.run("submit", "--plan", "train.py", env=env).stdout
 
 
-def test_a_lost_runner_ends_the_following(project: Path, invoke: Invoke) -> None:
-    (project / "train.py").write_text(GATE.format(gate="/nowhere"))
+def test_a_lost_runner_does_not_end_the_following(project: Path, invoke: Invoke) -> None:
+    """Another runner goes on with the run, and the follower sees how it really ends."""
+    follower, _ = _with_killed_runner(project, GATE.format(gate=project / "gate"))
+    (project / "gate").touch()
+    _, err = follower.communicate(timeout=30)
+    assert follower.returncode == 0
+    assert b"Completed" in err
+
+
+def test_a_lost_run_ends_the_following(project: Path, invoke: Invoke) -> None:
+    """The script and its witness were killed with the runner: nobody can know how it ended."""
+    follower, run_id = _with_killed_runner(project, GATE.format(gate="/nowhere"), all_of_it=True)
+    _, err = follower.communicate(timeout=30)
+    assert follower.returncode == 70
+    assert b"Failed (runner_lost)" in err
+    assert f"runyard rerun {run_id}".encode() in err
+
+
+def _with_killed_runner(
+    project: Path, text: str, *, all_of_it: bool = False
+) -> tuple[subprocess.Popen[bytes], str]:
+    (project / "train.py").write_text(text)
     follower = processes.start("submit", "-f", "--user-managed", "train.py")
     assert follower.stdout is not None
     follower.stdout.readline()
     (run_id,) = _run_ids(project)
     (events,) = project.glob(f".runyard/runs/*/{run_id}/events.jsonl")
     runner = wait_for(lambda: _runner_pid(events))
-    os.kill(runner, signal.SIGKILL)
-    _, err = follower.communicate(timeout=30)
-    assert follower.returncode == 70
-    assert b"Failed (runner_lost)" in err
-    assert f"runyard rerun {run_id}".encode() in err
+    directory = RunDirectory(str(events.parent))
+    wait_for(lambda: script.read(directory).pid)
+    found = script.read(directory)
+    for pid in (runner, *((found.witness["pid"], found.pid) if all_of_it else ())):
+        os.kill(pid, signal.SIGKILL)
+    return follower, run_id
 
 
 def _runner_pid(events: Path) -> int | None:

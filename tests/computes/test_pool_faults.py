@@ -173,8 +173,7 @@ def test_a_process_killed_while_it_starts_who_is_next(
     second = pools.submit(pool, COUNTED.format(str(count)))
     third = pools.submit(pool, COUNTED.format(str(count)))
     pools.begun(first)
-    os.kill(owner.signature(first.lock)["pid"], signal.SIGKILL)  # nobody starts the next one
-    runs.wait_for(lambda: not owner.is_held(first.lock))
+    pools.lose(first)  # nobody starts the next one
     killed(workspace, None, step, when)
     look(pool, first, second, third)
     assert events.read_state(first).reason is Reason.RUNNER_LOST
@@ -201,12 +200,15 @@ def test_who_started_a_run_is_killed_before_its_ticket_is_gone_and_the_run_after
     registry.update(workspace, "pool", {"max_nodes": 2})
     assert os.listdir(pool.folder.queue) == []  # it has a node: the ticket is an old one
     Path(pool.folder.queue, name).write_bytes(ticket)
-    runner = owner.signature(second.lock)["pid"]
-    os.kill(runner, signal.SIGKILL)
+    os.kill(owner.signature(second.lock)["pid"], signal.SIGKILL)
     runs.wait_for(lambda: not owner.is_held(second.lock))
     pool.kick()
+    jsonl.write_once(second.join(HANDLE), {"run": second.path})
+    reconcile([second])
+    assert owner.is_held(second.lock)  # another runner goes on with the script that runs
+    events.request(second, "cancel")
     look(pool, second)
-    assert events.read_state(second).reason is Reason.RUNNER_LOST
+    assert events.read_state(second).reason is Reason.CANCELLED
     assert runs.log_of(second) == "begun\n"
     nothing_is_left(pool)
 
@@ -222,8 +224,7 @@ def test_after_a_restart_of_the_machine_the_queue_goes_on(
     hidden = runs.make_run(workspace, text, target="pool", secret_variables=["API_TOKEN"])
     runs.start(pool, hidden, {"API_TOKEN": "tell-nobody"})
     pools.begun(first)
-    for pid in [owner.signature(first.lock)["pid"], *processes.of_run(first.path)]:
-        os.kill(pid, signal.SIGKILL)
+    pools.lose(first)
     shutil.rmtree(pool_private._in_memory(pool.folder.path))
     look(pool, first, second, hidden)
     assert events.read_state(first).reason is Reason.RUNNER_LOST
@@ -326,8 +327,7 @@ def test_a_moved_workspace_goes_on_with_its_queue(tmp_path: Path, go: Path, coun
     run = pools.submit(pool, pools.until(go), grace_period_s=0.2)
     waiting = pools.submit(pool, COUNTED.format(str(count)))
     pools.begun(run)
-    for pid in [owner.signature(run.lock)["pid"], *processes.of_run(run.path)]:
-        os.kill(pid, signal.SIGKILL)
+    pools.lose(run)
     os.rename(tmp_path / "here", tmp_path / "there")
     moved = RunDirectory(str(tmp_path / "there" / os.path.relpath(waiting.path, tmp_path / "here")))
     look(pool, moved)

@@ -12,15 +12,12 @@ def main() -> int:
     from tests.faults import kill_points
 
     counter = kill_points.of_environment()
-    count_to = os.environ.pop(kill_points.COUNT_TO, "")
     counter.install()
     from runyard.runner.main import main
 
     code = main(sys.argv[1:])
     counter.remove()
-    if count_to:
-        with open(count_to, "w") as stream:
-            stream.write(f"{counter.count}")
+    counter.report()
     return code
 
 

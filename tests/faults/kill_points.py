@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 AT = "KILL_POINT"
 """Variable of a process that is started: before which of its calls it is killed; '' for none."""
+FORKS_AT = "KILL_POINT_OF_FORKS"
+"""Variable: before which call a fork of it is killed, counted from the fork; '' as itself."""
 COUNT_TO = "KILL_POINT_COUNT_TO"
-"""Variable: the file that learns how many calls there were; '' for none."""
+"""Variable: the file that learns how many calls there were; '' for none. Of a fork: ``.fork``."""
 
 _CALLS = """
 chmod close commit copy_file_range dup2 execute executemany fchmod flock flush fork fork_exec fsync
@@ -30,14 +32,21 @@ _MODULES = frozenset(["_io", "_posixsubprocess", "fcntl", "io", "posix", "sqlite
 
 
 class Counter:
-    """Counts the calls of this process, its threads and its forks; kills it before call ``at``."""
+    """Counts the calls of this process, its threads and its forks; kills it before call ``at``.
 
-    def __init__(self, at: int = 0) -> None:
+    ``forks_at``: a fork is killed before that call of its own; None: it goes on with the count.
+    ``count_to``: a file that learns how many there were, when ``report`` is called or a fork ends.
+    """
+
+    def __init__(self, at: int = 0, forks_at: "int | None" = None, count_to: str = "") -> None:
         self.at = at
         self.count = 0
+        self._forks_at = forks_at
+        self._count_to = count_to
 
     def install(self) -> None:
         """Begin to count."""
+        os.register_at_fork(after_in_child=self._in_fork)
         threading.setprofile(self._seen)
         sys.setprofile(self._seen)
 
@@ -46,8 +55,22 @@ class Counter:
         sys.setprofile(None)
         threading.setprofile(None)
 
+    def report(self) -> None:
+        """Write the count to its file."""
+        if self._count_to:
+            with open(self._count_to, "w") as stream:
+                stream.write(f"{self.count}")
+
+    def _in_fork(self) -> None:
+        if self._forks_at is not None:
+            self.count, self.at = 0, self._forks_at
+        self._count_to += ".fork" if self._count_to else ""
+
     def _seen(self, frame: object, event: str, called: "Any") -> None:
-        if event == "c_call" and called.__name__ in _NAMES and _module(called) in _MODULES:
+        if event == "c_call" and called is os._exit:
+            self.remove()
+            self.report()
+        elif event == "c_call" and called.__name__ in _NAMES and _module(called) in _MODULES:
             self.count += 1
             if self.count == self.at:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -60,4 +83,6 @@ def _module(called: "Any") -> str:
 
 def of_environment() -> Counter:
     """The counter that the variables of this process ask for; they are not handed on."""
-    return Counter(int(os.environ.pop(AT, "") or 0))
+    at, forks_at = os.environ.pop(AT, ""), os.environ.pop(FORKS_AT, "")
+    count_to = os.environ.pop(COUNT_TO, "")
+    return Counter(int(at or 0), int(forks_at) if forks_at else None, count_to)

@@ -19,7 +19,7 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -262,6 +262,9 @@ def _run_of(pid: int) -> str:
     except OSError:  # it has ended, or is somebody else's
         return ""
     marks = [each[len(_VARIABLE) :] for each in variables if each.startswith(_VARIABLE)]
+    if marks and not os.path.exists(marks[0]):  # the workspace was moved, and it along
+        with suppress(OSError):
+            return os.readlink(f"/proc/{pid}/cwd")
     return os.fsdecode(marks[0]) if marks else ""
 
 

@@ -69,6 +69,23 @@ def test_arguments_output_and_code(shell: list[str], run: RunDirectory) -> None:
     assert failed(run) == ["0"]
 
 
+@pytest.mark.parametrize("of_this_boot", [True, False])
+def test_times(shell: list[str], run: RunDirectory, of_this_boot: bool) -> None:
+    """Of a start, and of an end that went well, by what the runner says of this machine's boot."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if of_this_boot else "other"
+    up_s = float(Path("/proc/uptime").read_text().split()[0])
+    begun = time.time()
+    given = f"{boot} {int((begun - up_s) * 100) - 1}"
+    code = "import os; print('RUNYARD_BOOTED' in os.environ)"
+    process = start(shell, run, code, RUNYARD_RANK="0", RUNYARD_BOOTED=given)
+    assert code_of(process) == 0
+    [rank] = ranks.read(run)
+    assert begun - 1.1 <= (rank.started or 0) <= (rank.ended or 0) <= time.time()
+    if of_this_boot:  # where date has no fractions, the kernel's own count is one of seconds
+        assert begun - 0.03 <= (rank.started or 0)
+    assert read_log(run)[1] == "False"
+
+
 VARIABLES = "import json, os; print(json.dumps(dict(os.environ)))"
 
 

@@ -109,7 +109,7 @@ def test_a_script_that_removes_the_run_directory_still_ends_at_its_limit(
     run = runs.make_run(workspace, script, grace_period_s=0.2, max_run_duration_s=1.0)
     start(run)
     runs.wait_for(lambda: not os.path.exists(run.path))
-    assert len(processes.of_run(run.path)) == 2
+    assert len(processes.of_run(run.path)) == 3  # the runner, the witness and the script
     runs.wait_for(lambda: processes.of_run(run.path) == [])
 
 
@@ -223,7 +223,7 @@ def test_reap_finds_what_cleared_its_environment_and_under_another_path(
     run = runs.make_run(workspace, script)
     handle = start_ready(run)
     os.kill(handle["pid"], signal.SIGKILL)
-    runs.wait_for(lambda: len(processes.of_run(run.path)) == 2)
+    runs.wait_for(lambda: len(processes.of_run(run.path)) == 3)  # the witness is one
     (tmp_path / "link").symlink_to(workspace.path)
     LocalTarget().reap(WorkspaceDirectory(str(tmp_path / "link")).run("exp", run.id))
     runs.wait_for(lambda: processes.of_run(run.path) == [])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.cli import data_lines, output
 from runyard.cli.facts import Facts, artifact, command_words
-from runyard.record import files, metrics
+from runyard.errors import UserErrorException
+from runyard.record import files, metrics, regular
 
 if TYPE_CHECKING:
     from runyard.data.input_changes import InputChange
@@ -171,8 +172,9 @@ def _comparable(run: RunDirectory, value: Any) -> Any:
     if name is None:
         return value
     try:
-        content = Path(files.path_of(run, name)).read_bytes()
-    except OSError:
+        with regular.open_to_read(files.source_of(run, name), regular.LIMIT_BYTES) as stream:
+            content = stream.read()
+    except (OSError, UserErrorException):
         return f"file {name}, which is not there"
     return _File(name, hashlib.sha256(content).hexdigest())
 

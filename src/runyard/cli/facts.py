@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Facts:
     """``record``: run.json. ``state``: from its events. ``status``: as shown, after asking whether
-    its runner lives. ``problems``: what of its files could not be read. ``built``: environment.json,
-    empty before it is written."""
+    its runner lives. ``problems``: what of its files could not be read. ``built``: what is in
+    environment.json, empty before it is written."""
 
     run: RunDirectory
     record: dict[str, Any]

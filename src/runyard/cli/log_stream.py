@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
+
+from runyard.record import regular
 
 _CHUNK_BYTES = 64 * 1024
 # Bell, shift-out and the like would beep, or switch the terminal's character set. Colours (ESC)
@@ -34,11 +34,9 @@ class LogStream:
 
     def _open(self) -> bool:
         try:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = regular.fd_to_read(self.path)
         except FileNotFoundError:
             return False
-        if stat.S_ISDIR(os.fstat(self._fd).st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         if self._last_lines is not None:
             os.lseek(self._fd, start_of_last_lines(self._fd, self._last_lines), os.SEEK_SET)
         return True

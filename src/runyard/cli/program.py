@@ -34,6 +34,8 @@ COMMANDS = {
     "exec": "Run a command in which `import azureml` finds runyard.",
     "azureml": "Make azureml importable in this environment, or take that back.",
     "doctor": "Check this machine and the workspace.",
+    "gc": "Remove what nothing refers to: snapshots, caches, what killed processes left.",
+    "verify": "Check that the workspace is whole.",
     "reindex": "Build the workspace's index anew.",
     "pythonpath": "Print the folder that lets any Python import Run.",
     "completion": "Print the script for shell completion.",

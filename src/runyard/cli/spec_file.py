@@ -69,6 +69,8 @@ def read(path: str) -> Request:
 def _load(path: str) -> dict[str, Any]:
     import yaml
 
+    from runyard.environments.conda_file import not_yaml, yaml_errors
+
     try:
         with open(path, encoding="utf-8") as stream:
             content = yaml.safe_load(stream)
@@ -77,9 +79,7 @@ def _load(path: str) -> dict[str, Any]:
             f"there is no file {path!r} (looked at {os.path.abspath(path)!r}); give the path of a "
             "YAML spec, or of a script"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        from runyard.environments.conda_file import not_yaml
-
+    except yaml_errors() as error:
         raise not_yaml(path, error) from error
     if not isinstance(content, dict):
         raise UserErrorException(

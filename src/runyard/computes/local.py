@@ -62,6 +62,12 @@ class LocalTarget:
         if not events.read_state(run).status.ended and not events.cancel_requested(run):
             events.request(run, "cancel")
 
+    def adopt(self, run: RunDirectory, ownership: Ownership) -> str:
+        """Start another runner for a run that has lost its own; '' or why that cannot be."""
+        from runyard.computes import adoption
+
+        return adoption.adopt(run, ownership)
+
     def reap(self, run: RunDirectory) -> None:
         """Kill what the lost runner's script left running; there is nobody to wait for it."""
         if os.path.exists(run.container_json):

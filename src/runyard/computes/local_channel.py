@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+from runyard.computes import spawning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.computes.channels import Command
+    from runyard.computes.spawning import Started
     from runyard.record.layout import RunDirectory
 
 
@@ -31,22 +32,14 @@ class LocalChannel:
         cwd: str,
         log_fd: int,
         *,
-        stdin_fd: int = subprocess.DEVNULL,
-    ) -> subprocess.Popen[bytes]:
+        stdin_fd: int = spawning.DEVNULL,
+    ) -> Started:
         """Start a command in a session of its own, so that signals to its group stay there."""
-        return subprocess.Popen(
-            argv,
-            stdin=stdin_fd,
-            stdout=log_fd,
-            stderr=log_fd,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
+        return spawning.spawn(argv, env, cwd, log_fd, stdin_fd)
 
     def start_all(
         self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
-    ) -> list[subprocess.Popen[bytes]]:
+    ) -> list[Started]:
         """Start each in a session of its own."""
         return [
             self.start(command.node, command.argv, {**env, **command.env}, cwd, log_fd)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DELETING = "Deleting"
 """``state`` in the record of a pool that goes when its runs are gone."""
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Never through a link: in a workspace of another user it may lead anywhere."""
 _PATIENCE_S = 60.0
 _FIRST_PAUSE_S = 0.0005
 _LONGEST_PAUSE_S = 0.02
@@ -97,11 +99,11 @@ class PoolFolder:
 
     def _open(self) -> int:
         try:
-            return os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return os.open(self.lock, _FLAGS, 0o666)
         except FileNotFoundError:
             self.record()
             self.make()
-            return os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return os.open(self.lock, _FLAGS, 0o666)
 
     def _flock(self, fd: int, deadline: float) -> None:
         pause_s = _FIRST_PAUSE_S

@@ -28,7 +28,7 @@ class Nodes:
 
     def __init__(self, folder: PoolFolder) -> None:
         self._folder = folder
-        self._entries = _read(folder.nodes_json)
+        self._entries = _read(folder)
         self._taken = {number for number in self._entries if self._is_taken(number)}
 
     @property
@@ -82,19 +82,25 @@ def _is_lost(run: RunDirectory) -> bool:
     return not waits and os.path.isfile(run.run_json) and not read_state(run).status.ended
 
 
-def _read(path: str) -> dict[int, dict[str, Any]]:
+def _read(folder: PoolFolder) -> dict[int, dict[str, Any]]:
     try:
-        found = jsonl.read_json(path)["nodes"]
+        found = jsonl.read_json(folder.nodes_json)["nodes"]
         return {
-            int(number): entry for number, entry in found.items() if pool_queue.is_run(entry["run"])
+            int(number): entry
+            for number, entry in found.items()
+            if pool_queue.is_run(entry["run"]) and not _is_led_elsewhere(folder, entry["run"])
         }
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ComputeTargetException(
-            f"which runs have the nodes cannot be read from {path}: {error.strerror}. Make it "
-            "readable, or remove it when no run of the target is going on",
+            f"which runs have the nodes cannot be read from {folder.nodes_json}: "
+            f"{error.strerror}. Make it readable, or remove it when no run of the target goes on",
             error,
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}  # damaged by hand: whoever runs now is not counted until it ends
+
+
+def _is_led_elsewhere(folder: PoolFolder, name: str) -> bool:
+    return owner.is_led_elsewhere(os.path.join(folder.workspace.runs, name))

@@ -68,8 +68,11 @@ def run_of(folder: PoolFolder, name: str) -> RunDirectory:
 
 def _body(folder: PoolFolder, name: str) -> dict[str, Any] | None:
     try:
-        return pool_queue.read(folder.queue, name)
-    except ValueError as error:
+        body = pool_queue.read(folder.queue, name)
+        if body is not None and owner.is_led_elsewhere(run_of(folder, body["run"]).path):
+            raise ValueError(f"a link of another user leads its run {body['run']} elsewhere")
+        return body
+    except (OSError, ValueError) as error:
         import logging  # 7 ms, and for damage only
 
         logging.getLogger(__name__).warning("left out, and its run will end as lost: %s", error)

@@ -7,12 +7,14 @@ psutil would add 4 MB and 20 ms to every run.
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterable
+else:
+    import _signal as signal  # what signal is made of, without enum
 
 
 def descendants(root: int, leave_out: Callable[[int], bool] = lambda _: False) -> list[int]:
@@ -54,14 +56,19 @@ def of_run(run_path: str) -> list[int]:
 
 def _is_of(pid: int, place: bytes) -> bool:
     marks = _marks(pid)
-    if marks:
-        return any(os.path.realpath(mark) == place for mark in marks)
-    return any(_output(pid, fd).startswith(place + b"/user_logs/") for fd in (1, 2))
+    if any(os.path.realpath(mark) == place for mark in marks):
+        return True
+    if any(os.path.lexists(mark) for mark in marks):
+        return False
+    # Of no run, or of one whose folder was moved meanwhile: then its current folder tells as well.
+    if marks and _link(pid, b"cwd").startswith(place + b"/"):
+        return True
+    return any(_link(pid, fd).startswith(place + b"/user_logs/") for fd in (b"fd/1", b"fd/2"))
 
 
-def _output(pid: int, fd: int) -> bytes:
+def _link(pid: int, name: bytes) -> bytes:
     try:
-        return os.readlink(b"/proc/%d/fd/%d" % (pid, fd))
+        return os.readlink(b"/proc/%d/%b" % (pid, name))
     except OSError:
         return b""
 
@@ -84,8 +91,8 @@ def descendants_of_run(root: int, run_path: str) -> list[int]:
     A script may submit runs of its own; their runners descend from it and yet live on, with all
     that is below them.
     """
-    place = os.fsencode(run_path)
-    return descendants(root, lambda pid: _marks(pid) not in ([], [place]))
+    own = _marks_of_own(run_path)
+    return descendants(root, lambda pid: _marks(pid) not in own)
 
 
 def children_of_run(parent: int, run_path: str) -> list[int]:
@@ -94,8 +101,13 @@ def children_of_run(parent: int, run_path: str) -> list[int]:
     Quick, and of a subreaper empty only when nothing at all is left below it: a look through
     /proc can miss a process that forks and exits all the time.
     """
-    place = os.fsencode(run_path)
-    return [pid for pid in _children(parent) if _marks(pid) in ([], [place])]
+    own = _marks_of_own(run_path)
+    return [pid for pid in _children(parent) if _marks(pid) in own]
+
+
+def _marks_of_own(run_path: str) -> list[list[bytes]]:
+    """How processes of a run are marked: not, with its folder, or where that was at the start."""
+    return [[], [os.fsencode(run_path)], _marks(os.getpid())]
 
 
 def _children(parent: int) -> list[int]:
@@ -104,6 +116,12 @@ def _children(parent: int) -> list[int]:
             return [int(pid) for pid in stream.read().split()]
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return [pid for pid in _pids() if (stat := _stat(pid)) and stat.parent == parent]
+
+
+def variables_of(pid: int) -> dict[str, str]:
+    """The variables that a process of this user was started with; {} where they are not told."""
+    lines = (os.fsdecode(line).partition("=") for line in _environment(pid))
+    return {name: value for name, equals, value in lines if name and equals}
 
 
 def _marks(pid: int) -> list[bytes]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from runyard.history import targets
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping, Sequence
 
     from runyard.computes.channels import Command
+    from runyard.computes.spawning import Started
 
 Handle = dict[str, Any]
 """What a target needs to find a run it started again; JSON, kept in ``handle.json``."""
@@ -57,7 +57,7 @@ class NodeChannel(Protocol):
         log_fd: int,
         *,
         stdin_fd: int = ...,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Started:
         """Start a command on node ``node`` with stdout and stderr in order to ``log_fd``.
 
         ``stdin_fd``: an open file that it reads; by default its standard input is empty.
@@ -67,7 +67,7 @@ class NodeChannel(Protocol):
 
     def start_all(
         self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
-    ) -> list[subprocess.Popen[bytes]]:
+    ) -> list[Started]:
         """Start commands on their nodes, with ``env`` and what each adds to it.
 
         Returns the processes to wait for and to signal, at most one for each command: on a

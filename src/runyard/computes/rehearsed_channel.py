@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 
+from runyard.computes import spawning
 from runyard.computes.local_channel import LocalChannel
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from runyard.computes.spawning import Started
     from runyard.record.layout import RunDirectory
 
 _NODE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rehearsed_node.sh")
@@ -57,8 +59,8 @@ class RehearsedChannel(LocalChannel):
         cwd: str,
         log_fd: int,
         *,
-        stdin_fd: int = subprocess.DEVNULL,
-    ) -> subprocess.Popen[bytes]:
+        stdin_fd: int = spawning.DEVNULL,
+    ) -> Started:
         """Start a command as on that node."""
         if not self._in_container:
             name = self.nodes[node]

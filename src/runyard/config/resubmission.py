@@ -24,6 +24,7 @@ from runyard.environments import planning as resolution
 from runyard.environments import vanished
 from runyard.environments.spec import EnvironmentSpec
 from runyard.errors import UserErrorException
+from runyard.history import store_lock
 from runyard.job.interactive import user_name
 from runyard.record import computes, jsonl, notes
 from runyard.record.layout import RunDirectory
@@ -56,7 +57,10 @@ def resubmit(
     for text in since(old, (*spec.data, *spec.datasets), old.workspace):
         warnings.warn(text, UserWarning, stacklevel=3)
         notices = [*notices, text]
-    return start(old.workspace, old.experiment, _record(old, record, spec, notices), hidden)
+    with store_lock.shared(old.workspace.path) as hold:  # until run.json refers to the snapshot
+        _check_snapshot(old, str(record["snapshot"]))
+        record = _record(old, record, spec, notices)
+        return start(old.workspace, old.experiment, record, hidden, recorded=hold.release)
 
 
 def _spec(

@@ -150,8 +150,10 @@ def _missing(verb: str, place: Path, name: str, candidates: list[Path]) -> str:
 
 def _beside(file: Path, named: str, key: str) -> Path:
     """A file that another names: relative to the project folder, or to that file."""
+    if not isinstance(named, str) or not named or "\0" in named:
+        raise UserErrorException(f"{str(file)!r}: {key} is {named!r}; give the path of a file")
     places = (_project_of(file) / named, file.parent / named, file.parent / Path(named).name)
-    found = next((path for path in places if path.is_file()), None)
+    found = next((path for path in places if os.path.isfile(path)), None)
     if found is None:
         raise UserErrorException(
             f"{str(file)!r}: {key} names {named!r}, which is neither in "

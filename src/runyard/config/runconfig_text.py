@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runyard.environments.conda_file import not_yaml
+from runyard.environments.conda_file import not_yaml, yaml_errors
 from runyard.errors import UserErrorException
 
 _HEAD = "# Run configuration; read it with RunConfiguration.load.\n"
@@ -59,7 +59,7 @@ def parsed(file: Path) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml_errors() as error:
         raise not_yaml(str(file), error) from error
     if not isinstance(content, dict):
         raise UserErrorException(
@@ -81,7 +81,8 @@ def _dump(content: Mapping[str, Any]) -> str:
         """Writes text of several lines, such as a Dockerfile, line by line."""
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
+        # One that ends with empty lines would end the document.
+        style = "|" if "\n" in value[:-1] and not value.endswith("\n\n") else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runyard.config import planning
@@ -35,17 +35,20 @@ def start(
     *,
     run_id: str | None = None,
     parent: RunDirectory | None = None,
+    recorded: Callable[[], None] = lambda: None,
 ) -> RunDirectory:
     """Write a new run directory and have its target start a runner.
 
     ``record``: the content of run.json. ``secrets``: variables for the script that must not
-    touch the disk. ``parent``: learns of its child. Raises UserErrorException for a run id that
+    touch the disk. ``parent``: learns of its child. ``recorded``: called when run.json is there.
+    Raises UserErrorException for a run id that
     is taken or cannot be used; ExperimentExecutionException when the workspace cannot be written
     to (nothing is left behind), or when the target started nothing: that run stays, Failed with
     the reason launch_failed.
     """
     with writing(workspace):
         run = creation.create_run(workspace, experiment, record, run_id)
+        recorded()
         ownership = _own(run, parent)
     try:
         persisted = _submit(run, ownership, record["spec"], secrets)

@@ -13,7 +13,7 @@ from runyard import _version
 from runyard.config import checks, containers, datasets, planning, run_based
 from runyard.config.start import start
 from runyard.errors import UserErrorException
-from runyard.history import git
+from runyard.history import git, store_lock
 from runyard.history.run import Run, ScriptRun
 from runyard.history.snapshot_limit import MAX_SKIPPED
 from runyard.history.snapshots import SnapshotStore
@@ -64,18 +64,20 @@ def submit(
         warnings.warn(warning, UserWarning, stacklevel=4)
     for notice in planned.notices:
         _log.info("%s", notice)
-    with writing(workspace.directory):
-        snapshot_id = _take_snapshot(planned, workspace.directory)
-        run_based.make(config.run_config, workspace.directory)
-    record = _record(planned, workspace.name, snapshot_id, texts, parent)
-    run = start(
-        workspace.directory,
-        experiment.name,
-        record,
-        planned.secrets,
-        run_id=run_id,
-        parent=None if parent is None else parent.directory,
-    )
+    with store_lock.shared(workspace.path) as hold:  # until run.json refers to the snapshot
+        with writing(workspace.directory):
+            snapshot_id = _take_snapshot(planned, workspace.directory)
+            run_based.make(config.run_config, workspace.directory)
+        record = _record(planned, workspace.name, snapshot_id, texts, parent)
+        run = start(
+            workspace.directory,
+            experiment.name,
+            record,
+            planned.secrets,
+            run_id=run_id,
+            parent=None if parent is None else parent.directory,
+            recorded=hold.release,
+        )
     datasets.remember(config, run)
     return ScriptRun(experiment, run.id)
 

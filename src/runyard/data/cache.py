@@ -132,23 +132,23 @@ class ContentCache:
         sizes = [found.st_size for _, found in self._objects()]
         return len(sizes), sum(sizes)
 
-    def prune(self, unused_s: float = 0.0) -> tuple[int, int]:
+    def prune(self, unused_s: float = 0.0, *, dry_run: bool = False) -> tuple[int, int]:
         """Remove what no run has used for so many seconds; returns how many files and bytes.
 
         Runs that use a file go on with it: their views are links to it, or copies. What is half
-        fetched is removed, and counted, unless a process is fetching it.
+        fetched is removed, and counted, unless a process is fetching it. ``dry_run``: count only.
         """
         limit = time.time() - unused_s
         removed = []
         for path, found in self._objects():
             if not unused_s or max(found.st_atime, found.st_ctime) <= limit:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
+                    _removed(path, dry_run)
                     removed.append(found.st_size)
-        removed += self._sweep(unused_s)
+        removed += self._sweep(unused_s, dry_run)
         return len(removed), sum(removed)
 
-    def _sweep(self, unused_s: float) -> list[int]:
+    def _sweep(self, unused_s: float, dry_run: bool = False) -> list[int]:
         """Remove what nobody has gone on fetching for so long, or does now; returns the sizes."""
         folder = os.path.join(self.folder, "incoming")
         removed = []
@@ -157,9 +157,10 @@ class ContentCache:
             is_part = name.endswith(transfers.PART)
             # What is whole gets its place in a moment, and nobody holds it until then.
             limit = time.time() - (unused_s if is_part else max(unused_s, _HOUR_S))
+            remove = _removed_part if is_part else _removed
             with contextlib.suppress(OSError):  # gone in this moment, or of another user
                 found = os.stat(path)
-                if found.st_mtime <= limit and (_removed_part(path) if is_part else _removed(path)):
+                if found.st_mtime <= limit and remove(path, dry_run):
                     removed.append(found.st_size)
         return removed
 
@@ -171,19 +172,20 @@ class ContentCache:
                     yield path, os.stat(path)
 
 
-def _removed(path: str) -> bool:
-    os.unlink(path)
+def _removed(path: str, dry_run: bool) -> bool:
+    if not dry_run:
+        os.unlink(path)
     return True
 
 
-def _removed_part(path: str) -> bool:
+def _removed_part(path: str, dry_run: bool) -> bool:
     """Remove a part; False when a process has it: each holds the lock of its own."""
     import fcntl
 
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return _removed(path)
+        return _removed(path, dry_run)
     except BlockingIOError:
         return False
     finally:

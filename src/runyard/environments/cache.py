@@ -6,8 +6,9 @@ starts the user's script (budget 10 ms).
 
 from __future__ import annotations
 
-import json
 import os
+
+from runyard.record import early_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # Importing typing would be a third of the time.
@@ -110,7 +111,7 @@ def read_json(path: str) -> dict[str, Any] | None:
     """Return the JSON object in the file, or None when there is none that can be read."""
     try:
         with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+            content = early_json.loads(file.read())
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
@@ -122,6 +123,8 @@ def write_json(path: str, content: dict[str, Any]) -> None:
     Not synced to the disk: that would wait for the thousands of files of the environment as well
     (10 to 40 ms), and what is not readable after a power loss counts as not there.
     """
+    import json
+
     partial = f"{path}.{os.getpid()}.partial"
     try:
         with open(partial, "w", encoding="utf-8") as file:

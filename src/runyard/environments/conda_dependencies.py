@@ -12,7 +12,7 @@ from typing import Any
 from runyard.environments import conda_file, merging
 from runyard.environments.framework_packages import FrameworkPackages
 from runyard.environments.names import package_name
-from runyard.environments.requirement_lines import Origin
+from runyard.environments.requirement_lines import Origin, lines_of
 from runyard.errors import UserErrorException
 
 _DEFAULT_FILE_NAME = "conda_dependencies.yml"
@@ -219,7 +219,7 @@ class CondaDependencies(FrameworkPackages):
 
     def read_pip_requirements(self, path: Path) -> None:
         """Replace the pip section by the lines of a requirements file, kept as they are."""
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = lines_of(path)
         self.set_pip_requirements(lines)
         for number, line in enumerate(lines, start=1):
             self._origins.setdefault(line, Origin(str(path), number))

@@ -27,7 +27,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
         node = loader.get_single_node()
         content = {} if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml_errors() as error:
         raise not_yaml(str(path), error) from error
     checked = _Checked(path)
     if node is not None and content is not None:
@@ -42,6 +42,17 @@ def dump(content: dict[str, Any]) -> str:
     import yaml
 
     return str(yaml.safe_dump(content, default_flow_style=False, sort_keys=False))
+
+
+def yaml_errors() -> tuple[type[Exception], ...]:
+    """What reading text that is not YAML raises.
+
+    PyYAML means to raise YAMLError. Of values whose type is not theirs (``!!int x``, the date
+    2001-99-99) it raises whatever comes, and its recursion ends with Python's.
+    """
+    import yaml
+
+    return (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def not_yaml(path: str, error: Exception) -> UserErrorException:
@@ -72,6 +83,7 @@ class _Checked:
                 "the file is not a conda specification: it must hold the keys "
                 f"{', '.join(KEYS)}, not a {type(content).__name__}",
             )
+        self._refuse_twice(node)
         for key_node, value_node in node.value:
             key = key_node.value
             if key not in KEYS:
@@ -100,10 +112,21 @@ class _Checked:
                 node,
                 f"dependency {item!r} must be text such as 'python=3.8' or a 'pip:' list",
             )
+        self._refuse_twice(node)
         lines = self._items(item["pip"], node.value[0][1], "pip")
         return {
             "pip": [self._text(line, place, "pip line", "numpy>=1.20") for line, place in lines]
         }
+
+    def _refuse_twice(self, node: yaml.Node) -> None:
+        """YAML takes the last of two keys, so packages would be missing without a word."""
+        known = set()
+        for place, _ in node.value:
+            if place.value in known:
+                raise self._wrong(
+                    place, f"the key {place.value!r} is there a second time; keep one of them"
+                )
+            known.add(place.value)
 
     def _items(self, value: object, node: yaml.Node, key: str) -> list[tuple[object, yaml.Node]]:
         if value is None:

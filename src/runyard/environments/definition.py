@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runyard.environments import plain
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.sections import Section
-from runyard.errors import UserErrorException
+from runyard.errors import RunyardError, UserErrorException
 
 if TYPE_CHECKING:
     from runyard.environments.environment import Environment
@@ -103,7 +103,10 @@ def _set(section: Section, name: str, value: Any, place: str, path: str) -> list
         section.__dict__[name] = value  # in a file it is no deprecated use: every file has it
     # Deprecated attributes warn when they are set; a file that holds the default says nothing.
     elif value != present or type(value) is not type(present):
-        setattr(section, name, value)
+        try:
+            setattr(section, name, value)
+        except RunyardError as error:
+            raise type(error)(f"{place}: {path}: {error}") from error
     return unknown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -162,7 +163,7 @@ class _Reader:
         if path in self._open_files:
             raise _bad(line, origin, f"{str(path)!r} is being read already: the files form a ring")
         self._open_files.append(path)
-        texts = path.read_text(encoding="utf-8-sig").splitlines()
+        texts = lines_of(path)
         numbered = [(text, Origin(str(path), n)) for n, text in enumerate(texts, start=1)]
         self.read(numbered, constraining or name == "--constraint")
         self._open_files.pop()
@@ -213,12 +214,21 @@ class _Reader:
     # Paths
 
     def _local(self, value: str, line: str, origin: Origin) -> tuple[Path, str]:
-        match = re.match(r"^(?P<path>.*?)(?P<extras>\[[^\]]*\])?$", value)
+        match = re.match(r"(?P<path>.*?)(?P<extras>\[[^\]]*\])?\Z", value, re.DOTALL)
         assert match is not None
         path = self._located(match["path"], line, origin)
         if path.is_dir() and not _is_project(path):
             raise _bad(line, origin, f"{str(path)!r} holds no pyproject.toml and no setup.py")
         return path, match["extras"] or ""
+
+    @staticmethod
+    def _path(value: str, line: str, origin: Origin) -> Path:
+        if "\0" in value:
+            raise _bad(line, origin, "there is a NUL character in it")
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as error:
+            raise _bad(line, origin, f"{value.partition('/')[0]!r} is no user here") from error
 
     def _located(self, value: str, line: str, origin: Origin, file_first: bool = False) -> Path:
         """Absolute path; pip reads ``-r`` relative to the file, packages relative to the folder."""
@@ -226,7 +236,7 @@ class _Reader:
             from urllib.parse import unquote
 
             value = unquote(re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", value))
-        path = Path(value).expanduser()
+        path = self._path(value, line, origin)
         folders = [self._source_directory, Path(origin.file).parent]
         if not Path(origin.file).is_absolute():
             folders = folders[:1]
@@ -234,10 +244,21 @@ class _Reader:
             folders.reverse()
         tried = [(folder / path).absolute() for folder in folders]
         for candidate in tried:
-            if candidate.exists():
+            if os.path.exists(candidate):  # of a name too long: False
                 return candidate.resolve()
         places = " or ".join(dict.fromkeys(repr(str(candidate)) for candidate in tried))
         raise _bad(line, origin, f"there is no {places}")
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a requirements file. Raises UserErrorException when it is no UTF-8 text."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserErrorException(
+            f"requirements file {str(path)!r} is not UTF-8 text (byte {error.start + 1}); save it "
+            "in that encoding"
+        ) from error
 
 
 def _logical_lines(lines: Iterable[tuple[str, Origin]]) -> Iterator[tuple[str, Origin]]:

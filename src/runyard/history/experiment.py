@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runyard.errors import RunyardError, UserErrorException
-from runyard.history import git, shared_json
+from runyard.history import git, shared_json, store_lock
 from runyard.history.entry import DAMAGED
 from runyard.history.index import Query, TagFilter, experiment_names, has_all
 from runyard.history.run import Run, run_of_type
@@ -120,21 +120,22 @@ class Experiment:
         ``sys.exit(1)``, whose code Python tells nobody. Use ``with run:`` where that matters.
         """
         directory = self._workspace.directory
-        with writing(directory):
-            source = self._source(snapshot_directory)
-        folder = None if outputs is False else str(outputs or "./outputs")
-        if folder is not None:
-            os.makedirs(folder, exist_ok=True)
-        with writing(directory):
-            started, _ = interactive.start(
-                directory,
-                self._name,
-                outputs=folder,
-                run_id=run_id,
-                display_name=display_name or name,
-                tags=tags,
-                **source,
-            )
+        with store_lock.shared(directory.path):  # until run.json refers to the snapshot
+            with writing(directory):
+                source = self._source(snapshot_directory)
+            folder = None if outputs is False else str(outputs or "./outputs")
+            if folder is not None:
+                os.makedirs(folder, exist_ok=True)
+            with writing(directory):
+                started, _ = interactive.start(
+                    directory,
+                    self._name,
+                    outputs=folder,
+                    run_id=run_id,
+                    display_name=display_name or name,
+                    tags=tags,
+                    **source,
+                )
         return Run(self, started.id)
 
     def _source(self, folder: str | os.PathLike[str] | None) -> dict[str, Any]:

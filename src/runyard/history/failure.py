@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runyard.record import regular
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason
 
@@ -86,7 +87,7 @@ def script_log(run: RunDirectory, rank: object = None) -> str:
 def last_lines(path: str) -> list[str]:
     """The last 30 lines of a text file, each cut to 500 characters; none when it is missing."""
     try:
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
     except OSError:

@@ -14,16 +14,13 @@ A folder that is left out is not entered, so nothing in it can come back: git's 
 
 import errno
 import os
-import re
 import stat
-import warnings
-from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from blake3 import blake3
 
 from runyard.errors import SnapshotException
+from runyard.history.ignore_pattern import Pattern, compiled
 
 AMLIGNORE = ".amlignore"
 GITIGNORE = ".gitignore"
@@ -45,19 +42,6 @@ VENV_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
 """A folder that holds one of these is a virtual environment, whatever its name."""
 
 _BOM = b"\xef\xbb\xbf"
-# pathspec hands brackets to `re` as they are, and `re` knows no POSIX classes; git does.
-_POSIX_CLASSES = {
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:alpha:]": "a-zA-Z",
-    "[:blank:]": " \t",
-    "[:cntrl:]": "\x01-\x1f\x7f",
-    "[:digit:]": "0-9",
-    "[:lower:]": "a-z",
-    "[:print:]": " -~",
-    "[:space:]": " \t\n\r\x0b\x0c",
-    "[:upper:]": "A-Z",
-    "[:xdigit:]": "0-9a-fA-F",
-}
 
 
 class Rules:
@@ -98,79 +82,21 @@ class Rules:
         ``path`` is relative to the source and below ``base``, without a trailing slash.
         """
         rules: Rules | None = self
+        name = os.fsencode(path.rpartition("/")[2])
         while rules is not None:
-            relative = rules.above + path[len(rules.base) :]
+            relative = os.fsencode(rules.above + path[len(rules.base) :])
             for pattern in rules._patterns:
-                if pattern.matches(relative, is_dir):
+                if pattern.matches(relative, name, is_dir):
                     return pattern.excludes
             rules = rules.parent
         return None
 
     @cached_property
-    def _patterns(self) -> "list[_Pattern]":
+    def _patterns(self) -> "list[Pattern]":
         """Last line first: the first that matches decides. Compiled on first need, as an
         unchanged tree never asks."""
-        lines = self.text.removeprefix(_BOM).decode("utf-8", "surrogateescape").split("\n")
-        return list(_compiled(reversed(lines)))
-
-
-class _Pattern(NamedTuple):
-    """One line of an ignore file, asked only about entries whose folder is not left out.
-
-    pathspec's expressions also match everything below what a line names. The walk settles a
-    folder before its content, so only a match of the whole path counts here; otherwise
-    ``*``, ``!*/``, ``!*.py`` would keep every file of every subfolder.
-    """
-
-    excludes: bool
-    only_dirs: bool
-    searched: bool
-    regex: "re.Pattern[str]"
-
-    def matches(self, path: str, is_dir: bool) -> bool:
-        if self.only_dirs and not is_dir:
-            return False
-        if self.searched:
-            return self.regex.search(path) is not None
-        return self.regex.fullmatch(path + "/" if is_dir else path) is not None
-
-
-_EVERYTHING = re.compile("")
-
-
-def _compiled(lines: Iterator[str]) -> Iterator[_Pattern]:
-    # Importing pathspec takes 15 ms: only where a line must be understood.
-    from pathspec import GitIgnoreSpec
-
-    for text in filter(None, map(_git_text, lines)):
-        try:
-            with warnings.catch_warnings():
-                # `re` warns of "possible nested sets" in brackets that git takes as they are.
-                warnings.simplefilter("ignore", FutureWarning)
-                found = GitIgnoreSpec.from_lines([text], backend="simple").patterns[0]
-        except (ValueError, re.error):
-            continue  # git passes over a line it cannot understand
-        regex = getattr(found, "regex", None)
-        if regex is not None and found.include is not None:
-            yield _pattern(text.removeprefix("!"), regex, bool(found.include))
-
-
-def _pattern(text: str, regex: "re.Pattern[str]", excludes: bool) -> _Pattern:
-    only_dirs = text.endswith("/")
-    if not regex.pattern.startswith("^"):
-        # pathspec's short forms of "everything" ('*', '**') and of "every folder" ('*/', '**/').
-        return _Pattern(excludes, only_dirs, True, _EVERYTHING if only_dirs else regex)
-    content = text.rstrip("/").endswith("/**")
-    return _Pattern(excludes, only_dirs, content, regex)
-
-
-def _git_text(line: str) -> str:
-    line = line.removesuffix("\r")
-    if not line.endswith("\\ "):
-        line = line.rstrip(" ")
-    for name, members in _POSIX_CLASSES.items():
-        line = line.replace(name, members)
-    return line
+        lines = self.text.removeprefix(_BOM).split(b"\n")
+        return [*filter(None, map(compiled, reversed(lines)))]
 
 
 def starting_rules(source: str) -> Rules:

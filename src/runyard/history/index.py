@@ -18,6 +18,7 @@ from itertools import islice
 
 from runyard.history.database import Database
 from runyard.history.entry import DAMAGED, Entry, read_entry
+from runyard.history.index_place import index_path
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 TagFilter = str | Mapping[str, str] | None
@@ -59,7 +60,7 @@ class Index:
         self, workspace: WorkspaceDirectory, now_ns: Callable[[], int] = time.time_ns
     ) -> None:
         self._workspace = workspace
-        self._database = Database(workspace.index)
+        self._database = Database(index_path(workspace))
         self._now_ns = now_ns
         self._known = _Known()
 

@@ -2,7 +2,8 @@
 
 Every open of a workspace looks at the runs that have not ended. A held lock is proof of life.
 Where it is free, the run's target says whether the run is gone; whoever finds that takes the
-lock, ends what processes are left, and writes the end. A run with a held lock is never ended.
+lock, ends what processes are left, and writes the end. A run with a held lock is never ended, and
+the run of another user (``owner.is_own``) is not acted upon: it is shown as NotResponding.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from runyard import _names
 from runyard.errors import RunyardError
 from runyard.history import unreadable
 from runyard.history.targets import ComputeTarget, TargetState, load_target
-from runyard.record import jsonl, owner, run_json
+from runyard.record import jsonl, owner, run_json, script
 from runyard.record.events import EventLog, cancel_requested, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
 
 GRACE_S = 5.0
 """A run this young whose lock nobody has signed is left alone: its creator is about to."""
+
+_SEE_ENDS_S = 1.0
+"""How long a look at runs may take for runners that are about to write the ends of some."""
+
+_SKEW_S = 60.0
+"""By so much the clock of another machine may be ahead; one from later is of a clock set back."""
 
 HANDLE = "handle.json"
 """What ``ComputeTarget.submit`` returned, written by submission."""
@@ -47,14 +54,16 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
                 continue
             target = target_name(record)
             if (record.get("spec") or {}).get("relay"):
-                if not _names.load("runyard.data.relay.keeping:resume")(run):
+                if not owner.is_own(run.path) or not _names.load(
+                    "runyard.data.relay.keeping:resume"
+                )(run):
                     silent.add(run.path)
             elif target is not None:
                 at_targets.setdefault((run.workspace.path, target), []).append(run)
             elif not _settle_own_runner(run, record):
                 silent.add(run.path)
-        except (OSError, ValueError):
-            silent.add(run.path)  # unreadable, or in a folder that cannot be written
+        except (OSError, ValueError, TypeError, AttributeError, ArithmeticError):
+            silent.add(run.path)  # unreadable, nonsense, or in a folder that cannot be written
     for (_, name), group in at_targets.items():
         silent.update(_settle_at_target(name, group))
     return frozenset(silent)
@@ -87,7 +96,7 @@ def _is_alive(run: RunDirectory, record: dict[str, Any], now: float) -> bool:
     """
     last = owner.signature(run.lock)
     if not last:
-        return now - float(record.get("created", 0.0)) < GRACE_S
+        return -_SKEW_S < now - float(record.get("created", 0.0)) < GRACE_S
     try:
         return owner.is_held(run.lock)
     except OSError:  # no right to open it for writing
@@ -143,11 +152,27 @@ def _settle_at_target(name: str, runs: list[RunDirectory]) -> list[str]:
     except Exception as error:  # a plug-in's: it must not keep anybody from reading history
         _warn_once(name, error)
         return [run.path for run in runs]
-    return [
+    silent = [
         run.path
         for run, state in zip(runs, states, strict=True)
         if not _settle(run, state, name, target)
     ]
+    gone = [run for run, state in zip(runs, states, strict=True) if state is TargetState.GONE]
+    _see_ends([run for run in gone if run.path not in silent])
+    return silent
+
+
+def _see_ends(runs: Iterable[RunDirectory]) -> None:
+    """Give runners that were just started for scripts that have ended a moment to write the ends.
+
+    So that who looks sees how a run ended, and need not look again.
+    """
+    deadline = time.monotonic() + _SEE_ENDS_S
+    for run in runs:
+        while not read_state(run).status.ended and script.read(run).code is not None:
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.005)
 
 
 def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTarget) -> bool:
@@ -158,6 +183,8 @@ def _settle(run: RunDirectory, state: TargetState, name: str, target: ComputeTar
 
 def settle_gone(run: RunDirectory, name: str, target: ComputeTarget) -> bool:
     """End a run whose target says that it is gone; False when that cannot be done."""
+    if not owner.is_own(run.path):
+        return False
     try:
         if cancel_requested(run):
             text = "Cancelled; the runner was gone before it could carry it out."
@@ -222,9 +249,13 @@ def end_lost(
 ) -> bool:
     """Take the lock and write the end; True also when somebody else is alive or was faster.
 
+    A run with which another runner can go on is not ended: that one is started.
+
     What ``target.reap`` raises is raised: then the run has not ended. False for a run with a
-    damaged event: that may be its end, so none is added to it.
+    damaged event: that may be its end, so none is added to it; and for one of another user.
     """
+    if not owner.is_own(run.path):
+        return False
     ownership = owner.take(run.lock)
     if ownership is None:
         return True
@@ -236,12 +267,27 @@ def end_lost(
             _warn(unreadable.advice(run, problems[0]))
             return False
         if target is not None:
+            why = _adopt(run, ownership, target)
+            if not why:
+                return True
+            if why != NOTHING and reason is Reason.RUNNER_LOST:
+                message = f"{message} {why}"
             target.reap(run)
         if not unreadable.finish_end(run):
             write_end(run, reason, message)
         return True
     finally:
         ownership.release()
+
+
+NOTHING = "-"
+"""What a target says of a lost run with which no runner could go on."""
+
+
+def _adopt(run: RunDirectory, ownership: owner.Ownership, target: ComputeTarget) -> str:
+    """Have another runner go on with the run, which inherits the lock; '' or why not."""
+    ask = getattr(target, "adopt", None)
+    return NOTHING if ask is None else str(ask(run, ownership))
 
 
 def write_end(run: RunDirectory, reason: Reason, message: str) -> None:

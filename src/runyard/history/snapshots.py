@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runyard.errors import SnapshotException, UserErrorException
+from runyard.history import store_lock
 from runyard.history.blobs import BlobStore, UnreadableFile, VanishedFile
 from runyard.history.manifest import SnapshotDiff, SnapshotEntry, compare, encode, entries_of
 from runyard.history.snapshot_limit import (
@@ -40,9 +41,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """A source folder as it was found, begun at ``stamp_ns``; can be stored once."""
+    """A source folder as it was found, begun at ``stamp_ns``; can be stored once.
+
+    ``generation``: that of the store (`runyard.history.store_lock`) which ``cache`` is of.
+    """
 
     root: str
+    generation: int
     cache: StatCache
     stamp_ns: int
     tree: SourceTree
@@ -117,24 +122,43 @@ class SnapshotStore:
         ``limit_bytes`` bounds the files' total; None: no bound. The default, 300 MB, gives way to
         ``RUNYARD_SNAPSHOT_LIMIT_MB``. Raises `UserErrorException` when the source is not a folder,
         `SnapshotException` when it is too large, or files cannot be read or keep changing.
+
+        Who writes a run.json that refers to it holds `runyard.history.store_lock.shared` from
+        before this call on: the snapshot stays for as long as something refers to it.
         """
-        walk = planned.walk if planned and planned.walk else self._walk(source, limit_bytes)
-        known, summary = walk.cache.snapshot_id, walk.summary
-        if walk.tree.unchanged and known:
+        with store_lock.shared(self._workspace) as hold:
+            walk = planned.walk if planned else None
+            if walk is None or walk.generation != hold.generation:
+                walk = self._walk(source, limit_bytes)
+            known, summary = walk.cache.snapshot_id, walk.summary
+            if not walk.tree.unchanged or not known:
+                read = self._store(walk.root, walk.tree.folders)
+                return self._finish(walk, read)
+            if not self._refreshed(known):  # removed by hand since it was planned
+                return self.take(source, limit_bytes=limit_bytes)
             files = summary.files
             return Snapshot(known, files, summary.size_bytes, _texts(summary), files)
-        read = self._store(walk.root, walk.tree.folders)
-        return self._finish(walk, read)
+
+    def _refreshed(self, snapshot_id: str) -> bool:
+        """Make it young; False when it is not there."""
+        try:
+            os.utime(self._manifests / f"{snapshot_id}.json")
+        except FileNotFoundError:
+            return False
+        except OSError:  # somebody else's: the lock keeps it
+            return True
+        return True
 
     def _walk(self, source: Path, limit_bytes: int | None, *, find_closed: bool = False) -> _Walk:
         root, limit = self._checked(source), limit_in_force(limit_bytes)
+        generation = store_lock.generation(self._workspace)
         cache = self._open_cache(root)
         stamp_ns = self._clock_ns()
         tree = SourceTree(root, str(self._workspace), cache)
         summary = _summary(tree, cache)
         _refuse_unreadable(root, tree.unreadable + (_closed_files(tree) if find_closed else []))
         check_limit(root, summary, limit)
-        return _Walk(root, cache, stamp_ns, tree, summary)
+        return _Walk(root, generation, cache, stamp_ns, tree, summary)
 
     def manifest_path(self, snapshot_id: str) -> Path:
         """Where the manifest of that snapshot lies. Raises `SnapshotException` for no id."""
@@ -249,8 +273,9 @@ class SnapshotStore:
     def _write_manifest(self, snapshot_id: str, content: bytes) -> None:
         path = self.manifest_path(snapshot_id)
         with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_size == len(content):
-                return  # another size: cut short by a power loss
+            # Another size: cut short by a power loss.
+            if path.stat().st_size == len(content) and self._refreshed(snapshot_id):
+                return
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
         part.write_bytes(content)

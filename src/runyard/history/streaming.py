@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from runyard.errors import ActivityFailedException, ExperimentExecutionException
 from runyard.history import failure, targets, unreadable
 from runyard.job.status_methods import refuse_to_wait_for_itself
+from runyard.record import regular
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
@@ -68,7 +69,7 @@ class LogFollower:
     def _read(self) -> bytes:
         if self._stream is None:
             try:
-                self._stream = open(self.path, "rb", buffering=0)  # noqa: SIM115
+                self._stream = open(regular.fd_to_read(self.path), "rb", buffering=0)  # noqa: SIM115
             except OSError:
                 return b""
         chunk = self._stream.read(_CHUNK_BYTES)

@@ -56,9 +56,11 @@ class ComputeTarget(Protocol):
     A handle is what ``submit`` returned: JSON, kept as ``handle.json``. A target with a queue
     that can be looked at has ``places(runs)`` as well: the ``QueuePlace`` of each, None for one
     that does not wait. One that knows why a run is gone has ``why(handle)``: the ``Reason`` and a
-    sentence, or None where it does not know either. One with ``shares_disk = False`` starts
-    runners that do not see the run directory: ``python -m runyard.runner far RUN_ID``, with
-    ``secrets`` among their variables.
+    sentence, or None where it does not know either. One that can have another
+    runner go on with a run that has lost its own has ``adopt(run, ownership)``: '' when one has
+    begun, which has inherited the lock, else a sentence that says why not, '-' where there is
+    nothing to go on with. One with ``shares_disk = False`` starts runners that do not see the run
+    directory: ``python -m runyard.runner far RUN_ID``, with ``secrets`` among their variables.
     """
 
     def check(self, spec: Any) -> Sequence[Any]:

@@ -6,7 +6,7 @@ import os
 import re
 
 from runyard.errors import ExperimentExecutionException
-from runyard.record import owner
+from runyard.record import owner, regular
 from runyard.record.events import EventLog, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason
@@ -28,7 +28,7 @@ def refuse_to_wait(run: RunDirectory) -> None:
     try:
         if problems and not owner.is_held(run.lock):
             raise ExperimentExecutionException(advice(run, problems[0]))
-        os.close(os.open(run.lock, os.O_RDONLY | os.O_CLOEXEC))
+        os.close(regular.fd_to_read(run.lock))
     except (IsADirectoryError, PermissionError) as error:
         raise ExperimentExecutionException(advice(run, f"{run.lock}: {error.strerror}")) from error
     except OSError:  # not there yet, or a server of files that is away for a moment

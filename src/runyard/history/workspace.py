@@ -22,6 +22,7 @@ from runyard.history.reconcile import reconcile
 from runyard.history.workspace_data import WorkspaceData
 from runyard.history.workspace_deployments import WorkspaceDeployments
 from runyard.history.workspace_details import WorkspaceDetails
+from runyard.history.workspace_housekeeping import WorkspaceHousekeeping
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.states import Status
 
@@ -35,7 +36,7 @@ _RECONCILE_INTERVAL_S = 5.0
 _NOT_KEPT = frozenset(("name", "auth", "path", "exist_ok", "show_output"))
 
 
-class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails):
+class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails, WorkspaceHousekeeping):
     """All experiments, runs and models of a project.
 
     ``Workspace(subscription_id, resource_group, workspace_name)`` opens the nearest workspace of

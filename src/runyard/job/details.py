@@ -1,7 +1,9 @@
 """``get_details()`` from the files of a run (spec 12.6)."""
 
+import io
 import time
 
+from runyard.record import regular
 from runyard.record.states import Reason, Status
 
 TYPE_CHECKING = False
@@ -146,7 +148,7 @@ def with_contents(log_files: "Mapping[str, str]") -> "Dict[str, str]":
     """Name → path as name → content."""
     found = {}
     for name, path in log_files.items():
-        with open(path, encoding="utf-8", errors="replace") as stream:
+        with io.TextIOWrapper(regular.open_to_read(path), "utf-8", "replace") as stream:
             found[name] = stream.read()
     return found
 

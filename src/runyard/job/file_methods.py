@@ -6,7 +6,7 @@ import warnings
 from runyard.errors import UserErrorException
 from runyard.job.base import RunBase
 from runyard.job.values import of_type
-from runyard.record import files
+from runyard.record import files, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +91,12 @@ class FileMethods(RunBase):
             return self.directory.join(clean)
         return files.path_of(self.directory, name)
 
+    def _source_path(self, name: str) -> str:
+        """Where a file to be read lies. Raises UserErrorException as ``files.source_of``."""
+        path = self._file_path(name)
+        files.refuse_led_out(self.directory, name, path)
+        return path
+
     def get_file_names(self) -> "List[str]":
         """The names of all files of the run, sorted."""
         return files.names(self.directory)
@@ -106,7 +112,7 @@ class FileMethods(RunBase):
         A folder gets the file put inside: one that exists, or a path that ends in '/'. Raises
         UserErrorException when the run has no such file.
         """
-        source = self._file_path(name)
+        source = self._source_path(name)
         if not os.path.isfile(source):
             raise missing_file(self, name)
         target = os.path.basename(name) if output_file_path is None else output_file_path
@@ -145,7 +151,7 @@ class FileMethods(RunBase):
                 )
             targets = list(output_paths)
         for name, target in zip(names, targets):
-            copy_file(self._file_path(name), os.path.join(output_directory or "", target))
+            copy_file(self._source_path(name), os.path.join(output_directory or "", target))
 
     def get_all_logs(self, destination: "Optional[str]" = None) -> "List[str]":
         """Copy all logs into a folder, by default ``assets/<run id>``; returns their paths."""
@@ -153,7 +159,7 @@ class FileMethods(RunBase):
         paths = []
         for name in log_names(self):
             paths.append(os.path.join(folder, name))
-            copy_file(self._file_path(name), paths[-1])
+            copy_file(self._source_path(name), paths[-1])
         return paths
 
 
@@ -182,5 +188,6 @@ def copy_file(source: str, target: str) -> None:
 
     if _is_same(target, source):
         return
+    os.close(regular.fd_to_read(source))  # of a device there is no end
     os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     shutil.copyfile(source, target)

@@ -1,5 +1,7 @@
 """Recognising image files by their first bytes (the standard library dropped ``imghdr``)."""
 
+from runyard.record import regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
@@ -20,7 +22,7 @@ _HEAD_BYTES = 1024
 
 def kind_of(path: str) -> "Optional[str]":
     """One of `KINDS`, or None for anything else."""
-    with open(path, "rb") as stream:
+    with regular.open_to_read(path) as stream:
         head = stream.read(_HEAD_BYTES)
     for magic, kind in _MAGIC:
         if head.startswith(magic):

@@ -261,11 +261,16 @@ def _requested(run: RunDirectory) -> "List[Tuple[str, Optional[Dict[str, Any]]]]
     """What other processes asked for, by time."""
     found = []
     for name in os.listdir(run.requests):
-        if name.endswith(".json"):
-            request = jsonl.read_json(os.path.join(run.requests, name))
-            if request.get("request") in _REASONS:
-                found.append((request.get("t", 0.0), request["request"], request.get("error")))
-    return [(what, error) for _, what, error in sorted(found, key=lambda item: float(item[0]))]
+        what = name.partition("-")[0]
+        if what in _REASONS and name.endswith(".json"):
+            try:
+                request = jsonl.read_json(os.path.join(run.requests, name))
+            except (OSError, ValueError):  # left on a full disk: the name says enough
+                request = {}
+            error = request.get("error")
+            detail = error if isinstance(error, dict) else None
+            found.append((jsonl.moment(request) or 0.0, what, detail))
+    return [(what, error) for _, what, error in sorted(found, key=lambda item: item[0])]
 
 
 def exception_error(error: BaseException, code: "Optional[str]" = None) -> "Dict[str, Any]":

@@ -8,7 +8,7 @@ import warnings
 from runyard.errors import UserErrorException
 from runyard.job import values
 from runyard.job.base import RunBase
-from runyard.record import files
+from runyard.record import files, regular
 from runyard.record.metrics import ARTIFACTS, IMAGE, LIST, ROW, TABLE, URI, read_metrics
 
 TYPE_CHECKING = False
@@ -224,7 +224,8 @@ class MetricMethods(RunBase):
             return [self._populated(item) for item in value]
         if not isinstance(value, str) or not value.startswith(prefix):
             return value
-        with open(files.path_of(self.directory, value[len(prefix) :]), "rb") as stream:
+        path = files.source_of(self.directory, value[len(prefix) :])
+        with regular.open_to_read(path, regular.LIMIT_BYTES) as stream:
             content = stream.read()
         try:
             return json.loads(content.decode("utf-8"))

@@ -44,20 +44,19 @@ def main() -> None:
 
 def _run_script(path: str, arguments: "List[str]", namespace: "Dict[str, Any]") -> None:
     """What ``python path`` does."""
-    from importlib.machinery import SourceFileLoader
-
     if not _is_safe_path():
         sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     # Since 3.9 the path is made absolute, for __file__ and in tracebacks.
     file = os.path.abspath(path) if sys.version_info >= (3, 9) else path
     _become(arguments, arguments)
+    loader: "Any" = type(namespace["__loader__"])  # importlib.machinery would take 0.4 ms
     for name in [name for name in namespace if name != "__builtins__"]:
         del namespace[name]
     namespace.update(
         __name__="__main__",
         __doc__=None,
         __package__=None,
-        __loader__=SourceFileLoader("__main__", file),
+        __loader__=loader("__main__", file),
         __spec__=None,
         __file__=file,
         __cached__=None,

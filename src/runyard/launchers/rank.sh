@@ -8,7 +8,8 @@
 told=
 trap 'told=yes' TERM
 
-# Seconds since 1970. Where date has no fractions (busybox): of the kernel, to 10 ms.
+# Seconds since 1970: exactly, since who failed first counts. Where date has no fractions (busybox):
+# of the kernel, to 10 ms.
 now() {
     t=$(trap '' TERM; exec date +%s.%N)
     case $t in
@@ -19,6 +20,21 @@ now() {
             read -r up _ </proc/uptime
             t=$((value + ${up%.*})).${up#*.} ;;
     esac
+}
+
+# The same to 10 ms, of what nobody compares, without starting a program (2 ms): by when this machine
+# was started, as the runner there says it.
+booted=
+read -r boot </proc/sys/kernel/random/boot_id || boot=?
+case ${RUNYARD_BOOTED:-} in "$boot "*) booted=${RUNYARD_BOOTED#* } ;; esac
+unset RUNYARD_BOOTED
+about_now() {
+    if [ -n "$booted" ] && read -r up _ </proc/uptime; then
+        t=$((booted + ${up%.*}${up#*.}))
+        t=${t%??}.${t#"${t%??}"}
+    else
+        now
+    fi
 }
 
 record() {
@@ -59,7 +75,8 @@ unset RUNYARD_RETRIES RUNYARD_TERMINAL_EXIT_CODES RUNYARD_PROCESSES_PER_NODE
 
 read -r host </proc/sys/kernel/hostname || host=$(uname -n)
 log=$run/user_logs/std_log_process_$rank.txt
-(: >>"$log" && : >>"$run/ranks/$rank.jsonl") || exit 125
+# true, since a shell would end where : cannot write.
+{ true >>"$log" && true >>"$run/ranks/$rank.jsonl"; } || exit 125
 # What the shell says of how its child ended stands in the record, and not in the log.
 exec </dev/null >>"$log" 2>/dev/null
 
@@ -75,13 +92,13 @@ printf '%s\n' "$line"
 
 attempt=0
 while :; do
-    now
+    about_now
     record "{\"t\": $t, \"host\": \"$host\", \"node\": $node, \"pid\": $$}"
     [ -n "$told" ] && code=143 || {
         (exec "$@" 2>&1)
         code=$?
     }
-    now
+    if [ "$code" -eq 0 ]; then about_now; else now; fi
     attempt=$((attempt + 1))
     case $final in
         *" $code "*) retries=0 ;;
@@ -91,5 +108,5 @@ while :; do
     printf '%s\n' "rank $rank ended with exit code $code: started again ($attempt of $retries)"
 done
 record "{\"t\": $t, \"code\": $code}"
-[ "$code" -eq 0 ] || : >"$run/ranks/failed/$rank"
+[ "$code" -eq 0 ] || true >"$run/ranks/failed/$rank"
 exit "$code"

@@ -4,7 +4,7 @@ import errno
 import os
 import time
 
-from runyard.record import jsonl
+from runyard.record import event_log, jsonl
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
 
@@ -12,46 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
-
-class EventLog:
-    """Appends events; to be used only while holding the run's lock (``record.owner``).
-
-    ``now`` returns seconds since 1970 and may be replaced in tests.
-    """
-
-    def __init__(self, run: RunDirectory, now: "Any" = time.time) -> None:
-        self._appender = jsonl.Appender(run.events)
-        self._run = run
-        self._now = now
-
-    def status(self, status: Status, **detail: "Any") -> None:
-        """Record that the run has got as far as ``status``."""
-        self._append({"t": self._now(), "status": status.value, "detail": detail}, sync=False)
-
-    def end(self, reason: Reason, **detail: "Any") -> None:
-        """Record the end of the run; survives power loss when this returns."""
-        event = {"t": self._now(), "status": reason.status.value, "reason": reason.value}
-        event["detail"] = detail
-        self._append(event, sync=True)
-
-    def close(self) -> None:
-        """Close the file; a later event opens it again."""
-        self._appender.close()
-
-    def _append(self, event: "Dict[str, Any]", sync: bool) -> None:
-        self._appender.append(event, sync)
-        touch(self._run)
-
-
-def touch(run: RunDirectory) -> None:
-    """Stamp the run directory: its modification time says that something in it changed.
-
-    The index reads a run again when this stamp differs from the one it knows.
-    """
-    try:
-        os.utime(run.path)
-    except OSError:
-        pass
+EventLog = event_log.EventLog
+touch = event_log.touch
 
 
 class State:
@@ -79,15 +41,27 @@ class State:
                 break
 
     def _apply(self, event: "Dict[str, Any]") -> None:
-        status, moment = Status(event["status"]), float(event["t"])
+        status, moment = Status(event["status"]), jsonl.moment(event)
         reason = Reason(event["reason"]) if status.ended else None
+        if moment is None:
+            raise ValueError("no time")
         self.status = status
-        self.detail = event.get("detail") or {}
+        self.detail = _detail(event)
         if status is Status.RUNNING and self.started is None:
             self.started = moment
         if status.ended:
             self.reason = reason
             self.ended = moment
+
+
+def _detail(event: "Dict[str, Any]") -> "Dict[str, Any]":
+    """What an event says beside its status, as far as that can be read."""
+    found = event.get("detail")
+    if not isinstance(found, dict):
+        return {}
+    if not isinstance(found.get("error"), (dict, type(None))):
+        return {key: value for key, value in found.items() if key != "error"}
+    return found
 
 
 def read_state(run: RunDirectory, problems: "Optional[List[str]]" = None) -> State:

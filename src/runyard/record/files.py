@@ -7,7 +7,7 @@ under those folders of the run directory; any other name lies under ``files/``.
 import os
 
 from runyard.errors import UserErrorException
-from runyard.record import creation
+from runyard.record import creation, owner
 from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
@@ -22,10 +22,35 @@ _CHUNK_BYTES = 1 << 20
 def path_of(run: RunDirectory, name: str) -> str:
     """Where the file of that name lies. Raises UserErrorException for names that lead outside."""
     clean = os.path.normpath(name.lstrip("/"))
-    if clean.startswith("..") or clean in (".", ""):
+    if clean.startswith("..") or clean in (".", "") or "\0" in clean:
         raise UserErrorException("{!r} is not a usable file name inside a run".format(name))
     top = clean.split("/", 1)[0]
     return run.join(clean) if top in _OWN_FOLDERS and "/" in clean else run.join("files", clean)
+
+
+def source_of(run: RunDirectory, name: str) -> str:
+    """Where the file of that name is read from.
+
+    Raises UserErrorException as ``path_of``, and for a link out of the run of another user.
+    """
+    path = path_of(run, name)
+    refuse_led_out(run, name, path)
+    return path
+
+
+def refuse_led_out(run: RunDirectory, name: str, path: str) -> None:
+    """Raise UserErrorException for a link that another user has made to lead out of the run.
+
+    Whoever downloads, exports or shows it would copy what only they may read, and not know it.
+    """
+    real = os.path.realpath(path)
+    if not owner.is_own(run.path) and not real.startswith(os.path.realpath(run.path) + os.sep):
+        raise UserErrorException(
+            "{!r} of run {} is a link to {!r}, outside of the run, and the run is another user's: "
+            "it is not followed. Copy that file yourself, if it is what you want".format(
+                name, run.id, real
+            )
+        )
 
 
 def names(run: RunDirectory) -> "List[str]":

@@ -4,8 +4,9 @@ Law *one writer per file*: an ``Appender`` assumes that it is the only one for i
 """
 
 import errno
-import json
 import os
+
+from runyard.record import early_json, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
     Record = Dict[str, Any]
 
+_YEAR_10000_S = 253402300800
+
 
 def encode(record: "Record") -> bytes:
     """One line of ASCII JSON; odd file names survive as escaped surrogates."""
-    return (json.dumps(record, separators=(",", ":"), default=str) + "\n").encode("ascii")
+    return (early_json.dumps(record) + "\n").encode("ascii")
 
 
 class Appender:
@@ -42,8 +45,7 @@ class Appender:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
 
     def _open(self) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._fd = os.open(self.path, flags, 0o644)
+        self._fd = regular.open_fd(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         _drop_unfinished_line(self._fd)
 
     def close(self) -> None:
@@ -62,22 +64,27 @@ def _drop_unfinished_line(fd: int) -> None:
     os.ftruncate(fd, tail.rfind(b"\n") + 1)
 
 
-def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
+def read(
+    path: str,
+    problems: "Optional[List[str]]" = None,
+    at_most: "Optional[int]" = regular.LIMIT_BYTES,
+) -> "List[Record]":
     """All whole lines of a file; none when it is missing.
 
     A line that is not a JSON object is left out and reported in ``problems`` as
     ``file:line: why``. An unfinished last line is left out silently: its writer is at work.
+    Raises OSError for what is no regular file, and for one of more than ``at_most`` bytes.
     """
     try:
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path, at_most) as stream:
             lines = stream.read().split(b"\n")
     except FileNotFoundError:
         return []
     records = []
     for number, line in enumerate(lines[:-1], 1):
         try:
-            record = json.loads(line.decode("utf-8"))
-        except ValueError as error:
+            record = early_json.loads(line.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
             _report(problems, path, number, str(error))
             continue
         if isinstance(record, dict):
@@ -87,13 +94,17 @@ def read(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
     return records
 
 
-def read_part(path: str, problems: "Optional[List[str]]" = None) -> "List[Record]":
+def read_part(
+    path: str,
+    problems: "Optional[List[str]]" = None,
+    at_most: "Optional[int]" = regular.LIMIT_BYTES,
+) -> "List[Record]":
     """As `read`, of a file that is one of many: with ``problems`` it may be unreadable as a whole.
 
     Raises OSError without.
     """
     try:
-        return read(path, problems)
+        return read(path, problems, at_most)
     except OSError as error:
         if problems is None:
             raise
@@ -106,12 +117,23 @@ def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -
         problems.append("{}:{}: {}".format(path, number, why))
 
 
+def moment(record: "Record") -> "Optional[float]":
+    """The time ``t`` of a line in seconds since 1970; None where it holds none.
+
+    Nothing that was written as a time is outside of the years 1970 to 9999, as a date can be.
+    """
+    found: "Any" = record.get("t")
+    if type(found) not in (int, float) or not 0 <= found < _YEAR_10000_S:
+        return None
+    return float(found)
+
+
 def write_once(path: str, record: "Record", sync: bool = True) -> None:
     """Write a JSON file so that it is there whole or not at all, and survives power loss."""
     temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
-        with open(temporary, "wb") as stream:
-            stream.write(json.dumps(record, indent=1, default=str).encode("ascii") + b"\n")
+        with regular.create(temporary) as stream:
+            stream.write(early_json.dumps(record, indent=1).encode("ascii") + b"\n")
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
@@ -135,11 +157,11 @@ def sync_file(path: str) -> None:
 
 def read_json(path: str) -> "Record":
     """A whole JSON object. Raises FileNotFoundError, or ValueError naming the file."""
-    with open(path, "rb") as stream:
+    with regular.open_to_read(path, regular.LIMIT_BYTES) as stream:
         text = stream.read()
     try:
-        record = json.loads(text.decode("utf-8"))
-    except ValueError as error:
+        record = early_json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ValueError("{} is not valid JSON: {}".format(path, error))
     if not isinstance(record, dict):
         raise ValueError("{} does not hold a JSON object".format(path))

@@ -13,7 +13,7 @@ import os
 import time
 from json.encoder import encode_basestring_ascii
 
-from runyard.record import events, jsonl
+from runyard.record import events, jsonl, regular
 from runyard.record.layout import RunDirectory
 from runyard.record.notes import rank_of, writer_name
 
@@ -29,6 +29,8 @@ ARTIFACTS = (IMAGE, "confusion_matrix", "accuracy_table", "residuals", "predicti
 URI = "aml://artifactId/ExperimentRun/dcid.{}/{}"
 
 _SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+_SCALAR = (float, int, str, type(None))
+_DEPTH = 3
 _CACHED_NAMES = 10000
 
 
@@ -119,15 +121,23 @@ def encode(value: "Any") -> "Any":
     return value
 
 
-def decode(value: "Any") -> "Any":
-    """What `encode` was given."""
+def decode(value: "Any", depth: int = _DEPTH) -> "Any":
+    """What `encode` was given; what is nested deeper than any of that is left as it is."""
+    if not depth:
+        return value
     if isinstance(value, list):
-        return [decode(item) for item in value]
+        return [decode(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        if len(value) == 1 and value.get("$float") in _SPECIAL:
-            return _SPECIAL[value["$float"]]
-        return {key: decode(item) for key, item in value.items()}
+        special = value.get("$float") if len(value) == 1 else None
+        if isinstance(special, str) and special in _SPECIAL:
+            return _SPECIAL[special]
+        return {key: decode(item, depth - 1) for key, item in value.items()}
     return value
+
+
+def columns(value: "Dict[str, Any]") -> "Dict[str, Any]":
+    """The columns of a row or a table, of any name, ``$float`` among them."""
+    return {key: decode(item) for key, item in value.items()}
 
 
 def read_metrics(
@@ -195,29 +205,34 @@ def entries(
 
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entry]":
     latest = 0.0
-    for entry in jsonl.read_part(path, problems):
+    for entry in jsonl.read_part(path, problems, regular.LIMIT_OF_METRICS_BYTES):
         if not is_valid(entry):
             if problems is not None:
                 problems.append("{}: not a metric: {!r:.200}".format(path, entry))
             continue
-        latest = entry["t"] = max(latest, entry["t"])
+        latest = entry["t"] = max(latest, float(entry["t"]))
         yield entry
 
 
 def is_valid(entry: "Entry") -> bool:
     """Whether a line that was read is a metric."""
     kind, value = entry.get("k"), entry.get("v")
-    shape = {None: object, LIST: list, ROW: dict, TABLE: dict}.get(kind, str)
+    if not isinstance(kind, (str, type(None))):
+        return False
+    shape: "Any" = {None: _SCALAR, LIST: list, ROW: dict, TABLE: dict}.get(kind, str)
     return (
         isinstance(entry.get("n"), str)
-        and isinstance(entry.get("t"), (int, float))
+        and jsonl.moment(entry) is not None
         and "v" in entry
         and isinstance(value, shape)
+        and entry.get("x") in (None, "nan", "inf", "-inf")
+        and isinstance(entry.get("s"), (int, float, type(None)))
     )
 
 
 def _time(entry: "Entry") -> float:
-    return float(entry["t"])
+    found: float = entry["t"]
+    return found
 
 
 def values_of(entry: "Entry") -> "List[Any]":
@@ -252,14 +267,14 @@ class _Rows:
         self._lists = False
 
     def add(self, run: RunDirectory, entry: "Entry") -> None:
-        value = decode(entry["v"])
+        value = columns(entry["v"])
         self._columns.update(dict.fromkeys(value))
         if entry["k"] == ROW:
             self._rows.append(value)
             return
         self._lists = self._lists or any(isinstance(item, list) for item in value.values())
-        columns = [item if isinstance(item, list) else [item] for item in value.values()]
-        self._rows.extend(dict(zip(value, row)) for row in zip(*columns))
+        lists = [item if isinstance(item, list) else [item] for item in value.values()]
+        self._rows.extend(dict(zip(value, row)) for row in zip(*lists))
 
     def result(self) -> "Dict[str, Any]":
         if len(self._rows) == 1 and not self._lists:

@@ -19,6 +19,19 @@ RANK = "RUNYARD_RANK"
 """The variable by which a process of a distributed run knows its rank."""
 
 
+_WITH_KEY = ("tag", "untag", "property")
+_TEXT_OR_NONE = (str, type(None))
+_VALUES: "Dict[str, Any]" = {
+    "tag": str,
+    "property": str,
+    "display_name": _TEXT_OR_NONE,
+    "description": _TEXT_OR_NONE,
+    "child": str,
+    "error": dict,
+}
+"""What the value of a note is."""
+
+
 class Notes:
     """What the notes of a run add up to, on top of what run.json says."""
 
@@ -80,13 +93,25 @@ def merged(folder: str, problems: "Optional[List[str]]" = None) -> "List[Dict[st
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Dict[str, Any]]":
     latest = 0.0
     for record in jsonl.read_part(path, problems):
-        latest = max(latest, _time(record))
+        if not _is_valid(record):
+            if problems is not None:
+                problems.append("{}: not a note: {!r:.200}".format(path, record))
+            continue
+        latest = max(latest, jsonl.moment(record) or 0.0)
         yield dict(record, t=latest)
 
 
-def _time(record: "Dict[str, Any]") -> float:
-    value = record.get("t")
-    return value if isinstance(value, (int, float)) else 0.0
+def _is_valid(note: "Dict[str, Any]") -> bool:
+    """Whether a line that was read can be a note; one of a kind not known here may be."""
+    kind = note.get("kind")
+    value_type = _VALUES.get(kind, object) if isinstance(kind, str) else ()
+    key_type = str if kind in _WITH_KEY else object
+    return isinstance(note.get("value"), value_type) and isinstance(note.get("key"), key_type)
+
+
+def _time(note: "Dict[str, Any]") -> float:
+    found: float = note["t"]
+    return found
 
 
 def writer_name() -> str:

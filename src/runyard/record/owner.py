@@ -8,8 +8,9 @@ lock when the last holder is gone, however it died.
 
 import fcntl
 import os
+import stat
 
-from runyard.record import jsonl
+from runyard.record import jsonl, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class Ownership:
 
 
 def take(lock_path: str) -> "Optional[Ownership]":
-    """Become the runner of a run; None when somebody living already is."""
-    fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Become the runner of a run; None when somebody living already is. Raises OSError."""
+    fd = regular.open_fd(lock_path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -59,7 +60,7 @@ def signature(lock_path: str) -> "Dict[str, Any]":
 def is_held(lock_path: str) -> bool:
     """True while a process on a machine that shares this file's locks is the runner."""
     try:
-        fd = os.open(lock_path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = regular.open_fd(lock_path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -69,6 +70,37 @@ def is_held(lock_path: str) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def is_own(run_path: str) -> bool:
+    """Whether a run directory is this user's own, so that one may act on what is written in it.
+
+    A workspace may be shared, or have been made to be looked at by others: what stands in the
+    folder of another user is shown, and nothing is started, ended, signalled or written for it.
+    It, or a folder above, may be a link (``runs`` on a larger disk) that this user has made.
+    """
+    try:
+        own = os.stat(run_path).st_uid == os.geteuid()
+    except OSError:
+        return False
+    return own and not is_led_elsewhere(run_path)
+
+
+def is_led_elsewhere(run_path: str) -> bool:
+    """Whether a link of another user, in the workspace, has the place of a run directory.
+
+    It may lead to a run of ours in another workspace. False where there is nothing.
+    """
+    experiment = os.path.dirname(run_path)
+    return any(_is_anothers_link(p) for p in (run_path, experiment, os.path.dirname(experiment)))
+
+
+def _is_anothers_link(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISLNK(found.st_mode) and found.st_uid != os.geteuid()
 
 
 def identity(pid: "Optional[int]" = None) -> "Dict[str, Any]":

@@ -22,6 +22,14 @@ _LOST_S = 2.0
 """How long after an error of a lost connection the end may be recorded of whom it was lost to."""
 
 
+_NUMBERS = ("node", "pid", "failing", "code")
+
+
+def _is_number(value: "Any") -> bool:
+    """Whether it may stand where a record has a number, or nothing."""
+    return value is None or type(value) is int
+
+
 class Rank:
     """What is known of one process.
 
@@ -43,13 +51,11 @@ class Rank:
         self.node: "Optional[int]" = None
         self.pid: "Optional[int]" = None
         for line in lines:
-            try:
-                self._apply(line)
-            except (TypeError, ValueError):  # damaged: it says nothing
-                continue
+            moment = jsonl.moment(line)
+            if moment is not None and all(_is_number(line.get(key)) for key in _NUMBERS):
+                self._apply(line, moment)
 
-    def _apply(self, line: "Dict[str, Any]") -> None:
-        moment = float(line.get("t") or 0.0)
+    def _apply(self, line: "Dict[str, Any]", moment: float) -> None:
         if "host" in line:
             self.started, self.host = moment, str(line["host"])
             self.node, self.pid = line.get("node"), line.get("pid")
@@ -57,10 +63,10 @@ class Rank:
             self.ended = self.failed = self.code = None
             self._failing, self.lost = 0, False
         if line.get("failing") and self.failed is None:
-            self.failed, self._failing = moment, int(line["failing"])
+            self.failed, self._failing = moment, line["failing"]
             self.lost = bool(line.get("lost"))
         if "code" in line:
-            self.ended, self.code = moment, self._failing or int(line["code"])
+            self.ended, self.code = moment, self._failing or line["code"]
             if self.code and self.failed is None:
                 self.failed = moment
 

@@ -5,9 +5,10 @@ and later, and nothing imported before it is needed. Paths go through the system
 because names need not be UTF-8 and an old interpreter under ``LANG=C`` cannot encode others.
 """
 
-import json
 import os
 import stat
+
+from runyard.record import early_json, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,33 +63,52 @@ def remove_unchanged(
     folders named in ``keep`` stay; so does what lies behind a folder that was replaced by a
     symlink. Folders of the snapshot go when nothing is left in them.
     """
-    target = _raw(destination)
+    folders = _Folders(_raw(destination))
+    for path, _ in _unchanged_below(folders, manifest_path, blobs_dir, keep):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # the script closed its folder: the copy stays, nothing is lost
+    folders.remove_empty()
+
+
+def unchanged(
+    manifest_path: str,
+    blobs_dir: str,
+    destination: str,
+    keep: "Sequence[str]" = ("outputs", "logs"),
+) -> "Iterator[Tuple[bytes, int]]":
+    """Path and bytes of each file and link that `remove_unchanged` would delete."""
+    return _unchanged_below(_Folders(_raw(destination)), manifest_path, blobs_dir, keep)
+
+
+def _unchanged_below(
+    folders: "_Folders", manifest_path: str, blobs_dir: str, keep: "Sequence[str]"
+) -> "Iterator[Tuple[bytes, int]]":
     moment_s = _moment_s(manifest_path)
     kept = {_raw(name) for name in keep}
-    folders = _Folders(target)
     for name, kind, _, blob, size in read_manifest(manifest_path):
         relative = _raw(name)
         if relative.split(b"/", 1)[0] in kept or not folders.real(os.path.dirname(relative)):
             continue
-        path = os.path.join(target, relative)
+        path = os.path.join(folders.root, relative)
         if kind == "d":
             folders.real(relative)
-        elif kind == "l":
-            _remove(path, _same_link(path, blob))
-        else:
-            mtime_ns = _mtime_ns(moment_s, blob)
-            _remove(path, _unchanged(path, size, mtime_ns, blobs_dir, blob))
-    folders.remove_empty()
+        elif kind == "l" and _same_link(path, blob):
+            yield path, 0
+        elif kind == "f" and _unchanged(path, size, _mtime_ns(moment_s, blob), blobs_dir, blob):
+            yield path, size
 
 
 def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
     """The entries ``[path, kind, mode, blob, size]`` of a snapshot, sorted by path.
 
     Kind is 'f' file, 'l' symlink (``blob`` is its target) or 'd' empty folder. Raises
-    `runyard.errors.SnapshotException` for a format this release does not know.
+    `runyard.errors.SnapshotException` for a format this release does not know, and for an entry
+    that leads out of the folder it is laid out in: a workspace may come from anywhere.
     """
-    with open(manifest_path, "rb") as stream:
-        manifest = json.loads(stream.read().decode("ascii"))
+    with regular.open_to_read(manifest_path) as stream:
+        manifest = early_json.loads(stream.read().decode("ascii"))
     if manifest.get("format") != MANIFEST_FORMAT:
         raise _problem(
             "Snapshot manifest {} has format {!r}; this release of runyard reads format {}. "
@@ -97,7 +117,49 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
             manifest.get("format"),
             MANIFEST_FORMAT,
         )
-    return [tuple(entry) for entry in manifest["entries"]]
+    entries = [tuple(entry) for entry in manifest["entries"]]
+    _refuse_strange(manifest_path, entries)
+    return entries
+
+
+_HEX_DIGITS = "0123456789abcdef"
+_BLOB_CHARS = 64
+
+
+def _refuse_strange(
+    manifest_path: str, entries: "Sequence[Tuple[str, str, int, str, int]]"
+) -> None:
+    links = {entry[0] for entry in entries if entry[1] == "l"}
+    for name, kind, mode, blob, _ in entries:
+        within = "/" + name + "/"
+        strange = (
+            "//" in within
+            or "/../" in within
+            or "/./" in within
+            or "\0" in name
+            or (kind == "f" and (len(blob) != _BLOB_CHARS or bool(blob.strip(_HEX_DIGITS))))
+            or mode & ~0o777
+            or (links and _is_behind(name, kind, links))
+        )
+        if strange:
+            raise _problem(
+                "Snapshot manifest {} is not one that runyard has written: its entry {!r} is "
+                "refused. Nothing was written; take a new snapshot by submitting again.",
+                manifest_path,
+                (name, kind, oct(mode), blob),
+            )
+
+
+def _is_behind(name: str, kind: str, links: "set[str]") -> bool:
+    """Whether a link of the snapshot would lead elsewhere what is written under that name."""
+    if kind != "l" and name in links:
+        return True
+    above = name.rpartition("/")[0]
+    while above:
+        if above in links:
+            return True
+        above = above.rpartition("/")[0]
+    return False
 
 
 def _raw(text: str) -> bytes:
@@ -240,14 +302,6 @@ def _stream(source: int, target: int) -> None:
             view = view[os.write(target, view) :]
 
 
-def _remove(path: bytes, unchanged: bool) -> None:
-    if unchanged:
-        try:
-            os.unlink(path)
-        except OSError:
-            pass  # the script closed its folder: the copy stays, nothing is lost
-
-
 def _same_link(path: bytes, target: str) -> bool:
     try:
         return os.readlink(path) == _raw(target)
@@ -285,7 +339,7 @@ class _Folders:
     """The folders of a snapshot in a working copy that are still real folders."""
 
     def __init__(self, root: bytes) -> None:
-        self._root = root
+        self.root = root
         self._known: "Dict[bytes, bool]" = {b"": True}
 
     def real(self, relative: bytes) -> bool:
@@ -298,7 +352,7 @@ class _Folders:
 
     def _is_folder(self, relative: bytes) -> bool:
         try:
-            return stat.S_ISDIR(os.lstat(os.path.join(self._root, relative)).st_mode)
+            return stat.S_ISDIR(os.lstat(os.path.join(self.root, relative)).st_mode)
         except OSError:
             return False
 
@@ -306,6 +360,6 @@ class _Folders:
         """Deepest first; folders with anything left in them stay, and so does the root."""
         for relative in sorted((f for f, real in self._known.items() if real and f), reverse=True):
             try:
-                os.rmdir(os.path.join(self._root, relative))
+                os.rmdir(os.path.join(self.root, relative))
             except OSError:
                 pass

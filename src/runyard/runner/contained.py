@@ -15,6 +15,7 @@ from runyard.runner.supervision import end_of, reap_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from runyard.computes.spawning import Started
     from runyard.containers.details import ContainerState
     from runyard.containers.engine import Engine
     from runyard.record.layout import RunDirectory
@@ -34,9 +35,7 @@ _SIGNALLED = range(129, 160)
 class Contained:
     """What a supervisor watches of a run in a container: the engine's client, attached to it."""
 
-    def __init__(
-        self, engine: Engine, name: str, client: subprocess.Popen[bytes], run: RunDirectory
-    ) -> None:
+    def __init__(self, engine: Engine, name: str, client: Started, run: RunDirectory) -> None:
         self.pid = client.pid
         self.client = client
         self._engine = engine

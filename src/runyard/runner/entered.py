@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from runyard.computes.spawning import Started
     from runyard.data.places import Place
     from runyard.launchers.plan import LaunchPlan
     from runyard.record.layout import RunDirectory
@@ -126,7 +127,7 @@ class Entered(ProcessTree):
     ``begun``: a file that is there as soon as the script has been started.
     """
 
-    def __init__(self, client: subprocess.Popen[bytes], begun: str, run: RunDirectory) -> None:
+    def __init__(self, client: Started, begun: str, run: RunDirectory) -> None:
         super().__init__(client, run)
         self.client = client
         self.begun = begun
@@ -200,7 +201,7 @@ def _inside(run: RunDirectory) -> list[int]:
     return sorted(set(below) & set(processes.of_run(run.path)))
 
 
-def _signal(client: subprocess.Popen[bytes], number: int) -> None:
+def _signal(client: Started, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(client.pid, number)
 

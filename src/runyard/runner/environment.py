@@ -8,8 +8,6 @@ import sys
 from runyard.computes import channels
 from runyard.environments import cache
 from runyard.record import jsonl
-from runyard.record.states import Reason
-from runyard.runner import ending
 from runyard.runner.forked import forked
 from runyard.runner.tree import ProcessTree
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from runyard.containers.engine import Engine
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
+    from runyard.runner.ending import End
     from runyard.runner.supervision import Outcome, Supervisor
 
 
@@ -95,10 +94,13 @@ def record_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, A
 
 def build(
     run: RunDirectory, wanted: dict[str, Any], supervisor: Supervisor, ownership: Ownership
-) -> dict[str, Any] | ending.End:
+) -> dict[str, Any] | End:
     """Build it in a process of its own, whose output is the run's first log."""
     # Both the builder and the start of the script need it: imported once, before the fork.
     import subprocess  # noqa: F401
+
+    from runyard.record.states import Reason
+    from runyard.runner import ending
 
     outcome = supervisor.watch(ProcessTree(forked(lambda: _build(run, wanted, ownership)), run))
     if outcome.cause is not None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 
 from runyard.runner import said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import NoReturn
+else:
+    import _signal as signal  # what signal is made of, without enum
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -46,9 +47,11 @@ def forked(action: Callable[[], None]) -> Forked:
 
     A new interpreter would take 25 ms to start and to import what this one has.
     """
-    with contextlib.suppress(OSError):
+    try:
         sys.stdout.flush()
         sys.stderr.flush()
+    except OSError:
+        pass  # contextlib takes half a millisecond of the start of every run
     # Else one that comes early would meet our own handlers in the child, which only take note.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:

@@ -5,22 +5,20 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from runyard.computes import processes
 from runyard.record import ranks
-from runyard.record.states import Reason
 from runyard.runner import memory
 from runyard.runner.supervision import reap_orphans
 from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from runyard.computes.spawning import Started
     from runyard.launchers.plan import LaunchPlan
     from runyard.record.layout import RunDirectory
     from runyard.record.ranks import Rank
@@ -48,7 +46,7 @@ class Gang:
 
     def __init__(
         self,
-        started: Sequence[subprocess.Popen[bytes]],
+        started: Sequence[Started],
         plan: LaunchPlan,
         run: RunDirectory,
         *,
@@ -147,10 +145,13 @@ class Gang:
         )
         if first is not None or self._each:
             return first or ranks.first_failed(judged)
+        # Not in the logs of those that ended well, which are all of nearly every run.
+        others = [rank.number for rank in judged if rank.code != 0]
+        if not others:
+            return None
         from runyard.runner import mpi_abort
 
-        # Not in the logs of those that ended well, which are all of nearly every run.
-        aborted = mpi_abort.find(self._run, (rank.number for rank in judged if rank.code != 0))
+        aborted = mpi_abort.find(self._run, others)
         if aborted is None:
             return None
         found = next(rank for rank in judged if rank.number == aborted[0])
@@ -158,6 +159,8 @@ class Gang:
         return found
 
     def _blame(self, outcome: Outcome, first: Rank) -> None:
+        from runyard.record.states import Reason
+
         code = 1 if first.code is None else first.code
         outcome.code = 128 - code if code in _SIGNALLED else code
         outcome.rank = first.number
@@ -168,6 +171,8 @@ class Gang:
         outcome.out_of_memory = self._memory.struck()
 
     def _judge_starter(self, outcome: Outcome, known: list[Rank]) -> None:
+        from runyard.record.states import Reason
+
         ended = (0 if self._served else process.wait() for process in self._started)
         outcome.code = next(filter(None, ended), 0)
         outcome.log = self._log
@@ -227,7 +232,7 @@ class Gang:
 class Ends:
     """Waits for the next end among several processes."""
 
-    def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    def __init__(self, processes: Sequence[Started]) -> None:
         self._processes = processes
         self._ended: set[int] = set()
         self._poller = select.poll()
@@ -278,6 +283,8 @@ def _names(folder: str) -> list[str]:
 def _ended_with(code: int) -> str:
     if code >= 0:
         return f"with exit code {code}"
+    import signal
+
     try:
         return f"by {signal.Signals(-code).name}"
     except ValueError:

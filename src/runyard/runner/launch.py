@@ -10,7 +10,7 @@ from runyard.errors import ExperimentExecutionException
 from runyard.job import context
 from runyard.launchers.plan import Places
 from runyard.record import keyvault
-from runyard.runner.tree import ProcessTree
+from runyard.runner import witness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runyard.data.places import Place, Shown
     from runyard.record.layout import RunDirectory
+    from runyard.record.owner import Ownership
     from runyard.runner.supervision import Watched
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -56,6 +57,7 @@ def start(
     run: RunDirectory,
     record: Mapping[str, Any],
     prefix: Mapping[str, Any],
+    ownership: Ownership,
     data: Sequence[Place] = (),
 ) -> Watched:
     """Start the run's process, here or in a container; ``data``: what was staged for it.
@@ -86,7 +88,10 @@ def start(
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         argv = expand(process.argv, env)
-        return ProcessTree(channel.start(process.node, argv, env, run.work, log), run)
+        script = witness.start(
+            run, ownership, lambda: channel.start(process.node, argv, env, run.work, log)
+        )
+        return witness.Watched(script, run)
     except FileNotFoundError as error:
         if error.filename != argv[0]:
             raise

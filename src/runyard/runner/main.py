@@ -1,4 +1,8 @@
-"""One run from Preparing to its end."""
+"""One run from Preparing to its end.
+
+What is not needed to start the script is imported behind its start, by the functions that need it:
+``record.states`` alone, with ``enum``, would take 4 ms of the way there.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,9 @@ import os
 from runyard.computes import channels
 from runyard.errors import RunyardError
 from runyard.record import jsonl, owner
-from runyard.record.events import EventLog
+from runyard.record.event_log import EventLog
 from runyard.record.layout import RunDirectory
-from runyard.record.states import Reason, Status
-from runyard.runner import (
-    ending,
-    environment,
-    launch,
-    next_in_line,
-    said,
-    subreaper,
-    taking,
-    workfolder,
-)
+from runyard.runner import environment, launch, said, subreaper, taking, workfolder
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -30,9 +24,7 @@ if TYPE_CHECKING:
     from runyard.data.places import Place
     from runyard.record.owner import Ownership
     from runyard.runner.ending import End
-
-_BY_ITSELF = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
-"""Ends that are no sign of the target having told the script to end."""
+    from runyard.runner.supervision import Watched
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +32,8 @@ def main(arguments: list[str]) -> int:
 
     ``take`` instead of ``LOCK_FD``: of one that waited in the queue of a cluster, whose lock this
     process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
-    ``prepare``, only the environment is built, and the run handed to the queue of its target.
+    ``prepare``, only the environment is built, and the run handed to the queue of its target. With
+    ``adopt``, this process goes on where another runner of the run was killed.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
@@ -56,15 +49,24 @@ def main(arguments: list[str]) -> int:
         owner.sign(ownership, taking.identity())
         end = _run(run, log, ownership, arguments[1:])
     except Exception as error:
+        from runyard.runner import ending
+
         end = ending.runner_failed(error)
         said.say(end.error)
     if end is None:  # it waits in the queue of its target
         return 0
+    _end(run, log, ownership, end)
+    return 0
+
+
+def _end(run: RunDirectory, log: EventLog, ownership: Ownership, end: End) -> None:
+    from runyard.record.states import Reason
+    from runyard.runner import ending, next_in_line
+
     ending.write(log, end)
     # A machine that goes down ends all runs: none of those that wait should begin now.
     if end.reason is not Reason.PREEMPTED:
         next_in_line.start(run, ownership)
-    return 0
 
 
 def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str]) -> End | None:
@@ -72,6 +74,10 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
     supervisor = Supervisor(Requests(run), spec["grace_period_s"], channels.interruptions())
+    if words[1:] == ["adopt"]:
+        from runyard.runner import adopting
+
+        return adopting.go_on(run, record, supervisor, log, ownership)
     if words == ["take"]:
         record = _next_attempt(run, record, log)
         spec = record["spec"]
@@ -79,23 +85,39 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     if prefix is None and words == ["take"]:
         return taking.without_environment(spec)
     if prefix is None:
-        said.status(log, Status.PREPARING, environment=spec["environment"]["name"])
-        built = environment.build(run, spec["environment"], supervisor, ownership)
-        if isinstance(built, ending.End):
+        built = _build(run, spec, supervisor, ownership, log)
+        if not isinstance(built, dict):
             return built
         prefix = built
     asked = supervisor.asked_to_end()  # a request may have come first
     if asked is not None:
-        return _told(supervisor, log, ending.ended_by_runner(asked))
+        from runyard.runner import ending, finishing
+
+        return finishing.told(supervisor, log, ending.ended_by_runner(asked))
     if words[1:] == ["prepare"]:
         taking.hand_over(run, spec, ownership)
         return None
     workfolder.prepare(run, record)
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
-    if isinstance(data, ending.End):
-        return _told(supervisor, log, data)
+    if not isinstance(data, list):
+        from runyard.runner import finishing
+
+        return finishing.told(supervisor, log, data)
     return _launch(run, record, prefix, supervisor, log, ownership=ownership, data=data)
+
+
+def _build(
+    run: RunDirectory,
+    spec: dict[str, Any],
+    supervisor: Supervisor,
+    ownership: Ownership,
+    log: EventLog,
+) -> dict[str, Any] | End:
+    from runyard.record.states import Status
+
+    said.status(log, Status.PREPARING, environment=spec["environment"]["name"])
+    return environment.build(run, spec["environment"], supervisor, ownership)
 
 
 def _next_attempt(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
@@ -114,6 +136,7 @@ def _stage(
     ownership: Ownership,
     log: EventLog,
 ) -> list[Place] | End:
+    from runyard.record.states import Status
     from runyard.runner import data
 
     said.status(log, Status.PREPARING, data=data.used(spec))
@@ -130,69 +153,44 @@ def _launch(
     ownership: Ownership,
     data: list[Place],
 ) -> End | None:
-    spec = record["spec"]
     try:
-        watched = launch.start(run, record, prefix, data)
+        watched = launch.start(run, record, prefix, ownership, data)
     except (OSError, RunyardError) as error:
-        said.say(f"the script could not be started: {error}")
-        _tidy_data(run, data)
-        return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
+        return _not_launched(run, data, error)
+    return _watch(
+        watched, run, record, prefix, supervisor=supervisor, log=log, ownership=ownership, data=data
+    )
+
+
+def _not_launched(run: RunDirectory, data: list[Place], error: Exception) -> End:
+    from runyard.record.states import Reason
+    from runyard.runner import ending, finishing
+
+    finishing.tidy_data(run, data)
+    said.say(f"the script could not be started: {error}")
+    return ending.End(Reason.LAUNCH_FAILED, ending.error_detail(error))
+
+
+def _watch(
+    watched: Watched,
+    run: RunDirectory,
+    record: dict[str, Any],
+    prefix: dict[str, Any],
+    *,
+    supervisor: Supervisor,
+    log: EventLog,
+    ownership: Ownership,
+    data: list[Place],
+) -> End | None:
+    from runyard.record.states import Status
+    from runyard.runner import finishing, next_in_line
+
+    spec = record["spec"]
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
     next_in_line.prepare(run, spec)
     outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
-    told = _told(supervisor, log, ending.classify(run, outcome))
-    if told is None:
-        _tidy_data(run, data)
-        return None
-    end = told
-    said.status(log, Status.FINALIZING)
-    if data:
-        patience_s = _patience_s(spec, end, outcome.seconds)
-        end = _collect(run, data, end, supervisor, ownership, patience_s=patience_s)
-    _tidy(run, record)
-    said.say(f"ended: {end.reason.value} {outcome}")
-    return end
-
-
-def _told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
-    """The end of a run that its target may have told to end; None: it waits there again."""
-    if not supervisor.terminated and end.reason in _BY_ITSELF:
-        return end
-    told = supervisor.told_to_end()
-    if told is not None and told.reason is None:
-        said.status(log, Status.QUEUED, message=told.message)
-        return None
-    return ending.interrupted(end, told)
-
-
-def _patience_s(spec: dict[str, Any], end: End, seconds: float) -> float | None:
-    from runyard.runner import data
-
-    return data.patience_s(spec, end, seconds)
-
-
-def _collect(
-    run: RunDirectory,
-    found: list[Place],
-    end: End,
-    supervisor: Supervisor,
-    ownership: Ownership,
-    *,
-    patience_s: float | None,
-) -> End:
-    from runyard.runner import data
-
-    end = data.collect(run, found, end, supervisor, ownership, patience_s=patience_s)
-    data.tidy(run, found)
-    return end
-
-
-def _tidy_data(run: RunDirectory, found: list[Place]) -> None:
-    if found:
-        from runyard.runner import data
-
-        data.tidy(run, found)
+    return finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
 
 
 def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:
@@ -200,12 +198,6 @@ def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, An
     try:
         environment.record_packages(run, spec, prefix)
     except Exception as error:
+        from runyard.runner import ending
+
         said.say(f"packages were not listed: {ending.error_detail(error)['traceback']}")
-
-
-def _tidy(run: RunDirectory, record: dict[str, Any]) -> None:
-    """Clean the working directory; how the script ended stands, whatever happens here."""
-    try:
-        workfolder.clean(run, record)
-    except Exception as error:
-        said.say(f"work/ was not tidied: {ending.error_detail(error)['traceback']}")

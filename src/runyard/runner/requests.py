@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from runyard.record import jsonl
+from runyard.runner import moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Requests:
     """Looks for requests; nothing that lies or does not lie there disturbs a run."""
 
     def __init__(self, run: RunDirectory) -> None:
-        self._folder = run.requests
+        self._run = run
         self._kinds: tuple[str, ...] = KINDS
         self._ignored: frozenset[str] = frozenset()
 
@@ -27,7 +28,7 @@ class Requests:
         """From now on heed requests of these kinds alone, and none that lies there already."""
         self._kinds = kinds
         try:
-            self._ignored = frozenset(os.listdir(self._folder))
+            self._ignored = frozenset(os.listdir(self._run.requests))
         except OSError:
             self._ignored = frozenset()
 
@@ -38,8 +39,9 @@ class Requests:
         milliseconds, and a request that came in the same step as the last look would be missed.
         """
         try:
-            names = os.listdir(self._folder)
-        except OSError:  # the script has removed it
+            names = os.listdir(self._run.requests)
+        except OSError:  # the script has removed it, or it was moved: looked for next time
+            self.follow()
             return None
         found = [
             self._read(name)
@@ -48,9 +50,13 @@ class Requests:
         ]
         return min(found, key=_time, default=None)
 
+    def follow(self) -> None:
+        """Find the run directory where it was moved to, for all who have it from here."""
+        moved.follow(self._run)
+
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            body = jsonl.read_json(os.path.join(self._folder, name))
+            body = jsonl.read_json(os.path.join(self._run.requests, name))
         except (OSError, ValueError):  # left on a full disk: the name says enough
             body = {}
         return {**body, "request": _kind(name)}
@@ -62,5 +68,4 @@ def _kind(name: str) -> str | None:
 
 
 def _time(request: dict[str, Any]) -> float:
-    moment = request.get("t")
-    return float(moment) if isinstance(moment, (int, float)) else 0.0
+    return jsonl.moment(request) or 0.0

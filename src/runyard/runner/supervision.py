@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from runyard.runner import subreaper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Any, Protocol
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
         def judge(self, outcome: Outcome) -> None:
             """Say how it ended, when nothing of it runs any more."""
+else:
+    import _signal as signal  # what signal is made of, without enum
 
 
 _LOOK_EVERY_S = 0.25
@@ -118,14 +120,20 @@ class Supervisor:
         self._requests.only_new("cancel")
         self._terminated = False
 
-    def watch(self, watched: Watched, limit_s: float | None = None) -> Outcome:
-        """Wait for the end of a process, or bring it about; nothing of it runs on after that."""
+    def watch(
+        self, watched: Watched, limit_s: float | None = None, since_s: float = 0.0
+    ) -> Outcome:
+        """Wait for the end of a process, or bring it about; nothing of it runs on after that.
+
+        ``since_s``: how long it runs already.
+        """
         outcome = Outcome()
-        begun = time.monotonic()
+        begun = time.monotonic() - since_s
         try:
             self._wait(watched, None if limit_s is None else begun + limit_s, outcome)
         finally:  # also when this runner fails: nobody else would end the script
             outcome.killed = watched.end(self._grace_s if outcome.cause else _LEFTOVER_GRACE_S)
+        self._requests.follow()
         watched.judge(outcome)
         outcome.seconds = time.monotonic() - begun
         return outcome

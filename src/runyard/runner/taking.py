@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from runyard.record import events, owner
-from runyard.record.states import Reason
-from runyard.runner import ending, said
+from runyard.record import owner
+from runyard.runner import said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
+    from runyard.runner.ending import End
 
 PATIENCE_S = 60.0
 """For who submitted the run to let go of it, and for a reader that looks at its lock."""
@@ -36,6 +36,8 @@ def take(run: RunDirectory) -> Ownership | None:
     if ownership is None:
         said.say(f"runyard: somebody else runs {run.id}: its lock was held for {PATIENCE_S:.0f} s")
         return None
+    from runyard.record import events
+
     if events.read_state(run).status.ended:
         said.say(f"runyard: {run.id} has ended already")
         ownership.release()
@@ -75,9 +77,11 @@ def _to_own_log(run: RunDirectory) -> None:
     os.close(log)
 
 
-def without_environment(spec: dict[str, Any]) -> ending.End:
+def without_environment(spec: dict[str, Any]) -> End:
     """The end of a run whose environment was built where it was submitted, and is not seen here."""
     from runyard.environments import cache
+    from runyard.record.states import Reason
+    from runyard.runner.ending import End
 
     wanted = spec["environment"]
     host = os.uname().nodename
@@ -90,7 +94,7 @@ def without_environment(spec: dict[str, Any]) -> ending.End:
         "Put it on a file system that all nodes see; for environments: set RUNYARD_CACHE_DIR to a "
         "folder there where you submit"
     )
-    return ending.End(Reason.LAUNCH_FAILED, {"message": message, "hint": hint})
+    return End(Reason.LAUNCH_FAILED, {"message": message, "hint": hint})
 
 
 def hand_over(run: RunDirectory, spec: dict[str, Any], ownership: Ownership) -> None:

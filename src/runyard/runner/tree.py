@@ -10,18 +10,19 @@ from runyard.runner.supervision import end_of, reap_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
+    from runyard.computes.spawning import Started
     from runyard.record.layout import RunDirectory
     from runyard.runner.forked import Forked
     from runyard.runner.supervision import Outcome
+    from runyard.runner.witness import Script
 
 
 class ProcessTree:
     """What a supervisor watches of a run on this machine."""
 
-    def __init__(self, process: subprocess.Popen[bytes] | Forked, run: RunDirectory) -> None:
+    def __init__(self, process: Started | Forked | Script, run: RunDirectory) -> None:
         self.pid = process.pid
         self._process = process
         self._run = run
@@ -52,10 +53,10 @@ class ProcessTree:
         reap_orphans(self.pid)
 
 
-def end_below(run: RunDirectory, grace_s: float, reap: Callable[[], None]) -> int:
+def end_below(run: RunDirectory, grace_s: float, reap: Callable[[], None], spare: int = 0) -> int:
     """End all that is below this runner for the run; how many had to be killed.
 
-    ``reap`` collects what has ended.
+    ``reap`` collects what has ended. ``spare``: one that is to end by itself.
     """
 
     def below() -> list[int]:
@@ -63,9 +64,11 @@ def end_below(run: RunDirectory, grace_s: float, reap: Callable[[], None]) -> in
         # takes 3 ms where 100 processes run.
         if not processes.has_children():
             return []
-        return processes.descendants_of_run(os.getpid(), run.path)
+        found = processes.descendants_of_run(os.getpid(), run.path)
+        return [pid for pid in found if pid != spare]
 
     def near() -> list[int]:
-        return processes.children_of_run(os.getpid(), run.path)
+        found = processes.children_of_run(os.getpid(), run.path)
+        return [pid for pid in found if pid != spare]
 
     return processes.end(below, grace_s, near=near, reap=reap)

@@ -6,13 +6,14 @@ they wait for does not come.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from blake3 import blake3
 
 from runyard.computes.protocol import ComputeTarget, Handle
 from runyard.data import registry
@@ -37,17 +38,17 @@ def workspace(folder: Path) -> WorkspaceDirectory:
 
 
 def snapshot(directory: WorkspaceDirectory, files: dict[str, str]) -> str:
-    """Store files the way the snapshot store does; the names of blobs only need to be unique."""
+    """Store files the way the snapshot store does; returns the id."""
     entries = []
     for name, text in sorted(files.items()):
-        blob = hashlib.sha256(text.encode()).hexdigest()
+        blob = blake3(text.encode()).hexdigest()
         path = Path(directory.blobs) / blob[:2] / blob
         path.parent.mkdir(exist_ok=True)
         _write_once(path, text)
         entries.append([name, "f", 0o644, blob, len(text.encode())])
-    identity = hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:32]
-    manifest = {"format": 1, "entries": entries}
-    _write_once(Path(directory.manifest(identity)), json.dumps(manifest))
+    manifest = json.dumps({"format": 1, "entries": entries})
+    identity = blake3(manifest.encode()).hexdigest()[:32]
+    _write_once(Path(directory.manifest(identity)), manifest)
     return identity
 
 

@@ -6,6 +6,7 @@ import base64
 import os
 
 from runyard.job.images import kind_of
+from runyard.record import regular
 
 MAX_BYTES = 1 << 20
 
@@ -16,7 +17,7 @@ def data_address(path: str) -> str:
         if os.stat(path).st_size > MAX_BYTES:
             return ""
         kind = kind_of(path)
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path, MAX_BYTES) as stream:
             content = stream.read()
     except OSError:
         return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from runyard.record import regular
+
 MAX_BYTES = 32 * 1024
 MAX_LINES = 200
 _LINE_CHARS = 500
@@ -15,7 +17,7 @@ def tail(path: str, lines: int = MAX_LINES) -> str:
     Only the end is read, however long the file is; of a progress bar its last state is shown.
     """
     try:
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path) as stream:
             start = max(0, os.fstat(stream.fileno()).st_size - MAX_BYTES)
             stream.seek(start)
             content = stream.read().decode("utf-8", "replace")

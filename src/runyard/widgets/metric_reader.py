@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from runyard.record import metrics
+from runyard.record import metrics, regular
 from runyard.record.layout import RunDirectory
 from runyard.widgets.series import Series
 
@@ -60,7 +61,7 @@ class MetricReader:
 
     def _new_lines(self, path: str) -> tuple[Iterator[bytes], bool]:
         start = self._offsets.get(path, 0)
-        with open(path, "rb") as stream:
+        with regular.open_to_read(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size <= start:
                 return iter(()), False
@@ -75,7 +76,7 @@ class MetricReader:
     def _take(self, line: bytes) -> None:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(entry, dict) or not metrics.is_valid(entry):
             return
@@ -86,7 +87,7 @@ class MetricReader:
             return
         self._names.add(name)
         if kind in (metrics.ROW, metrics.TABLE):
-            self._take_rows(name, metrics.decode(entry["v"]))
+            self._take_rows(name, metrics.columns(entry["v"]))
         elif kind in metrics.ARTIFACTS:
             self._take_file(name, kind, entry["v"])
         else:
@@ -97,7 +98,7 @@ class MetricReader:
             if isinstance(value, (int, float)):  # booleans are 0 and 1
                 series = self.series.setdefault(name, Series())
                 step = entry.get("s")
-                series.add(float(series.count if step is None else step), float(value))
+                series.add(_float(series.count if step is None else step), _float(value))
             else:
                 self.texts[name] = str(value)[:200]
 
@@ -117,3 +118,11 @@ class MetricReader:
         files[name] = file
         if len(self.images) > MAX_IMAGES:
             del self.images[next(iter(self.images))]
+
+
+def _float(value: float) -> float:
+    """The number to draw; an int may be larger than any float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from runyard.errors import UserErrorException
 from runyard.history import targets
 from runyard.history.entry import target_name
 from runyard.job import details
@@ -111,10 +112,13 @@ class RunView:
 
     def images(self) -> dict[str, str]:
         """The latest images, by metric, as ``data:`` addresses; call after `metrics`."""
-        return {
-            name: images.data_address(self._run._file_path(file))
-            for name, file in self._metrics.images.items()
-        }
+        return {name: self._address(file) for name, file in self._metrics.images.items()}
+
+    def _address(self, file: str) -> str:
+        try:
+            return images.data_address(self._run._file_path(file))
+        except UserErrorException:  # a damaged metric: no name that a file can have
+            return ""
 
     def files(self) -> dict[str, Any]:
         """``names`` and sizes (bytes) of the first files, and the ``count`` of all."""

@@ -18,7 +18,7 @@ from runyard.history.targets import TargetState
 from runyard.record import events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
-from runyard.runner import attempts, ending, main, workfolder
+from runyard.runner import attempts, ending, finishing, workfolder
 from runyard.testing import runs
 from tests.computes.slurm.targets import target_of
 from tests.slurm_cluster import SlurmCluster
@@ -225,7 +225,7 @@ def test_a_job_that_is_ended_before_its_script_begins(
     run = runs.make_run(workspace, "pass")
     supervisor = cast(Any, SimpleNamespace(terminated=terminated, told_to_end=lambda: told))
     log = events.EventLog(run)
-    end = main._told(supervisor, log, ending.End(reason))
+    end = finishing.told(supervisor, log, ending.End(reason))
     log.close()
     assert (end and end.reason) == ends
     assert status(run) is (Status.QUEUED if ends is None else Status.NOT_STARTED)

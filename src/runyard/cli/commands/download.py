@@ -14,7 +14,7 @@ from runyard.cli.nearest import did_you_mean
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
 from runyard.errors import UserErrorException
-from runyard.record import files
+from runyard.record import files, regular
 from runyard.record.layout import RunDirectory
 
 
@@ -70,8 +70,7 @@ def _copied(run: RunDirectory, name: str, path: str) -> bool:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     source = files.path_of(run, name)
     try:
-        with open(source, "rb"):
-            pass
+        os.close(regular.fd_to_read(source))
     except OSError as error:
         output.warning(f"left out, it cannot be read: {name}: {error.strerror}")
         return False
@@ -119,10 +118,13 @@ def _copyable(run: RunDirectory, names: Sequence[str]) -> list[str]:
     """Without links that lead nowhere and pipes, which are named on stderr."""
     found = []
     for name in names:
-        if os.path.isfile(files.path_of(run, name)):
-            found.append(name)
-        else:
-            output.warning(f"left out, it is no file that can be copied: {name}")
+        try:
+            if os.path.isfile(files.source_of(run, name)):
+                found.append(name)
+            else:
+                output.warning(f"left out, it is no file that can be copied: {name}")
+        except UserErrorException as error:
+            output.warning(f"left out: {error.message}")
     return found
 
 

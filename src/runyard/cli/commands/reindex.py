@@ -7,6 +7,7 @@ import click
 from runyard.cli import formats, opening, output
 from runyard.cli.settings import Command, json_option
 from runyard.history.index import reindex
+from runyard.history.index_place import index_path
 
 
 @click.command("reindex", cls=Command)
@@ -22,7 +23,8 @@ def command(as_json: bool) -> None:
     """
     directory = opening.existing_directory()
     number = reindex(directory)
+    place = index_path(directory)
     if as_json:
-        output.to_json({"runs": number, "index": directory.index})
+        output.to_json({"runs": number, "index": place})
         return
-    output.text(f"{formats.count(number, 'run')} indexed in {directory.index}")
+    output.text(f"{formats.count(number, 'run')} indexed in {place}")

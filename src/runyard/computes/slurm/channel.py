@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
-from runyard.computes import channels
+from runyard.computes import channels, spawning
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.slurm import hostlist
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from runyard.computes.channels import Command
     from runyard.computes.slurm.entering import Entry
+    from runyard.computes.spawning import Started
     from runyard.record.layout import RunDirectory
 
 
@@ -50,13 +50,13 @@ class SlurmChannel:
         cwd: str,
         log_fd: int,
         *,
-        stdin_fd: int = subprocess.DEVNULL,
-    ) -> subprocess.Popen[bytes]:
+        stdin_fd: int = spawning.DEVNULL,
+    ) -> Started:
         """Start a command: here on the first node, by srun on another one."""
         if node:
             from runyard.computes.slurm import steps
 
-            takes_input = stdin_fd != subprocess.DEVNULL
+            takes_input = stdin_fd != spawning.DEVNULL
             name, mark = self.nodes[node], self._run.path
             argv = steps.on_one(name, cwd, argv, mark, takes_input=takes_input)
             env = steps.variables(env)
@@ -71,7 +71,7 @@ class SlurmChannel:
         log_fd: int,
         *,
         stdin_fd: int,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Started:
         """Start a command in a container on a node; it reads ``stdin_fd``."""
         from runyard.computes.slurm import entering, steps
 
@@ -99,7 +99,7 @@ class SlurmChannel:
 
     def start_all(
         self, commands: Sequence[Command], env: Mapping[str, str], cwd: str, log_fd: int
-    ) -> list[subprocess.Popen[bytes]]:
+    ) -> list[Started]:
         """Start all by one srun, whose process is the one to wait for and to signal.
 
         Also where all are on this node: frameworks that know Slurm read their rank of SLURM_PROCID.

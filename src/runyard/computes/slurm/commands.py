@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 from typing import NamedTuple
@@ -82,6 +84,7 @@ class Slurm(NamedTuple):
                 f"{self.conf} (slurm_conf of the compute target) is not on this machine: work on a "
                 "login node of the cluster, or attach it with another slurm_conf"
             )
+        self._refuse_anothers()
         try:
             done = subprocess.run(
                 argv,
@@ -104,6 +107,23 @@ class Slurm(NamedTuple):
             raise _failed(program, done)
         return done.stdout.decode(errors="replace")
 
+    def _refuse_anothers(self) -> None:
+        """Raise SlurmError for a slurm.conf of another user that this one has not named.
+
+        The programs load the plug-ins that it names, and the record of a compute target is a file
+        of the workspace, which may come from anywhere.
+        """
+        if not self.conf or self.conf == os.environ.get("SLURM_CONF"):
+            return
+        real = os.path.realpath(self.conf)
+        if all(os.stat(path).st_uid in _trusted() for path in (real, os.path.dirname(real))):
+            return
+        raise SlurmError(
+            f"{self.conf} (slurm_conf of the compute target), or the folder it lies in, is neither "
+            "root's, nor Slurm's, nor yours, and what it says is run as you. If you trust it: "
+            f"export SLURM_CONF={shlex.quote(self.conf)}"
+        )
+
     def find(self, program: str) -> str:
         """The path of a program. Raises SlurmError where it is not installed."""
         found = shutil.which(program)
@@ -124,6 +144,16 @@ class Slurm(NamedTuple):
         if self.conf:
             kept["SLURM_CONF"] = self.conf
         return kept
+
+
+def _trusted() -> set[int]:
+    """Users whose slurm.conf is taken: root, this one, and that of Slurm where it has its name."""
+    import pwd
+
+    users = {0, os.geteuid()}
+    with contextlib.suppress(KeyError):
+        users.add(pwd.getpwnam("slurm").pw_uid)
+    return users
 
 
 def _failed(program: str, done: subprocess.CompletedProcess[bytes]) -> SlurmError:

@@ -47,7 +47,7 @@ def resume(run: RunDirectory) -> bool:
 
     Raises OSError.
     """
-    if os.stat(run.run_json).st_uid != os.geteuid():
+    if not owner.is_own(run.path):
         return False
     ownership = owner.take(run.lock)
     if ownership is None:  # somebody else was faster

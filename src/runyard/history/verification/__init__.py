@@ -1,0 +1,68 @@
+"""Whether a workspace is whole: every kind of file it has, and the laws of docs/run-directory.md.
+
+`examine` only reads, follows no paths that files name, and looks at each thing by itself: what one
+file says, or that it cannot be read, keeps nothing else from being looked at. It may run beside
+runs and submissions, and on a workspace of somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from runyard.history.verification import registries, runs, store, whole
+from runyard.history.verification.finding import Finding
+from runyard.record.layout import WorkspaceDirectory
+
+__all__ = ["Finding", "Report", "examine", "repair"]
+
+
+@dataclass
+class Report:
+    """What was found: ``counts`` of what was looked at, by kind; ``findings`` in its order."""
+
+    deep: bool
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is wrong that was not repaired; warnings do not count."""
+        return not any(f.level == "error" and not f.repaired for f in self.findings)
+
+
+def examine(workspace: WorkspaceDirectory, *, deep: bool = False) -> Report:
+    """Look at everything. ``deep``: read metrics and the content of every blob as well."""
+    report = Report(deep)
+    report.findings += whole.workspace_json(workspace)
+    known = runs.Runs(workspace, deep)
+    _guarded(report, workspace.runs, known.examine)
+    blobs = store.Store(workspace, known.snapshots, deep)
+    _guarded(report, os.path.join(workspace.path, "snapshots"), blobs.examine)
+    _guarded(report, workspace.path, lambda: registries.examine(workspace, report.counts))
+    _guarded(report, workspace.index, lambda: whole.index(workspace))
+    _guarded(report, workspace.path, lambda: whole.caches(workspace))
+    report.counts = {"runs": known.count, **blobs.counts, **report.counts}
+    return report
+
+
+def _guarded(report: Report, place: str, look: Callable[[], Iterator[Finding]]) -> None:
+    """A folder that cannot be read is a finding, and the rest is looked at."""
+    try:
+        report.findings.extend(look())
+    except OSError as error:
+        where = os.fspath(error.filename) if error.filename else place
+        text = f"cannot be read: {error.strerror or error}"
+        report.findings.append(Finding("error", str(where), text, "check who may read there"))
+
+
+def repair(workspace: WorkspaceDirectory, report: Report) -> None:
+    """Carry out what is safe: nothing is lost by it. Others keep their advice."""
+    for finding in report.findings:
+        if finding.mend is not None and not finding.repaired:
+            try:
+                finding.mend()
+                finding.repaired = True
+            except OSError as error:
+                finding.advice = f"the repair failed: {error.strerror or error}. {finding.advice}"

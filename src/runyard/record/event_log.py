@@ -1,0 +1,57 @@
+"""Writing the history of a run's status: events.jsonl; ``record.events`` reads it.
+
+Apart from that, because a runner opens it before it imports what statuses and reasons are.
+"""
+
+import os
+import time
+
+from runyard.record import jsonl
+from runyard.record.layout import RunDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+    from runyard.record.states import Reason, Status
+
+
+class EventLog:
+    """Appends events; to be used only while holding the run's lock (``record.owner``).
+
+    ``now`` returns seconds since 1970 and may be replaced in tests.
+    """
+
+    def __init__(self, run: RunDirectory, now: "Any" = time.time) -> None:
+        self._appender = jsonl.Appender(run.events)
+        self._run = run
+        self._now = now
+
+    def status(self, status: "Status", **detail: "Any") -> None:
+        """Record that the run has got as far as ``status``."""
+        self._append({"t": self._now(), "status": status.value, "detail": detail}, sync=False)
+
+    def end(self, reason: "Reason", **detail: "Any") -> None:
+        """Record the end of the run; survives power loss when this returns."""
+        event = {"t": self._now(), "status": reason.status.value, "reason": reason.value}
+        event["detail"] = detail
+        self._append(event, sync=True)
+
+    def close(self) -> None:
+        """Close the file; a later event opens it again."""
+        self._appender.close()
+
+    def _append(self, event: "Dict[str, Any]", sync: bool) -> None:
+        self._appender.append(event, sync)
+        touch(self._run)
+
+
+def touch(run: RunDirectory) -> None:
+    """Stamp the run directory: its modification time says that something in it changed.
+
+    The index reads a run again when this stamp differs from the one it knows.
+    """
+    try:
+        os.utime(run.path)
+    except OSError:
+        pass

@@ -1,0 +1,148 @@
+"""Going on with a run whose runner was killed: ``RUN_DIRECTORY LOCK_FD adopt``.
+
+Imported by no other runner. What ran when the old one was killed is not below this process: it is
+watched by pidfd, and found by what marks it as the run's.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from runyard.computes import adoption, processes
+from runyard.record import adoptions, events, owner, script
+from runyard.record.states import Reason, Status
+from runyard.runner import finishing, said
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runyard.data.places import Place
+    from runyard.record.event_log import EventLog
+    from runyard.record.layout import RunDirectory
+    from runyard.record.owner import Ownership
+    from runyard.record.script import Script
+    from runyard.runner.ending import End
+    from runyard.runner.supervision import Outcome, Supervisor
+
+_TO_RECORD_S = 2.0
+"""What a witness may take to note the exit code, when the script has ended."""
+_LOOK_EVERY_S = 0.02
+
+
+def go_on(
+    run: RunDirectory,
+    record: dict[str, Any],
+    supervisor: Supervisor,
+    log: EventLog,
+    ownership: Ownership,
+) -> End | None:
+    """Watch the script to its end; None: the run waits in the queue of its target again."""
+    count = adoptions.note(run)
+    said.say(f"the runner was killed: {os.getpid()} goes on with the run (number {count})")
+    found = script.read(run)
+    _say_running(run, found, log)
+    spec = record["spec"]
+    outcome = supervisor.watch(
+        Adopted(run, found), limit_s=spec.get("max_run_duration_s"), since_s=_age_s(found)
+    )
+    data = _places(run, spec)
+    end = finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
+    if end is not None:
+        end.detail["adopted"] = count
+    return end
+
+
+def _say_running(run: RunDirectory, found: Script, log: EventLog) -> None:
+    """Where the old runner was killed before it could: statuses are the same as ever."""
+    statuses = [event.get("status") for event in events.read_state(run).events]
+    if Status.RUNNING.value not in statuses:
+        said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
+
+
+def _age_s(found: Script) -> float:
+    """For how long the script runs, by no clock that anybody sets."""
+    if found.started is None:
+        return 0.0
+    now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return max(0.0, now_s - found.started / os.sysconf("SC_CLK_TCK"))
+
+
+def _places(run: RunDirectory, spec: dict[str, Any]) -> list[Place]:
+    """Where the data of the run was staged."""
+    if not any(spec.get(kind) for kind in ("data", "datasets", "outputs")):
+        return []
+    from runyard.data import staged
+    from runyard.data.places import places
+
+    found = places(run, spec)
+    staged.apply(found, staged.read(run))
+    return found
+
+
+class Adopted:
+    """What a supervisor watches of a script that another runner has started."""
+
+    def __init__(self, run: RunDirectory, found: Script) -> None:
+        self.pid = found.pid or 0
+        self._run = run
+        self._witness = adoption.witness_of(run, found)
+        self._pid = self._witness or (found.pid if adoption.runs(run, found) else None)
+        self._start = found.witness.get("start") if self._witness else found.started
+        self._pidfd = None if self._pid is None else _opened(self._pid)
+
+    def wait(self, patience_ms: int) -> bool:
+        """Wait so long for the end of the script."""
+        if not self._lives():
+            return True
+        if self._pidfd is None:  # Linux before 5.3
+            time.sleep(min(patience_ms / 1000, _LOOK_EVERY_S))
+        else:
+            poller = select.poll()
+            poller.register(self._pidfd, select.POLLIN)
+            poller.poll(patience_ms)
+        return not self._lives()
+
+    def look(self) -> None:
+        """Nothing of it is below this process."""
+
+    def end(self, grace_s: float) -> int:
+        """End all processes of the run but the witness, which then ends by itself."""
+        killed = processes.end(self._left, grace_s)
+        until = time.monotonic() + _TO_RECORD_S
+        while self._witness is not None and self._lives() and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY_S)
+        return killed
+
+    def judge(self, outcome: Outcome) -> None:
+        """By what the witness has recorded."""
+        found = script.read(self._run)
+        if found.code is not None:
+            outcome.code, outcome.out_of_memory = found.code, found.out_of_memory
+        elif found.error:
+            outcome.reason, outcome.error = Reason.LAUNCH_FAILED, {"message": found.error}
+        else:
+            message = (
+                "The runner of this run was killed, and so was the process that was to note the "
+                "exit code of the script: how it ended is not known."
+            )
+            outcome.reason, outcome.error = Reason.RUNNER_LOST, {"message": message}
+
+    def _lives(self) -> bool:
+        return self._pid is not None and owner.start_ticks(self._pid) == self._start
+
+    def _left(self) -> list[int]:
+        """Also those that have left the run's folder behind: it may have been moved."""
+        found = {*processes.of_run(self._run.path)}
+        if self._witness is not None and self._lives():
+            found.update(processes.descendants_of_run(self._witness, self._run.path))
+        return sorted(found - {self._witness, os.getpid()})
+
+
+def _opened(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None

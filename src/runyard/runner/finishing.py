@@ -1,0 +1,77 @@
+"""From the end of the script to the end of its run: what it left is stored, and tidied."""
+
+from __future__ import annotations
+
+from runyard.record.states import Reason, Status
+from runyard.runner import ending, said, workfolder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runyard.data.places import Place
+    from runyard.record.event_log import EventLog
+    from runyard.record.layout import RunDirectory
+    from runyard.record.owner import Ownership
+    from runyard.runner.ending import End
+    from runyard.runner.supervision import Outcome, Supervisor
+
+_BY_ITSELF = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
+"""Ends that are no sign of the target having told the script to end."""
+
+
+def finish(
+    run: RunDirectory,
+    record: dict[str, Any],
+    outcome: Outcome,
+    supervisor: Supervisor,
+    log: EventLog,
+    *,
+    ownership: Ownership,
+    data: list[Place],
+) -> End | None:
+    """The end of a run whose script has ended; None: it waits in the queue of its target again.
+
+    Killed at any moment, it can be done once more by another runner.
+    """
+    end = told(supervisor, log, ending.classify(run, outcome))
+    if end is None:
+        tidy_data(run, data)
+        return None
+    said.status(log, Status.FINALIZING)
+    if data:
+        from runyard.runner import data as data_of_run
+
+        patience_s = data_of_run.patience_s(record["spec"], end, outcome.seconds)
+        end = data_of_run.collect(run, data, end, supervisor, ownership, patience_s=patience_s)
+        tidy_data(run, data)
+    _tidy(run, record)
+    said.say(f"ended: {end.reason.value} {outcome}")
+    return end
+
+
+def told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
+    """The end of a run that its target may have told to end; None: it waits there again."""
+    if not supervisor.terminated and end.reason in _BY_ITSELF:
+        return end
+    why = supervisor.told_to_end()
+    if why is not None and why.reason is None:
+        said.status(log, Status.QUEUED, message=why.message)
+        return None
+    return ending.interrupted(end, why)
+
+
+def tidy_data(run: RunDirectory, found: list[Place]) -> None:
+    """Remove the copies of data that nobody has changed."""
+    if found:
+        from runyard.runner import data
+
+        data.tidy(run, found)
+
+
+def _tidy(run: RunDirectory, record: dict[str, Any]) -> None:
+    """Clean the working directory; how the script ended stands, whatever happens here."""
+    try:
+        workfolder.clean(run, record)
+    except Exception as error:
+        said.say(f"work/ was not tidied: {ending.error_detail(error)['traceback']}")

@@ -1,0 +1,320 @@
+"""Runners killed by SIGKILL: another one goes on with the run, and its end is the true one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard.computes import processes
+from runyard.computes.local import LocalTarget
+from runyard.history.reconcile import reconcile_run
+from runyard.record import adoptions, events, jsonl, owner, script
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Reason, Status
+from runyard.testing import runs
+
+READY = "import os, signal, sys, time; print('ready', flush=True)\n"
+SLEEPER = READY + "time.sleep(600)"
+GATED = READY + "while not os.path.exists('go'): time.sleep(0.01)\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> WorkspaceDirectory:
+    return runs.workspace(tmp_path)
+
+
+def start_ready(run: RunDirectory) -> int:
+    """Start a run; its runner's pid when the script has begun."""
+    handle = runs.start(LocalTarget(), run)
+    runs.wait_for(lambda: "ready" in runs.log_of(run))
+    runs.wait_for(lambda: script.read(run).pid is not None)
+    runs.wait_for(lambda: events.read_state(run).status is Status.RUNNING)
+    return int(handle["pid"])
+
+
+def kill_runner(run: RunDirectory) -> None:
+    """SIGKILL whoever holds the lock, the adopted run's runner too."""
+    os.kill(owner.signature(run.lock)["pid"], signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.lock))
+
+
+def go(run: RunDirectory) -> None:
+    Path(run.work, "go").touch()
+
+
+def statuses(run: RunDirectory) -> list[str]:
+    return [event["status"] for event in events.read_state(run).events]
+
+
+@pytest.mark.parametrize(
+    ("end", "reason", "detail"),
+    [
+        ("", Reason.COMPLETED, {"exit_code": 0}),
+        ("sys.exit(5)", Reason.SCRIPT_EXIT_CODE, {"exit_code": 5}),
+        ("sys.exit(137)", Reason.SCRIPT_EXIT_CODE, {"exit_code": 137}),
+        ("os.kill(os.getpid(), 9)", Reason.SIGNAL, {"exit_code": 137, "signal": "SIGKILL"}),
+        ("sys.exit(130)", Reason.SCRIPT_EXIT_CODE, {"exit_code": 130}),
+        ("os.kill(os.getpid(), 2)", Reason.SCRIPT_EXCEPTION, None),
+        ("raise ValueError('bad')", Reason.SCRIPT_EXCEPTION, {"exit_code": 1}),
+    ],
+)
+@pytest.mark.parametrize("ended_before", [False, True])
+def test_the_end_of_an_adopted_run_is_that_of_its_script(
+    workspace: WorkspaceDirectory,
+    end: str,
+    reason: Reason,
+    detail: dict[str, Any] | None,
+    ended_before: bool,
+) -> None:
+    """Whether the script ends before another runner comes, or after it."""
+    if detail is None:
+        end = "signal.signal(2, signal.SIG_DFL); " + end
+        reason, detail = Reason.SIGNAL, {"exit_code": 130, "signal": "SIGINT"}
+    run = runs.make_run(workspace, GATED + end)
+    start_ready(run)
+    kill_runner(run)
+    if ended_before:
+        go(run)
+        runs.wait_for(lambda: script.read(run).code is not None)
+        reconcile_run(run)
+        assert events.read_state(run).status.ended  # who looks sees it at once
+    else:
+        reconcile_run(run)
+        assert owner.is_held(run.lock)
+        assert events.read_state(run).status is Status.RUNNING
+        go(run)
+    state = runs.finish(run)
+    assert state.reason is reason
+    assert {name: state.detail.get(name) for name in detail} == detail
+    assert state.detail["adopted"] == 1
+    assert statuses(run) == ["Running", "Finalizing", state.status.value]
+    assert processes.of_run(run.path) == []
+    assert "goes on with the run (number 1)" in Path(run.runner_log).read_text()
+
+
+def test_cancel_of_an_adopted_run_lets_the_script_end_itself(
+    workspace: WorkspaceDirectory,
+) -> None:
+    """And what left its session is ended as well, though it is below no runner."""
+    text = (
+        "import subprocess, signal, sys, time\n"
+        "def on_term(*_):\n"
+        "    time.sleep(0.3); open('outputs/saved', 'w').close(); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, on_term)\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
+        " start_new_session=True, env={})\n"
+    )
+    run = runs.make_run(workspace, text + SLEEPER, grace_period_s=10.0)
+    start_ready(run)
+    kill_runner(run)
+    events.request(run, "cancel")
+    reconcile_run(run)
+    state = runs.finish(run)
+    assert (state.reason, state.detail["adopted"]) == (Reason.CANCELLED, 1)
+    assert "killed_processes" not in state.detail
+    assert os.path.exists(os.path.join(run.outputs, "saved"))
+    assert processes.of_run(run.path) == []
+
+
+def test_what_does_not_heed_a_cancel_is_killed_and_counted(workspace: WorkspaceDirectory) -> None:
+    text = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    run = runs.make_run(workspace, text + SLEEPER, grace_period_s=0.2)
+    start_ready(run)
+    kill_runner(run)
+    reconcile_run(run)
+    events.request(run, "cancel")
+    state = runs.finish(run)
+    assert (state.reason, state.detail["killed_processes"]) == (Reason.CANCELLED, 1)
+
+
+def test_the_time_limit_counts_from_the_start_of_the_script(workspace: WorkspaceDirectory) -> None:
+    run = runs.make_run(workspace, SLEEPER, max_run_duration_s=2.0, grace_period_s=0.2)
+    start_ready(run)
+    begun = time.monotonic()
+    kill_runner(run)
+    time.sleep(1.0)  # the limit goes on while nobody watches
+    reconcile_run(run)
+    state = runs.finish(run)
+    assert state.reason is Reason.TIME_LIMIT
+    assert 1.5 < time.monotonic() - begun < 3.0
+
+
+def test_a_script_that_ended_within_its_limit_has_not_reached_it(
+    workspace: WorkspaceDirectory,
+) -> None:
+    run = runs.make_run(workspace, GATED, max_run_duration_s=1.0)
+    start_ready(run)
+    kill_runner(run)
+    go(run)
+    runs.wait_for(lambda: script.read(run).code is not None)
+    time.sleep(1.2)  # the limit passes
+    reconcile_run(run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+
+
+def test_runners_killed_again_and_again(workspace: WorkspaceDirectory) -> None:
+    run = runs.make_run(workspace, GATED)
+    start_ready(run)
+    for count in range(1, 4):
+        kill_runner(run)
+        reconcile_run(run)
+        runs.wait_for(lambda count=count: adoptions.count(run) == count)
+        runs.wait_for(lambda: len(jsonl.read(run.lock)) == 1)
+        runs.wait_for(lambda: owner.is_alive(owner.signature(run.lock)))
+    go(run)
+    state = runs.finish(run)
+    assert (state.reason, state.detail["adopted"]) == (Reason.COMPLETED, 3)
+    assert statuses(run) == ["Running", "Finalizing", "Completed"]
+
+
+def test_a_run_that_loses_all_its_runners_ends(
+    workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.make_run(workspace, SLEEPER)
+    start_ready(run)
+    kill_runner(run)
+    with open(adoptions.path_of(run), "w") as stream:
+        stream.write('{"pid": 1}\n' * adoptions.MOST)
+    reconcile_run(run)
+    state = events.read_state(run)
+    assert state.reason is Reason.RUNNER_LOST
+    assert state.detail["error"]["message"].endswith(
+        "10 runners that went on with this run were killed as well: what was left of it was ended."
+    )
+    assert processes.of_run(run.path) == []
+
+
+def test_without_its_witness_the_script_goes_on_and_its_code_is_lost(
+    workspace: WorkspaceDirectory,
+) -> None:
+    run = runs.make_run(workspace, GATED + "open('outputs/done', 'w').close()")
+    runner = start_ready(run)
+    os.kill(runner, signal.SIGKILL)
+    os.kill(script.read(run).witness["pid"], signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.lock))
+    reconcile_run(run)
+    assert owner.is_held(run.lock)
+    go(run)
+    state = runs.finish(run)
+    assert state.reason is Reason.RUNNER_LOST
+    assert state.detail["error"]["message"] == (
+        "The runner of this run was killed, and so was the process that was to note the exit "
+        "code of the script: how it ended is not known."
+    )
+    assert os.path.exists(os.path.join(run.outputs, "done"))  # nobody has cut it off
+
+
+def test_of_a_run_that_was_killed_whole_nobody_can_know_how_it_ended(
+    workspace: WorkspaceDirectory,
+) -> None:
+    run = runs.make_run(workspace, SLEEPER)
+    runner = start_ready(run)
+    found = script.read(run)
+    for pid in (runner, found.witness["pid"], found.pid):
+        os.kill(int(pid or 0), signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.lock))
+    reconcile_run(run)
+    state = events.read_state(run)
+    assert state.reason is Reason.RUNNER_LOST
+    assert state.detail["error"]["message"].endswith(
+        "The exit code of the script was not recorded: its witness was killed as well."
+    )
+
+
+def test_many_readers_at_once_start_one_runner(workspace: WorkspaceDirectory) -> None:
+    run = runs.make_run(workspace, GATED)
+    start_ready(run)
+    kill_runner(run)
+    code = (
+        "import sys\n"
+        "from runyard.history.reconcile import reconcile_run\n"
+        "from runyard.record.layout import RunDirectory\n"
+        "print('here', flush=True); sys.stdin.readline()\n"
+        "for _ in range(5): reconcile_run(RunDirectory(sys.argv[1]))\n"
+    )
+    argv = [sys.executable, "-c", code, run.path]
+    readers = [
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(6)
+    ]
+    for reader in readers:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == b"here\n"
+    for reader in readers:
+        assert reader.stdin is not None
+        reader.stdin.write(b"\n")
+        reader.stdin.flush()
+    for reader in readers:
+        reader.communicate()
+        assert reader.returncode == 0
+    go(run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+    assert adoptions.count(run) == 1
+
+
+def test_a_process_that_a_folder_from_elsewhere_names_is_left_alone(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    """Its record may name any process of this machine as the witness of a script."""
+    run = runs.make_run(workspace, SLEEPER)
+    start_ready(run)
+    found = script.read(run)
+    kill_runner(run)
+    for pid in (found.witness["pid"], found.pid):
+        os.kill(int(pid or 0), signal.SIGKILL)
+    code = "import subprocess; subprocess.run(['sleep', '600'])"
+    with subprocess.Popen([sys.executable, "-c", code]) as other:
+        runs.wait_for(lambda: processes.descendants(other.pid) != [])
+        (child,) = processes.descendants(other.pid)
+        forged = {**owner.identity(other.pid), "t": 1.0, "space": script.space()}
+        line = {"t": 1.0, "script": other.pid, "started": owner.start_ticks(other.pid)}
+        with open(script.path_of(run), "wb") as stream:
+            stream.write(jsonl.encode(forged) + jsonl.encode(line))
+        reconcile_run(run)
+        state = runs.finish(run)
+        assert state.reason is Reason.RUNNER_LOST
+        assert other.poll() is None
+        assert owner.start_ticks(child) is not None
+        os.kill(child, signal.SIGKILL)
+        other.kill()
+
+
+def test_somebody_elses_run_is_left_to_its_user(
+    workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.make_run(workspace, GATED)
+    start_ready(run)
+    kill_runner(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: 4711)
+        assert not reconcile_run(run)
+    assert not owner.is_held(run.lock)
+    assert events.read_state(run).status is Status.RUNNING
+    reconcile_run(run)
+    go(run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+
+
+def test_a_command_shows_the_true_end(tmp_path: Path) -> None:
+    """``runyard show`` after the runner was killed and the script has ended."""
+    (tmp_path / "train.py").write_text(GATED + "sys.exit(3)")
+    runyard = [sys.executable, "-m", "runyard"]
+    argv = [*runyard, "submit", "--user-managed", "train.py"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (found,) = tmp_path.glob(".runyard/runs/*/*/run.json")
+    run = RunDirectory(str(found.parent))
+    runs.wait_for(lambda: script.read(run).pid is not None and "ready" in runs.log_of(run))
+    kill_runner(run)
+    go(run)
+    runs.wait_for(lambda: script.read(run).code is not None)
+    shown = subprocess.run(
+        [*runyard, "show", run.id], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "Failed (script_exit_code 3)" in shown.stdout

@@ -1,0 +1,140 @@
+"""Submissions in several processes beside ``gc`` in a loop: no run misses what it refers to.
+
+``RUNYARD_GC_STORM`` multiplies how much is submitted (1 in CI).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard import Environment, Experiment, ScriptRunConfig, Workspace
+from runyard.history.garbage import StoreGarbage
+from runyard.record import jsonl, owner, workdir
+from runyard.record.events import read_state
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.record.states import Status
+from tests.faults import laws
+from tests.housekeeping import stores
+
+_TIMES = int(os.environ.get("RUNYARD_GC_STORM", "1"))
+_SOURCES = 12
+_WRITERS = 3
+_spawn = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> WorkspaceDirectory:
+    return Workspace.create("storm", path=tmp_path / "ws").directory
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[str]:
+    """Folders that have files in common: so few that each comes back again and again."""
+    for number in range(_SOURCES):
+        folder = tmp_path / f"source{number}"
+        folder.mkdir()
+        for name in range(5):
+            (folder / f"{name}.py").write_text(f"print({name * (number % 2)})\n" * (name + 1))
+        (folder / "own.py").write_text(f"print({number})\n")
+    return [str(tmp_path / f"source{number}") for number in range(_SOURCES)]
+
+
+def _record_and_lay_out(path: str, sources: list[str], seed: int, times: int) -> None:
+    """What submission and runner do with the store, without starting anything."""
+    workspace, chance = WorkspaceDirectory(path), random.Random(seed)
+    for number in range(times):
+        source = Path(chance.choice(sources))
+        run = stores.recorded(workspace, source, f"run-{seed}-{number}")
+        manifest = workspace.manifest(jsonl.read_json(run.run_json)["snapshot"])
+        os.mkdir(run.work)
+        workdir.materialise(manifest, workspace.blobs, run.work)
+        same = {p.name: p.read_bytes() for p in source.iterdir()}
+        assert {p.name: p.read_bytes() for p in Path(run.work).iterdir()} == same
+        stores.end(run)
+
+
+def _submit(path: str, sources: list[str], seed: int, times: int) -> None:
+    experiment = Experiment(Workspace.at(path), "storm")
+    chance = random.Random(seed)
+    here = Environment("here")
+    here.python.user_managed_dependencies = True
+    here.python.interpreter_path = sys.executable
+    for _ in range(times):
+        command = ["sh", "-c", "test -f own.py"]
+        config = ScriptRunConfig(chance.choice(sources), command=command, environment=here)
+        run = experiment.submit(config)
+        while chance.random() < 0.3 and _goes_on(run.directory):
+            time.sleep(0.01)  # its end is waited for, so that not all go on at once
+
+
+def _goes_on(run: RunDirectory) -> bool:
+    return os.path.isdir(run.path) and not read_state(run).status.ended
+
+
+def _collect(path: str, done: Any, counts: Any) -> None:
+    """Remove runs that have completed, then what they referred to, without any grace."""
+    workspace, removed = WorkspaceDirectory(path), [0, 0]
+    last = False
+    while not last:
+        last = done.is_set()
+        for run in laws.runs(workspace):
+            if read_state(run).status is Status.COMPLETED and not owner.is_held(run.lock):
+                stores.remove(RunDirectory(run.path))
+        groups = StoreGarbage(workspace, grace_s=-1).remove()
+        if not last:
+            removed = [a + group.count for a, group in zip(removed, groups, strict=True)]
+    counts.put(removed)
+
+
+def _storm(
+    writer: Callable[..., None], workspace: WorkspaceDirectory, sources: list[str], times: int
+) -> list[int]:
+    """How many snapshots and blobs were removed while all of them were at work."""
+    done, counts = _spawn.Event(), _spawn.Queue()
+    collector = _spawn.Process(target=_collect, args=(workspace.path, done, counts))
+    writers = [
+        _spawn.Process(target=writer, args=(workspace.path, sources, seed, times))
+        for seed in range(_WRITERS)
+    ]
+    os.makedirs(workspace.runs, exist_ok=True)
+    for process in (collector, *writers):
+        process.start()
+    for process in writers:
+        process.join()
+    if writer is _submit:
+        laws.settle(workspace)
+    done.set()
+    found: list[int] = counts.get(timeout=60)
+    collector.join()
+    assert [process.exitcode for process in (*writers, collector)] == [0] * (_WRITERS + 1)
+    return found
+
+
+def test_runs_that_are_recorded_have_their_snapshots(
+    workspace: WorkspaceDirectory, sources: list[str]
+) -> None:
+    removed = _storm(_record_and_lay_out, workspace, sources, 150 * _TIMES)
+    assert min(removed) > 5, removed  # else nothing was tried
+    laws.hold(workspace)
+    assert not stores.snapshots(workspace)
+    assert not stores.contents(workspace)
+
+
+def test_runs_that_are_submitted_complete(
+    workspace: WorkspaceDirectory, sources: list[str]
+) -> None:
+    begun = time.monotonic()
+    removed = _storm(_submit, workspace, sources, 12 * _TIMES)
+    assert min(removed) > 5, removed
+    laws.hold(workspace)
+    # What has completed was removed with its run: nothing may be left that failed.
+    assert not laws.runs(workspace), time.monotonic() - begun
