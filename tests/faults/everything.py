@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from runyard.computes import engine, pool_private
 from runyard.computes.local import LocalTarget
 from runyard.computes.pool import Pool
-from runyard.config.distribution import PyTorchConfiguration
 from runyard.config.script_run_config import ScriptRunConfig
+from runyard.config.sections import PyTorchConfiguration
 from runyard.data.datastore import Datastore
 from runyard.data.output_config import OutputFileDatasetConfig
 from runyard.environments.environment import Environment
@@ -68,6 +68,7 @@ def make(folder: Path, tools: Path) -> Everything:
     }
     experiment.tag("state", "tried")
     engine.use(workspace.directory, None)
+    workspace._index.close()  # nobody has it open when it is damaged
     return Everything(workspace, {name: RunDirectory(run) for name, run in made.items()})
 
 
