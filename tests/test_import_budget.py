@@ -91,7 +91,9 @@ def test_a_runner_of_several_processes_loads_little_before_they_start() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
         "import runyard.runner.main, runyard.runner.launch, runyard.runner.distributed\n"
-        "import runyard.launchers.mpi, runyard.launchers.pytorch, runyard.launchers.tensorflow\n"
+        "assert 'runyard.runner.gang' not in sys.modules\n"
+        "import runyard.runner.gang, runyard.launchers.mpi\n"
+        "import runyard.launchers.pytorch, runyard.launchers.tensorflow\n"
         "print(*sys.modules)"
     )
     argv = [sys.executable, "-I", "-S", "-c", code]

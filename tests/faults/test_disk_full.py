@@ -123,9 +123,10 @@ def test_on_a_full_disk_what_is_there_can_be_read_and_nothing_is_half_written(
         said = typed(*words)
         assert (said.code, "make room" in said.err) == (2, True), (words, said)
     experiment = Experiment(workspace, "exp")
+    found = next(iter(experiment.get_runs()))
     for change in (
         lambda: experiment.tag("a", "b" * PAGE),
-        lambda: next(iter(experiment.get_runs())).register_model("net", "outputs/a.txt"),
+        lambda: found.register_model("net", "outputs/a.txt"),
     ):
         disk.fill()  # commands that fail give pages back
         with pytest.raises(OSError, match="No space left"):

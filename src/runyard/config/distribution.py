@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runyard.config import checks
+from runyard.config import checks, unsupported
 from runyard.config.jobspec import DistributionSpec, JobSpec
 from runyard.config.sections import (
     MpiConfiguration,
@@ -184,9 +184,7 @@ def _node_count(run_config: RunConfiguration, name: str) -> tuple[int, tuple[str
 
 def _without_effect(run_config: RunConfiguration, used: str) -> list[tuple[str, str]]:
     """What is set in the sections of other communicators, with the name of its section."""
-    from runyard.config.run_configuration import RunConfiguration
-
-    fresh = RunConfiguration()
+    fresh = unsupported.untouched()
     return [
         (f"{name}.{key}={value!r}", name)
         for name in _SECTIONS.values()

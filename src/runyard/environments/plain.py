@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from runyard.environments.conda_channels import without_literal_token
@@ -59,6 +60,7 @@ def key_of(item: Section, name: str) -> str:
     return item._keys.get(name) or camel_case(name)
 
 
+@lru_cache(maxsize=1024)
 def camel_case(name: str) -> str:
     """``max_run_duration_seconds`` is ``maxRunDurationSeconds``."""
     first, *rest = name.strip("_").split("_")

@@ -15,7 +15,7 @@ A folder that is left out is not entered, so nothing in it can come back: git's 
 import errno
 import os
 import stat
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from blake3 import blake3
 
@@ -95,8 +95,14 @@ class Rules:
     def _patterns(self) -> "list[Pattern]":
         """Last line first: the first that matches decides. Compiled on first need, as an
         unchanged tree never asks."""
-        lines = self.text.removeprefix(_BOM).split(b"\n")
-        return [*filter(None, map(compiled, reversed(lines)))]
+        return _patterns_of(self.text)
+
+
+@lru_cache(maxsize=64)
+def _patterns_of(text: bytes) -> "list[Pattern]":
+    """Of a process that submits one folder again and again, only once."""
+    lines = text.removeprefix(_BOM).split(b"\n")
+    return [*filter(None, map(compiled, reversed(lines)))]
 
 
 def starting_rules(source: str) -> Rules:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runyard.record.notes import Notes
 
 _ERROR_KEYS = ("type", "package", "location", "traceback", "log_tail")
+_CHUNK_CHARS = 1 << 20
 _DETAIL_KEYS = ("exit_code", "signal", "rank", "node")
 
 
@@ -151,6 +152,14 @@ def with_contents(log_files: "Mapping[str, str]") -> "Dict[str, str]":
         with io.TextIOWrapper(regular.open_to_read(path), "utf-8", "replace") as stream:
             found[name] = stream.read()
     return found
+
+
+def print_log(path: str) -> None:
+    """Print a log of any length, a little of it at a time."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        for text in iter(lambda: stream.read(_CHUNK_CHARS), ""):
+            print(text, end="")
+    print()
 
 
 def summary(state: "State") -> "Optional[str]":

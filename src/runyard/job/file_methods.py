@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence
 
+_SHOWN_NAMES = 20
 LOG_FOLDERS = ("user_logs/", "system_logs/", "azureml-logs/", "logs/")
 
 
@@ -146,7 +147,7 @@ class FileMethods(RunBase):
             if len(output_paths) != len(names):
                 raise UserErrorException(
                     "download_files got {} output_paths for {} files: {}".format(
-                        len(output_paths), len(names), ", ".join(names)
+                        len(output_paths), len(names), _some(names)
                     )
                 )
             targets = list(output_paths)
@@ -170,8 +171,15 @@ def log_names(run: FileMethods) -> "List[str]":
 
 def missing_file(run: FileMethods, name: str) -> UserErrorException:
     """The error for a name the run does not have; it lists those it has."""
-    known = ", ".join(run.get_file_names()) or "none"
+    known = _some(run.get_file_names()) or "none"
     return UserErrorException("run {} has no file {!r}. Its files: {}".format(run.id, name, known))
+
+
+def _some(names: "List[str]") -> str:
+    """Names for a message: of very many the first."""
+    more = len(names) - _SHOWN_NAMES
+    text = ", ".join(names[:_SHOWN_NAMES])
+    return "{} and {} more".format(text, more) if more > 0 else text
 
 
 def _below(name: str, prefix: str) -> str:

@@ -143,8 +143,8 @@ class StatusMethods(DatasetMethods, FileMethods):
         found = self.get_details()
         if show_output:
             logs = [name for name in found["logFiles"] if name.startswith("user_logs/")]
-            for text in details.with_contents({n: found["logFiles"][n] for n in logs}).values():
-                print(text)
+            for name in logs:
+                details.print_log(found["logFiles"][name])
         if raise_on_error and found["status"] == Status.FAILED.value:
             error = found["error"]
             raise ActivityFailedException(error, message=json.dumps(error, indent=4))

@@ -11,7 +11,7 @@ from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set, Tuple
 
 
 def new_run_id(experiment: str) -> str:
@@ -76,15 +76,25 @@ def persist(run: RunDirectory) -> None:
     To be called before the run is reported as created. It waits for the disk, so a runner may be
     started before.
     """
-    paths = (run.run_json, run.path, os.path.dirname(run.path), run.workspace.runs)
+    experiment = os.path.dirname(run.path)
+    known = (experiment, os.stat(experiment).st_ino)
+    paths = [run.path, experiment]
+    if known not in _persisted:
+        paths.append(run.workspace.runs)
     failed: "List[OSError]" = []
     # At once: a file system with a journal then writes it once (2 ms on ext4 instead of 18).
     threads = [threading.Thread(target=_sync, args=(path, failed)) for path in paths]
     started = [thread for thread in threads if _starts(thread)]
+    _sync(run.run_json, failed)
     for thread in threads:
         thread.join() if thread in started else thread.run()
     if failed:
         raise failed[0]
+    _persisted.add(known)
+
+
+_persisted: "Set[Tuple[str, int]]" = set()
+"""Folders of experiments, with their inodes, that this process has made survive power loss."""
 
 
 def _starts(thread: threading.Thread) -> bool:

@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, Optional
 
 _INFINITY = float("inf")
 _CONSTANTS = {"-Infinity": -_INFINITY, "Infinity": _INFINITY, "NaN": _INFINITY - _INFINITY}
@@ -46,8 +46,11 @@ def loads(text: str) -> "Any":
 
 
 def dumps(value: "Any", indent: "Optional[int]" = None) -> str:
-    """As ``json.dumps``, with ``default=str``, and compact where ``indent`` is None."""
-    if "json" not in sys.modules:
+    """As ``json.dumps``, with ``default=str``, and compact where ``indent`` is None.
+
+    With ``indent`` json is Python too, and takes three times as long: never asked for plain values.
+    """
+    if indent is not None or "json" not in sys.modules:
         try:
             return _compact(value) if indent is None else _indented(value, "\n", " " * indent)
         except (ImportError, AttributeError, TypeError, ValueError, KeyError, RecursionError):
@@ -68,26 +71,22 @@ def _compact(value: "Any") -> str:
 
 def _indented(value: "Any", line: str, step: str) -> str:
     """``line``: the end of a line, and how far the next is indented. TypeError: not plain."""
-    kind = type(value)
-    if kind is dict:
-        parts = [
-            _text(key) + ": " + _indented(one, line + step, step) for key, one in value.items()
-        ]
-        return _joined("{", parts, "}", line, step)
-    if kind is list or kind is tuple:
-        return _joined("[", [_indented(one, line + step, step) for one in value], "]", line, step)
-    if kind is int or (kind is float and value - value == 0):
-        return repr(value)
-    return _text(value) if kind is str else {None: "null", True: "true", False: "false"}[value]
+    from _json import encode_basestring_ascii as quoted
 
+    def text(value: "Any", line: str) -> str:
+        kind = type(value)
+        if kind is str:
+            return quoted(value)
+        if kind is dict:
+            inner = line + step
+            parts = [quoted(key) + ": " + text(one, inner) for key, one in value.items()]
+            return "{" + inner + ("," + inner).join(parts) + line + "}" if parts else "{}"
+        if kind is list or kind is tuple:
+            inner = line + step
+            parts = [text(one, inner) for one in value]
+            return "[" + inner + ("," + inner).join(parts) + line + "]" if parts else "[]"
+        if kind is int or (kind is float and value - value == 0):
+            return repr(value)
+        return {None: "null", True: "true", False: "false"}[value]
 
-def _text(value: "Any") -> str:
-    from _json import encode_basestring_ascii
-
-    return encode_basestring_ascii(value)
-
-
-def _joined(begin: str, parts: "List[str]", end: str, line: str, step: str) -> str:
-    if not parts:
-        return begin + end
-    return begin + line + step + ("," + line + step).join(parts) + line + end
+    return text(value, line)

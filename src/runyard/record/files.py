@@ -43,8 +43,10 @@ def refuse_led_out(run: RunDirectory, name: str, path: str) -> None:
 
     Whoever downloads, exports or shows it would copy what only they may read, and not know it.
     """
+    if owner.is_own(run.path):
+        return
     real = os.path.realpath(path)
-    if not owner.is_own(run.path) and not real.startswith(os.path.realpath(run.path) + os.sep):
+    if not real.startswith(os.path.realpath(run.path) + os.sep):
         raise UserErrorException(
             "{!r} of run {} is a link to {!r}, outside of the run, and the run is another user's: "
             "it is not followed. Copy that file yourself, if it is what you want".format(

@@ -10,10 +10,11 @@ from runyard.record import early_json, regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Callable, Dict, Iterator, List, Optional
 
     Record = Dict[str, Any]
 
+_LONG_BYTES = 1 << 16
 _YEAR_10000_S = 253402300800
 
 
@@ -60,8 +61,14 @@ def _drop_unfinished_line(fd: int) -> None:
     size = os.fstat(fd).st_size
     if not size or os.pread(fd, 1, size - 1) == b"\n":
         return
-    tail = os.pread(fd, size, 0)
-    os.ftruncate(fd, tail.rfind(b"\n") + 1)
+    while size:
+        begin = max(0, size - _LONG_BYTES)
+        found = os.pread(fd, size - begin, begin).rfind(b"\n")
+        if found >= 0:
+            os.ftruncate(fd, begin + found + 1)
+            return
+        size = begin
+    os.ftruncate(fd, 0)
 
 
 def read(
@@ -75,41 +82,89 @@ def read(
     ``file:line: why``. An unfinished last line is left out silently: its writer is at work.
     Raises OSError for what is no regular file, and for one of more than ``at_most`` bytes.
     """
+    return list(lines(path, problems, at_most))
+
+
+def lines(
+    path: str,
+    problems: "Optional[List[str]]" = None,
+    at_most: "Optional[int]" = regular.LIMIT_BYTES,
+) -> "Iterator[Record]":
+    """As `read`, one line after the other: the records of a long file need not all be kept.
+
+    The file is read, and closed again, when the first is asked for.
+    """
     try:
         with regular.open_to_read(path, at_most) as stream:
-            lines = stream.read().split(b"\n")
+            content = stream.read()
     except FileNotFoundError:
-        return []
-    records = []
-    for number, line in enumerate(lines[:-1], 1):
+        return
+    decode = _decoder(content)
+    begin, number = 0, 0
+    while True:
+        end = content.find(b"\n", begin)
+        if end < 0:
+            return
+        number += 1
         try:
-            record = early_json.loads(line.decode("utf-8"))
+            record = decode(content, begin, end)
         except (ValueError, RecursionError) as error:
             _report(problems, path, number, str(error))
-            continue
-        if isinstance(record, dict):
-            records.append(record)
         else:
-            _report(problems, path, number, "not a JSON object")
-    return records
+            if isinstance(record, dict):
+                yield record
+            else:
+                _report(problems, path, number, "not a JSON object")
+        begin = end + 1
+
+
+def _decoder(content: bytes) -> "Callable[[bytes, int, int], Any]":
+    """What reads one line of a content: of a long one, in half the time that json.loads takes."""
+    if len(content) < _LONG_BYTES or not _is_ascii(content):
+        return _loads
+    import json
+
+    text, scan = content.decode("ascii"), json.JSONDecoder().raw_decode
+
+    def decode(content: bytes, begin: int, end: int) -> "Any":
+        try:
+            record, stop = scan(text, begin)
+        except (ValueError, RecursionError):
+            stop = -1
+        # What ends elsewhere is not one value on one line: let the error be that of the line.
+        return record if stop == end else _loads(content, begin, end)
+
+    return decode
+
+
+def _is_ascii(content: bytes) -> bool:
+    try:
+        content.decode("ascii")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _loads(content: bytes, begin: int, end: int) -> "Any":
+    return early_json.loads(content[begin:end].decode("utf-8"))
 
 
 def read_part(
     path: str,
     problems: "Optional[List[str]]" = None,
     at_most: "Optional[int]" = regular.LIMIT_BYTES,
-) -> "List[Record]":
-    """As `read`, of a file that is one of many: with ``problems`` it may be unreadable as a whole.
+) -> "Iterator[Record]":
+    """As `lines`, of a file that is one of many: with ``problems`` it may be unreadable as a whole.
 
     Raises OSError without.
     """
     try:
-        return read(path, problems, at_most)
+        for record in lines(path, problems, at_most):
+            yield record
     except OSError as error:
         if problems is None:
             raise
         problems.append("{}: {}".format(path, error.strerror))
-        return []
 
 
 def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -> None:

@@ -29,7 +29,9 @@ ARTIFACTS = (IMAGE, "confusion_matrix", "accuracy_table", "residuals", "predicti
 URI = "aml://artifactId/ExperimentRun/dcid.{}/{}"
 
 _SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+_NOT_FINITE = ("nan", "inf", "-inf")
 _SCALAR = (float, int, str, type(None))
+_SHAPES: "Dict[str, type]" = {LIST: list, ROW: dict, TABLE: dict}
 _DEPTH = 3
 _CACHED_NAMES = 10000
 
@@ -185,22 +187,26 @@ def entries(
     run: RunDirectory,
     problems: "Optional[List[str]]" = None,
     rank: "Optional[int]" = None,
-) -> "List[Entry]":
-    """The lines of all writers, or of those of one rank, by time.
+) -> "Iterator[Entry]":
+    """The lines of all writers, or of those of one rank, by time, one after the other.
 
     Lines of one writer stay in their order. Within a file the time never runs back, even where the
     clock of the machine did.
     """
-    found: "List[Entry]" = []
     try:
         names = sorted(os.listdir(run.metrics))
     except FileNotFoundError:
-        return found
-    for name in names:
-        if name.endswith(".jsonl") and rank in (None, rank_of(name)):
-            found.extend(_of_one_writer(os.path.join(run.metrics, name), problems))
-    found.sort(key=_time)
-    return found
+        return iter(())
+    writers = [
+        _of_one_writer(os.path.join(run.metrics, name), problems)
+        for name in names
+        if name.endswith(".jsonl") and rank in (None, rank_of(name))
+    ]
+    if len(writers) == 1:
+        return writers[0]
+    import heapq
+
+    return heapq.merge(*writers, key=_time)
 
 
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entry]":
@@ -216,17 +222,17 @@ def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entr
 
 def is_valid(entry: "Entry") -> bool:
     """Whether a line that was read is a metric."""
-    kind, value = entry.get("k"), entry.get("v")
+    if "n" not in entry or "v" not in entry or jsonl.moment(entry) is None:
+        return False
+    kind = entry.get("k")
     if not isinstance(kind, (str, type(None))):
         return False
-    shape: "Any" = {None: _SCALAR, LIST: list, ROW: dict, TABLE: dict}.get(kind, str)
+    shape: "Any" = _SCALAR if kind is None else _SHAPES.get(kind, str)
     return (
-        isinstance(entry.get("n"), str)
-        and jsonl.moment(entry) is not None
-        and "v" in entry
-        and isinstance(value, shape)
-        and entry.get("x") in (None, "nan", "inf", "-inf")
-        and isinstance(entry.get("s"), (int, float, type(None)))
+        isinstance(entry["n"], str)
+        and isinstance(entry["v"], shape)
+        and ("x" not in entry or entry["x"] in _NOT_FINITE)
+        and ("s" not in entry or isinstance(entry["s"], (int, float, type(None))))
     )
 
 

@@ -12,11 +12,8 @@ import time
 from runyard import launchers
 from runyard.computes.channels import Command
 from runyard.launchers.plan import Places
-from runyard.record import ranks
+from runyard.record import owner, ranks, script
 from runyard.runner import launch, said
-from runyard.runner.gang import Gang
-from runyard.runner.supervision import reap_orphans
-from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +23,9 @@ if TYPE_CHECKING:
     from runyard.computes.protocol import NodeChannel
     from runyard.data.places import Place
     from runyard.launchers.plan import LaunchPlan, Process
+    from runyard.record.jsonl import Appender
     from runyard.record.layout import RunDirectory
+    from runyard.runner.gang import Gang
 
 _LAUNCHERS = os.path.dirname(os.path.abspath(launchers.__file__))
 RANK = ("sh", os.path.join(_LAUNCHERS, "rank.sh"))
@@ -49,6 +48,7 @@ def start(
     """
     _make_folders(run)
     plan = _plan(run, record["spec"], prefix["python"], channel)
+    launched = _note(run, plan, record["spec"])
     if record["spec"].get("container") is not None:
         from runyard.runner import container_gang
 
@@ -72,11 +72,19 @@ def start(
                 _commands(plan, env, record["spec"]["secret_variables"]), env, run.work, log
             )
     except BaseException:  # some may have started
+        from runyard.runner.supervision import reap_orphans
+        from runyard.runner.tree import end_below
+
         end_below(run, 0.0, reap_orphans)
         raise
     finally:
         os.close(log)
+    from runyard.runner.gang import Gang  # what watches them is imported while they start
+
     each = plan.starter is None and len(started) == len(plan.processes)
+    found = [[process.pid, owner.start_ticks(process.pid)] for process in started]
+    launched.append({"t": time.time(), "processes": found, "each": each, "log": log_path})
+    launched.close()
     return Gang(started, plan, run, each=each, log=log_path)
 
 
@@ -94,6 +102,13 @@ def _booted() -> dict[str, str]:
         return {}
     # One less: the kernel has cut off what is below a hundredth, and no start lies ahead.
     return {"RUNYARD_BOOTED": f"{boot} {int((time.time() - up_s) * 100) - 1}"}
+
+
+def _note(run: RunDirectory, plan: LaunchPlan, spec: Mapping[str, Any]) -> Appender:
+    """By what another runner can go on with the run, should this one be killed."""
+    serving = [process.rank for process in plan.processes if process.serves]
+    gang = {"size": len(plan.processes), "serving": serving}
+    return script.begin(run, gang=gang, container=spec.get("container") is not None)
 
 
 def _make_folders(run: RunDirectory) -> None:

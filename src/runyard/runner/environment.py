@@ -8,8 +8,6 @@ import sys
 from runyard.computes import channels
 from runyard.environments import cache
 from runyard.record import jsonl
-from runyard.runner.forked import forked
-from runyard.runner.tree import ProcessTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +99,8 @@ def build(
 
     from runyard.record.states import Reason
     from runyard.runner import ending
+    from runyard.runner.forked import forked
+    from runyard.runner.tree import ProcessTree
 
     outcome = supervisor.watch(ProcessTree(forked(lambda: _build(run, wanted, ownership)), run))
     if outcome.cause is not None:

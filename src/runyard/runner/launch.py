@@ -10,7 +10,6 @@ from runyard.errors import ExperimentExecutionException
 from runyard.job import context
 from runyard.launchers.plan import Places
 from runyard.record import keyvault
-from runyard.runner import witness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,9 +79,13 @@ def start(
     plan = launchers.load(spec["launcher"]).plan(spec, places, prefix["python"])
     process = plan.processes[0]
     if spec.get("container") is not None:
+        from runyard.record import script as started
         from runyard.runner import container
 
+        started.begin(run, container=True).close()
         return container.start(run, record, prefix, channel, process, data=data)
+    from runyard.runner import witness
+
     own = {**process.env, **data_variables(data)}
     env = {**variables(run, record, prefix, os.environ, process.python_path), **own}
     log = os.open(run.join("user_logs", process.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

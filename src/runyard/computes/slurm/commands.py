@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import shutil
 import subprocess
+import time
 from typing import NamedTuple
 
 from runyard.errors import ComputeTargetException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 QUERY_S = 8.0
 """How long a question may take; a controller that is busy for longer does not answer."""
@@ -72,11 +74,12 @@ class Slurm(NamedTuple):
         *arguments: str,
         variables: Mapping[str, str] | None = None,
         timeout_s: float = QUERY_S,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> str:
         """What the program printed. Raises SlurmError when it fails, or takes too long.
 
         ``variables``: its environment, that of this process if not given. Times are printed in
-        seconds since 1970.
+        seconds since 1970. ``meanwhile`` is called while the program runs.
         """
         argv = [self.find(program), *arguments]
         if self.conf and not os.path.exists(self.conf):  # which they would wait a minute for
@@ -85,19 +88,12 @@ class Slurm(NamedTuple):
                 "login node of the cluster, or attach it with another slurm_conf"
             )
         self._refuse_anothers()
+        if variables is None:
+            env = {**self.variables(os.environ), **_TIMES}
+        else:
+            env = self.variables(variables)
         try:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=(
-                    {**self.variables(os.environ), **_TIMES}
-                    if variables is None
-                    else self.variables(variables)
-                ),
-                timeout=timeout_s,
-                check=False,
-            )
+            done = _done(argv, env, timeout_s, meanwhile)
         except subprocess.TimeoutExpired:
             text = f"{program} has not answered within {timeout_s:.0f} s; see: scontrol ping"
             raise SlurmError(text, silent=True) from None
@@ -144,6 +140,58 @@ class Slurm(NamedTuple):
         if self.conf:
             kept["SLURM_CONF"] = self.conf
         return kept
+
+
+def _done(
+    argv: list[str], env: dict[str, str], timeout_s: float, meanwhile: Callable[[], None]
+) -> subprocess.CompletedProcess[bytes]:
+    """As ``subprocess.run``, whose wait with a limit sleeps on for a millisecond behind the end."""
+    begun = time.monotonic()
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+    ) as process:
+        try:
+            meanwhile()
+            said = _said(process, begun + timeout_s)
+            return subprocess.CompletedProcess(argv, process.wait(), *said)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
+    """What it has printed, once it has ended. Raises ``subprocess.TimeoutExpired``."""
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:  # Linux before 5.3, as on RHEL 8
+        return process.communicate(timeout=max(0.0, until - time.monotonic()))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    found = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
+    poller = select.poll()
+    waiting = {pidfd, *found}
+    for number in waiting:
+        poller.register(number, select.POLLIN)
+    try:
+        while waiting:
+            left_s = until - time.monotonic()
+            if left_s < 0:
+                raise subprocess.TimeoutExpired(process.args, 0.0)
+            for number, _ in poller.poll(left_s * 1000):
+                text = os.read(number, 1 << 16) if number in found else b""
+                if text:
+                    found[number] += text
+                else:
+                    waiting.discard(number)
+                    poller.unregister(number)
+    finally:
+        os.close(pidfd)
+    out, err = found.values()
+    return out, err
 
 
 def _trusted() -> set[int]:

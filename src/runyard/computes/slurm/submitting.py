@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import threading
 import time
 
 from runyard import _lending
@@ -20,7 +18,7 @@ from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
@@ -60,8 +58,14 @@ def submit(
         # it.
         "RUNYARD_RUN_DIRECTORY": run.path,
     }
-    with _persisting(run):  # beside sbatch, which waits for its controller
-        answer = slurm.run("sbatch", *arguments, script, variables=told, timeout_s=SUBMIT_S)
+    answer = slurm.run(
+        "sbatch",
+        *arguments,
+        script,
+        variables=told,
+        timeout_s=SUBMIT_S,
+        meanwhile=lambda: _persist(run),
+    )
     number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")
     if not number.isdigit():
         raise SlurmError(f"sbatch has printed no job id: {answer.strip()!r}")
@@ -71,18 +75,8 @@ def submit(
     return job
 
 
-@contextlib.contextmanager
-def _persisting(run: RunDirectory) -> Iterator[None]:
-    """Make the run survive power loss while the block runs."""
-    thread = threading.Thread(target=_persist, args=(run,))
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-
-
 def _persist(run: RunDirectory) -> None:
+    """Make the run survive power loss."""
     try:
         creation.persist(run)
     except OSError as error:  # the run is on its way and must not be reported as not started
