@@ -1,7 +1,8 @@
 """Every file of a workspace damaged in every way, and all commands of a user after it.
 
 The workspace is made by real runs and walked: a file of a kind that nobody has classified here
-fails the test. RUNYARD_TEST_EVERY_FILE=1 damages every file in every way, not one of each kind in most.
+fails the test. RUNYARD_TEST_EVERY_FILE=1 damages every file in every way, not one of each kind in
+most of them.
 """
 
 from __future__ import annotations

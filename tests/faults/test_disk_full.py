@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +138,8 @@ def test_on_a_full_disk_what_is_there_can_be_read_and_nothing_is_half_written(
 
 
 def _records(project: Path) -> dict[str, bytes]:
-    """Everything in the workspace but the index, which is only a copy."""
-    found = [path for path in project.rglob("*") if path.is_file()]
+    """Everything in the workspace but the index, which is only a copy, and files to be locked."""
+    found = [path for path in project.rglob("*") if path.is_file() and path.name != "lock"]
     return {str(path): path.read_bytes() for path in found if "index.db" not in path.name}
 
 
@@ -153,6 +153,11 @@ def test_no_line_is_glued_to_another_when_the_disk_fills_up_between_them(
 ) -> None:
     """Of metrics, notes and events those are there whose call returned, and no other."""
     metrics, notes, events = MetricWriter(run), NoteWriter(run), EventLog(run)
+    writers: dict[str, Callable[[str], None]] = {
+        "metrics": lambda text: metrics.scalar("m", text),
+        "notes": lambda text: notes.write("child", None, text),
+        "events": lambda text: events.status(Status.RUNNING, text=text),
+    }
     kept: dict[str, list[Any]] = {"metrics": [], "notes": [], "events": []}
     failed = 0
     for round_ in range(12):
@@ -160,11 +165,7 @@ def test_no_line_is_glued_to_another_when_the_disk_fills_up_between_them(
         for number in range(300):
             value = round_ * 1000 + number
             text = f"{value}-" + "x" * (37 * value % 500)
-            for name, write in (
-                ("metrics", lambda line: metrics.scalar("m", line)),
-                ("notes", lambda line: notes.write("child", None, line)),
-                ("events", lambda line: events.status(Status.RUNNING, text=line)),
-            ):
+            for name, write in writers.items():
                 try:
                     write(text)
                     kept[name].append(text)
