@@ -217,7 +217,7 @@ class Storm:
         return laws.processes(self._workspace.directory)
 
     def _kill_one(self, trial: Trial) -> None:
-        time.sleep(trial.moment_s)
+        time.sleep(trial.moment_s)  # the moment of the kill is drawn
         alive = self._processes()
         if alive:
             with suppress(ProcessLookupError):
