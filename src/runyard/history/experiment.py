@@ -183,7 +183,7 @@ class Experiment:
                 f"view_type={view_type!r} is not known; give one of {', '.join(_VIEWS)}"
             )
         found = []
-        for name in experiment_names(workspace.directory):
+        for name in filter(is_valid_name, experiment_names(workspace.directory)):
             experiment = Experiment(workspace, name)
             archived = experiment.archived_time is not None
             if (
@@ -287,14 +287,20 @@ class Experiment:
 list_ = list  # the method of that name hides the type inside the class
 
 
+def is_valid_name(name: object) -> bool:
+    """Whether it may be the name of an experiment; a folder in a workspace may have any."""
+    return isinstance(name, str) and bool(_NAME.match(name))
+
+
 def checked_name(name: object) -> str:
     """A valid experiment name, as it is. Raises UserErrorException otherwise (spec 11)."""
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not is_valid_name(name):
         raise UserErrorException(
             f"experiment name {name!r} is not valid: it must be between 1 and 255 characters "
             "long. Its first character has to be alphanumeric, the others letters, digits, '-' "
             "and '_'"
         )
+    assert isinstance(name, str)
     if len(os.fsencode(name)) > _MAX_BYTES:
         raise UserErrorException(
             f"experiment name {name[:40]}… takes {len(os.fsencode(name))} bytes; {_MAX_BYTES} fit "
