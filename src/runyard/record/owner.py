@@ -49,8 +49,11 @@ def sign(ownership: Ownership, identity: "Dict[str, Any]") -> None:
 
 
 def signature(lock_path: str) -> "Dict[str, Any]":
-    """The identity of the last holder; {} when there was none."""
-    records = jsonl.read(lock_path)
+    """The identity of the last holder; {} when there was none, and when it cannot be read."""
+    try:
+        records = jsonl.read(lock_path)
+    except OSError:  # nobody can take that lock either, so nothing is done for want of a name
+        return {}
     return records[0] if records else {}
 
 
