@@ -43,7 +43,7 @@ def take(run: RunDirectory) -> Ownership | None:
         ownership.release()
         return None
     _note_job(run)
-    _to_own_log(run)
+    to_own_log(run)
     return ownership
 
 
@@ -70,7 +70,8 @@ def _wait_for(run: RunDirectory) -> Ownership | None:
         time.sleep(_PAUSE_S)
 
 
-def _to_own_log(run: RunDirectory) -> None:
+def to_own_log(run: RunDirectory) -> None:
+    """Have what this process prints go to the log of the run's runner."""
     log = os.open(run.runner_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
