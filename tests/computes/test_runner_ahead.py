@@ -48,7 +48,7 @@ def config(tmp_path: Path) -> ScriptRunConfig:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Every process that this one starts."""
-    found = []
+    found: list[subprocess.Popen[bytes]] = []
 
     class Noted(subprocess.Popen[bytes]):
         def __init__(self, *arguments: object, **named: object) -> None:

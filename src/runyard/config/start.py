@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.config import planning
 from runyard.errors import ExperimentExecutionException
-from runyard.history.reconcile import HANDLE
+from runyard.history import reconcile
 from runyard.history.writing import advice, writing
-from runyard.record import creation, jsonl, notes, owner
+from runyard.record import creation, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
@@ -104,10 +104,8 @@ def _submit(
             f"{todo + '; ' if todo else ''}the run is kept as Failed in {run.path!r}",
             error,
         ) from error
-    try:
-        jsonl.write_once(run.join(HANDLE), handle, sync=False)
-    except OSError as error:  # the run is on its way and must not be reported as not started
-        _log.warning("run %s: %s could not be written: %s", run.id, HANDLE, error)
+    if not handle.get(reconcile.KEPT):
+        reconcile.keep(run, handle)
     if relayed:
         from runyard.data.relay import keeping
 

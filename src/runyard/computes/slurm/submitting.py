@@ -18,7 +18,7 @@ from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
@@ -35,12 +35,15 @@ def submit(
     ownership: Ownership,
     record: Mapping[str, Any],
     variables: Mapping[str, str],
+    *,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Job:
     """Submit the run, whose lock this process holds, and release the lock.
 
     ``record``: the target's settings. ``variables``: the whole environment of the job; what is
-    secret in it reaches Slurm as a variable, never as an argument or in a file of ours. Raises
-    SlurmError when sbatch refuses; then the lock is still held.
+    secret in it reaches Slurm as a variable, never as an argument or in a file of ours.
+    ``meanwhile`` is called while sbatch waits for its controller. Raises SlurmError when sbatch
+    refuses; then the lock is still held.
     """
     spec = jsonl.read_json(run.run_json)["spec"]
     slurm = Slurm(str(record.get("slurm_conf") or ""))
@@ -58,13 +61,18 @@ def submit(
         # it.
         "RUNYARD_RUN_DIRECTORY": run.path,
     }
+
+    def beside() -> None:
+        _persist(run)
+        meanwhile()
+
     answer = slurm.run(
         "sbatch",
         *arguments,
         script,
         variables=told,
         timeout_s=SUBMIT_S,
-        meanwhile=lambda: _persist(run),
+        meanwhile=beside,
     )
     number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")
     if not number.isdigit():

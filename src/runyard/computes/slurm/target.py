@@ -23,13 +23,14 @@ from runyard.computes.slurm import (
 )
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
+from runyard.history.reconcile import KEPT
 from runyard.history.targets import QueuePlace, TargetState
 from runyard.record import computes, events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runyard.computes.slurm.jobs import Job
     from runyard.computes.slurm.queue import Known
@@ -70,17 +71,23 @@ class SlurmTarget:
         if not _is_ready(spec["environment"], bool(self.record.get(images.SETTING))):
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
-        job = self._hand_over(run, ownership, variables)
-        return {**self._handle(run), "job": job.number, "cluster": job.cluster, "persisted": True}
+        handle = {**self._handle(run), "persisted": True, KEPT: True}
+        self._hand_over(run, ownership, variables, meanwhile=lambda: reconcile.keep(run, handle))
+        return handle
 
     def enqueue(self, run: RunDirectory, ownership: Ownership) -> None:
         """Submit the job of a run whose environment this process, its runner, has built."""
         self._hand_over(run, ownership, runner_process.variables({}))
 
     def _hand_over(
-        self, run: RunDirectory, ownership: Ownership, variables: Mapping[str, str]
+        self,
+        run: RunDirectory,
+        ownership: Ownership,
+        variables: Mapping[str, str],
+        *,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Job:
-        return submitting.submit(run, ownership, self.record, variables)
+        return submitting.submit(run, ownership, self.record, variables, meanwhile=meanwhile)
 
     def _handle(self, run: RunDirectory) -> Handle:
         return {
