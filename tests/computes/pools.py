@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
-from runyard.computes import pool_private, processes
+from runyard.computes import pool_private
 from runyard.computes.pool import Pool
-from runyard.record import computes, events, owner, script
+from runyard.record import computes, events
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
 from runyard.testing import runs
@@ -64,13 +62,3 @@ def starts(*of: RunDirectory) -> list[float]:
     found = [events.read_state(run).started for run in of]
     assert None not in found
     return [float(str(moment)) for moment in found]
-
-
-def lose(run: RunDirectory) -> None:
-    """Kill the runner, its witness and the script, as a power cut does: no code is recorded."""
-    runs.wait_for(lambda: script.read(run).pid is not None)
-    found = script.read(run)
-    for pid in (owner.signature(run.lock)["pid"], found.witness["pid"], found.pid):
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-    runs.wait_for(lambda: not owner.is_held(run.lock) and not processes.of_run(run.path))

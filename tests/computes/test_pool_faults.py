@@ -20,6 +20,7 @@ from runyard.record import events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
+from tests import killing
 from tests.computes import pools
 
 COUNTED = "import os; open({!r}, 'ab').write(b'x'); print('ran')"
@@ -173,7 +174,7 @@ def test_a_process_killed_while_it_starts_who_is_next(
     second = pools.submit(pool, COUNTED.format(str(count)))
     third = pools.submit(pool, COUNTED.format(str(count)))
     pools.begun(first)
-    pools.lose(first)  # nobody starts the next one
+    killing.lose(first)  # nobody starts the next one
     killed(workspace, None, step, when)
     look(pool, first, second, third)
     assert events.read_state(first).reason is Reason.RUNNER_LOST
@@ -224,7 +225,7 @@ def test_after_a_restart_of_the_machine_the_queue_goes_on(
     hidden = runs.make_run(workspace, text, target="pool", secret_variables=["API_TOKEN"])
     runs.start(pool, hidden, {"API_TOKEN": "tell-nobody"})
     pools.begun(first)
-    pools.lose(first)
+    killing.lose(first)
     shutil.rmtree(pool_private._in_memory(pool.folder.path))
     look(pool, first, second, hidden)
     assert events.read_state(first).reason is Reason.RUNNER_LOST
@@ -327,7 +328,7 @@ def test_a_moved_workspace_goes_on_with_its_queue(tmp_path: Path, go: Path, coun
     run = pools.submit(pool, pools.until(go), grace_period_s=0.2)
     waiting = pools.submit(pool, COUNTED.format(str(count)))
     pools.begun(run)
-    pools.lose(run)
+    killing.lose(run)
     os.rename(tmp_path / "here", tmp_path / "there")
     moved = RunDirectory(str(tmp_path / "there" / os.path.relpath(waiting.path, tmp_path / "here")))
     look(pool, moved)

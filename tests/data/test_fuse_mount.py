@@ -13,7 +13,7 @@ from runyard.computes import processes
 from runyard.data import fuse_mount
 from runyard.data.datastore import Datastore
 from runyard.job.datasets.api import Dataset
-from runyard.record import owner
+from runyard.record import owner, script
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests import faulty_proxy
@@ -98,18 +98,22 @@ def test_nothing_stays_mounted_when_a_process_is_killed(far: Any, submit: Any, w
     runs.wait_for(lambda: "started" in runs.log_of(run.directory))
     assert len(mounted(run)) == 1
     runner = owner.signature(run.directory.lock)["pid"]
-    children = processes.children_of_run(runner, run.directory.path)
+    witness = script.read(run.directory).witness["pid"]
+    children = {*processes.children_of_run(runner, run.directory.path)} - {witness}
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     (server,) = [pid for pid, line in lines.items() if b"runner/__main__" in line]
     for pid in {"runner": [runner], "server": [server], "both": [server, runner]}[who]:
         os.kill(pid, signal.SIGKILL)
-    run.wait_for_completion(raise_on_error=False)  # whoever looks ends a run without a runner
+    if who == "runner":  # another one goes on with the run, and the server with its files
+        assert run.get_status() == "Running"
+        run.cancel()
+    run.wait_for_completion(raise_on_error=False)
     state = runs.finish(run.directory)
-    if who == "server":
+    if who == "runner":
+        assert (state.reason, state.detail["adopted"]) == (Reason.CANCELLED, 1)
+    else:
         assert state.reason is Reason.SCRIPT_EXCEPTION
         assert "Transport endpoint is not connected" in runs.log_of(run.directory)
-    else:
-        assert state.reason is Reason.RUNNER_LOST
     runs.wait_for(lambda: not mounted(run))
 
 

@@ -21,7 +21,7 @@ from runyard.errors import UserErrorException
 from runyard.record import owner
 from runyard.record.states import Reason
 from runyard.testing import runs
-from tests import faulty_proxy
+from tests import faulty_proxy, killing
 from tests.data.conftest import files_of
 from tests.data.test_remote_runs import cache, submit
 from tests.data.test_runs import REPORT, finished, report
@@ -105,12 +105,32 @@ def test_of_a_run_whose_runner_is_killed_only_what_the_script_changed_stays(
     )
     runs.wait_for(lambda: "written" in runs.log_of(run.directory))
     assert link.is_symlink()
-    os.kill(owner.signature(run.directory.lock)["pid"], signal.SIGKILL)
-    run.wait_for_completion(raise_on_error=False)  # whoever looks ends a run without a runner
+    killing.lose(run.directory)
+    run.wait_for_completion(raise_on_error=False)  # whoever looks ends a run that is lost
     assert runs.finish(run.directory).reason is Reason.RUNNER_LOST
     assert files_of(Path(run.directory.join("data"))) == {"faulty/new.txt": "N"}
     assert not link.is_symlink()
     assert Path(store.container_name).is_dir()
+
+
+def test_what_a_run_leaves_is_stored_by_the_runner_that_went_on_with_it(
+    faulty: Any, submit: Any, tmp_path: Path
+) -> None:
+    """And copies that nobody has changed are removed, as ever."""
+    gate = tmp_path / "gate"
+    script = (
+        f"{WRITE}\nprint('written', flush=True)\nimport os, time\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.02)\n"
+    )
+    run = submit(script, faulty.path("up", "u").as_upload(), faulty.path("a.txt", "one"))
+    runs.wait_for(lambda: "written" in runs.log_of(run.directory))
+    killing.kill_runner(run.directory)
+    assert run.get_status() == "Running"
+    gate.touch()
+    state = finished(run, Reason.COMPLETED)
+    assert state.detail["adopted"] == 1
+    assert "u: uploaded 1 file" in Path(run.directory.data_log).read_text()
+    assert not os.path.exists(run.directory.join("data", "one"))
 
 
 def test_of_two_runs_that_need_the_same_one_fetches_it(

@@ -6,7 +6,8 @@ One trial is one submit in a process of its own. Who is killed is drawn, and bef
 calls that change something (``kill_points``), or, for the processes of a run, after how much time:
 
 * submit: the process that submits
-* runner: the run's runner, and what it forks
+* runner: the run's runner
+* witness: what the runner forks to see how the script ends
 * reader: the runner, and then the process that opens the workspace and finds that out
 * cancel: the process that cancels
 * any: one of the run's processes, runner or script, at any moment
@@ -31,18 +32,17 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from runyard import Environment, Experiment, ScriptRunConfig, Workspace
 from runyard.computes import runner_process
-from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
-from runyard.record.states import Reason
-from tests.faults import kill_points, laws
+from tests.faults import kill_points, laws, trials
+from tests.faults.trials import SCRIPT, Trial
 
-KINDS = ("submit", "runner", "reader", "cancel", "any")
+KINDS = ("submit", "runner", "witness", "reader", "cancel", "any")
 RUNS_PER_WORKSPACE = 25
 """All laws are checked over the whole workspace each time."""
 LATER_S = 10.0
@@ -50,43 +50,7 @@ LATER_S = 10.0
 LONGEST_S = 0.1
 """The processes of a run that nobody disturbs are gone after that much time."""
 
-SCRIPT = """
-import os, sys, time
-with open(sys.argv[1], "ab") as stream:
-    stream.write(b"x")
-os.makedirs("outputs", exist_ok=True)
-with open("outputs/result.txt", "w") as stream:
-    stream.write("a result")
-time.sleep(float(sys.argv[3]))
-sys.exit(int(sys.argv[2]))
-"""
 DYING_RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dying_runner.py")
-
-
-@dataclass
-class Trial:
-    """One submit. ``at``: before which call who is killed; ``code``: what the script ends with."""
-
-    number: int
-    kind: str
-    at: int
-    moment_s: float
-    code: int
-    folder: Path
-    runner_at: int = 0
-    """Of the kind reader: before which call the runner is killed that it is to find."""
-    said: list[str] = field(default_factory=list)
-    """What the process that submits was told before it was gone: the run's id."""
-
-    def __str__(self) -> str:
-        where = f"after {self.moment_s:.4f} s" if self.kind == "any" else f"at call {self.at}"
-        where += f", its runner at call {self.runner_at}" if self.runner_at else ""
-        return f"trial {self.number}: {self.kind} {where}, exit code {self.code}"
-
-    @property
-    def starts(self) -> Path:
-        """One byte for each time that the script was started."""
-        return self.folder / f"starts-of-{self.number}."
 
 
 class Storm:
@@ -97,12 +61,14 @@ class Storm:
         self._kinds = kinds
         self._folder = folder
         self._source = folder / "source"
+        self._survived = folder / "survived"
         (self._source / "lib").mkdir(parents=True)
         (self._source / "train.py").write_text(SCRIPT)
         self._new_workspace()
         self.killed: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.breaches: list[str] = []
+        self._changes = 0
         self._calls: dict[str, int] = {}
         for kind in KINDS[:-1]:
             self._calls[kind] = self._calls_of(kind)
@@ -140,23 +106,31 @@ class Storm:
         runner_at = self._calls["runner"] // 2 if kind == "reader" else 0
         trial = Trial(0, kind, 0, 0.0, 0, self._folder, runner_at)
         count_to = self._folder / f"calls-{kind}"
-        self._act(trial, count_to)
-        laws.settle(self._workspace.directory)
-        return int(count_to.read_text())
+        for _ in range(2):  # the first of a workspace has more to make, and less to look through
+            self._change()
+            self._act(replace(trial, said=[]), count_to)
+            laws.settle(self._workspace.directory)
+        return int(_name(count_to, kind).read_text())
+
+    def _change(self) -> None:
+        self._changes += 1
+        (self._source / "lib" / "changed.py").write_text(f"{self._changes}")
 
     def _one(self, trial: Trial) -> None:
         if trial.number % RUNS_PER_WORKSPACE == 0:
             self._new_workspace()
-        (self._source / "lib" / "changed.py").write_text(f"{trial.number}")
+        self._change()
+        for kind in ("runner", "witness"):
+            _name(self._survived, kind).unlink(missing_ok=True)
         try:
             with laws.untouched(self._source):
                 self._act(trial)
                 directory = self._workspace.directory
                 laws.settle(directory, later_s=LATER_S)
-            if trial.kind == "runner":
-                self.killed["runner"] += not (self._folder / "survived").exists()
+            if trial.kind in ("runner", "witness"):
+                self.killed[trial.kind] += not _name(self._survived, trial.kind).exists()
             laws.hold(directory, trial.said, tidy=False)
-            self._check(trial)
+            self.ends[trials.end(trial, self._run_of(trial))] += 1
         except AssertionError as error:
             self.breaches.append(f"{trial}: {error}")
             print(self.breaches[-1], flush=True)
@@ -165,13 +139,8 @@ class Storm:
     # The victims
 
     def _act(self, trial: Trial, count_to: Path | None = None) -> None:
-        submitting, running = trial.kind == "submit", trial.kind == "runner"
-        run_at = trial.at if running else trial.runner_at
-        survived = count_to if running and count_to else self._folder / "survived"
-        submit = partial(self._submit, trial, run_at, survived)
-        self._in_fork(
-            trial, submit, trial.at if submitting else 0, count_to if submitting else None
-        )
+        at, counted = (trial.at, count_to) if trial.kind == "submit" else (0, None)
+        self._in_fork(trial, partial(self._submit, trial, count_to), at, counted)
         if trial.kind == "any":
             self._kill_one(trial)
         elif trial.kind == "reader":
@@ -180,11 +149,16 @@ class Storm:
         elif trial.kind == "cancel":
             self._in_fork(trial, lambda: self._cancel(trial), trial.at, count_to)
 
-    def _submit(self, trial: Trial, run_at: int, survived: Path) -> None:
-        if trial.kind in ("runner", "reader"):
-            survived.unlink(missing_ok=True)
-            os.environ[kill_points.AT] = str(run_at)
-            os.environ[kill_points.COUNT_TO] = str(survived)
+    def _submit(self, trial: Trial, count_to: Path | None) -> None:
+        points = {
+            "runner": (trial.at, 0),
+            "witness": (0, trial.at),
+            "reader": (trial.runner_at, 0),
+        }.get(trial.kind)
+        if points is not None:
+            count_to = self._survived if trial.kind == "reader" else count_to
+            os.environ[kill_points.AT], os.environ[kill_points.FORKS_AT] = map(str, points)
+            os.environ[kill_points.COUNT_TO] = str(count_to or self._survived)
             # In this fork alone: it is gone when the run is submitted.
             runner_process.own_program = lambda: (sys.executable, DYING_RUNNER)
         environment = Environment("storm")
@@ -252,43 +226,10 @@ class Storm:
 
     # What must be true then
 
-    def _check(self, trial: Trial) -> None:
-        starts = trial.starts.stat().st_size if trial.starts.exists() else 0
-        assert starts <= 1, f"the script was started {starts} times"
-        run = self._run_of(trial)
-        said = "" if trial.said else "submit had not returned: "
-        if run is None:
-            self.ends[f"{said}no run"] += 1
-            assert not starts, "the script of no run was started"
-            return
-        state = read_state(run)
-        assert state.reason is not None
-        self.ends[f"{said}{state.reason.value}"] += 1
-        allowed = ALLOWED[trial.kind] if trial.said else {Reason.RUNNER_LOST}
-        text = f"{said}it ended as {state.reason.value}: {state.detail}"
-        assert state.reason in allowed | {_true_reason(trial)}, text
-        if state.reason in (Reason.COMPLETED, Reason.SCRIPT_EXIT_CODE):
-            self._check_result(trial, run, state, starts)
 
-    def _check_result(self, trial: Trial, run: RunDirectory, state: State, starts: int) -> None:
-        assert starts == 1, "it says how the script ended, which never began"
-        assert state.detail["exit_code"] == trial.code, state.detail
-        result = Path(run.outputs, "result.txt")
-        assert result.read_text() == "a result"
-
-
-ALLOWED: dict[str, set[Reason]] = {
-    "submit": set(),
-    "runner": {Reason.RUNNER_LOST},
-    "reader": {Reason.RUNNER_LOST},
-    "cancel": {Reason.CANCELLED},
-    "any": {Reason.RUNNER_LOST, Reason.SIGNAL},
-}
-"""How a run that was submitted may end, other than as its script did."""
-
-
-def _true_reason(trial: Trial) -> Reason:
-    return Reason.SCRIPT_EXIT_CODE if trial.code else Reason.COMPLETED
+def _name(count_to: Path, kind: str) -> Path:
+    """The file that has the count of calls: forks have one of their own."""
+    return count_to.with_name(f"{count_to.name}.fork") if kind == "witness" else count_to
 
 
 def _be_the_fork(

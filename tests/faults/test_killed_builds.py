@@ -18,6 +18,7 @@ import pytest
 from runyard.computes import runner_process
 from runyard.computes.local import LocalTarget
 from runyard.environments import cache
+from runyard.environments.build_lock import BuildLock
 from runyard.environments.conda_dependencies import CondaDependencies
 from runyard.environments.environment import Environment
 from runyard.environments.planning import resolve
@@ -25,7 +26,7 @@ from runyard.record import events, jsonl
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
-from tests.faults import dying_runner, kill_points, laws
+from tests.faults import dying_runner, kill_points, laws, submitting
 from tests.wheelhouse import Wheelhouse
 
 pytestmark = pytest.mark.integration
@@ -127,5 +128,38 @@ def test_a_runner_killed_at_each_step_of_a_build(builds: Builds, tmp_path: Path)
     for step in steps(count):
         environment = builds.begin()
         killed = builds.run(environment, **{kill_points.AT: step, kill_points.FORKS_AT: 0})
-        assert events.read_state(killed).reason is Reason.RUNNER_LOST, step
+        reason = events.read_state(killed).reason
+        # It goes on with a script that was started.
+        began = runs.log_of(killed) != ""
+        assert reason is (Reason.COMPLETED if began else Reason.RUNNER_LOST), step
         the_next_one_has_it(builds, environment, killed)
+
+
+TAKING = """
+import sys
+from runyard.environments.build_lock import BuildLock
+from tests.faults import kill_points
+counter = kill_points.Counter(int(sys.argv[2]))
+counter.install()
+with BuildLock(sys.argv[1], print):
+    pass
+counter.remove()
+print(counter.count)
+"""
+
+
+def test_who_is_killed_while_it_takes_the_lock_makes_nobody_wait(tmp_path: Path) -> None:
+    """Between making a file and signing it as well: nobody could tell then whose it was."""
+
+    def take(at: int) -> int:
+        place = tmp_path / "a" / "lock"
+        out, err = submitting.program(TAKING, place, at).communicate()
+        assert err == ""
+        return int(out or 0)
+
+    assert take(0) > 5
+    for at in range(1, take(0) + 1):
+        take(at)
+        said: list[str] = []
+        with BuildLock(str(tmp_path / "a" / "lock"), said.append):
+            assert not any("Waiting" in line for line in said), (at, said)

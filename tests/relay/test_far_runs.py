@@ -24,11 +24,12 @@ from runyard.history.experiment import Experiment
 from runyard.history.model import Model
 from runyard.history.workspace import Workspace
 from runyard.job.datasets.api import Dataset
-from runyard.record import events, jsonl, owner
+from runyard.record import events, jsonl, owner, script
+from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason
 from runyard.runner import far as far_runner
 from runyard.testing import runs
-from tests import relay_target
+from tests import killing, relay_target
 from tests.faulty_proxy import before
 from tests.relay_target import FarTarget
 from tests.s3_server import S3, SECRET
@@ -154,13 +155,32 @@ def test_a_run_that_was_never_placed_leaves_nothing_behind(
     assert os.listdir(tmp_path / "far") == []
 
 
-def test_a_killed_runner_is_told_by_the_one_that_sends(
+def far_run(tmp_path: Path) -> RunDirectory:
+    (lock,) = Path(tmp_path / "far").glob("*/.runyard/runs/*/*/runner.lock")
+    return RunDirectory(str(lock.parent))
+
+
+def test_a_killed_runner_is_replaced_by_the_one_that_sends(
     submit: Callable[..., Any], tmp_path: Path
 ) -> None:
     run = submit(WAITS)
     ready(run)
-    (signed,) = Path(tmp_path / "far").glob("*/.runyard/runs/*/*/runner.lock")
-    os.kill(jsonl.read_json(str(signed))["pid"], signal.SIGKILL)
+    killing.kill_runner(far_run(tmp_path))
+    run.cancel()
+    state = runs.finish(run.directory)
+    assert (state.reason, state.detail["adopted"]) == (Reason.CANCELLED, 1)
+    runs.wait_for(lambda: far_processes(tmp_path) == [])
+
+
+def test_a_run_whose_processes_are_killed_is_told_by_the_one_that_sends(
+    submit: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = submit(WAITS)
+    ready(run)
+    killed = far_run(tmp_path)
+    found = script.read(killed)
+    for pid in (found.witness["pid"], owner.signature(killed.lock)["pid"], found.pid):
+        os.kill(int(pid or 0), signal.SIGKILL)
     state = runs.finish(run.directory)
     assert state.reason is Reason.RUNNER_LOST
     assert "The runner was killed by signal 9 on" in state.detail["message"]

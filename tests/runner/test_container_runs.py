@@ -22,7 +22,7 @@ from runyard.errors import ComputeTargetException
 from runyard.history.experiment import Experiment
 from runyard.history.run import Run
 from runyard.history.workspace import Workspace
-from runyard.record import events, jsonl, owner
+from runyard.record import events, jsonl, owner, script
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
 from tests.container_engines import BASE
@@ -187,6 +187,7 @@ def test_the_container_of_a_lost_run_is_removed(experiment: Experiment, engine: 
     who = jsonl.read_json(run.directory.lock)
     os.kill(who["pid"], signal.SIGKILL)
     runs.wait_for(lambda: not owner.is_held(run.directory.lock))
+    os.unlink(script.path_of(run.directory))  # else another runner goes on with it
     assert Run.get(experiment.workspace, run.id).get_status() == "Failed"
     assert events.read_state(run.directory).reason is Reason.RUNNER_LOST
     runs.wait_for(lambda: containers(engine) == [])

@@ -13,7 +13,7 @@ import pytest
 
 from runyard.errors import SnapshotException, UserErrorException
 from runyard.history.workspace import Workspace
-from runyard.record import owner, workdir
+from runyard.record import owner, script, workdir
 from tests.security.conftest import ANOTHER, Scene
 
 RECORDS = (
@@ -174,3 +174,61 @@ def test_what_is_own_is_the_folder_of_this_user_and_no_link_of_another(scene: Sc
     assert not owner.is_own(scene.run.path)
     assert owner.is_led_elsewhere(scene.run.path)
     assert not owner.is_own(scene.run.path + "-gone")
+
+
+def _forged(scene: Scene, pid: int, **more: object) -> None:
+    """A record of a script that runs: it names a process of ours as what is to be watched."""
+    scene.unended()
+    who = owner.identity(pid)
+    folder = Path(scene.run.launch)
+    folder.mkdir(exist_ok=True)
+    lines = [
+        {"t": 1.0, **who, "space": script.space()},
+        {"t": 1.0, "script": pid, "started": who["start"]},
+        *([{"t": 2.0, **more}] if more else []),
+    ]
+    (folder / "script.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize("whose", ["theirs", "ours, unpacked from an archive"])
+@pytest.mark.parametrize("asked", ["", "cancel-1.json"])
+def test_a_forged_record_of_a_script_kills_no_process_that_it_names(
+    scene: Scene, whose: str, asked: str
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as ours:
+        _forged(scene, ours.pid)
+        if asked:
+            Path(scene.run.requests, asked).write_text('{"request": "cancel"}')
+        if whose == "theirs":
+            scene.given_away()
+        scene.read()
+        assert ours.poll() is None
+        ours.communicate(b"\n", timeout=20)
+        assert ours.returncode == 0
+
+
+def test_a_forged_exit_code_starts_no_runner_for_a_run_of_another_user(scene: Scene) -> None:
+    _forged(scene, os.getpid(), code=0)
+    record = json.loads(Path(scene.run.run_json).read_text())
+    record["spec"]["environment"]["interpreter"] = str(scene.home / "program")
+    Path(scene.run.run_json).write_text(json.dumps(record))
+    program = scene.home / "program"
+    program.write_text(f"#!/bin/sh\ntouch {scene.home}/carried-out\n")
+    program.chmod(0o755)
+    scene.given_away()
+    before = scene.look(), sorted(Path(scene.run.path).rglob("*"))
+    said = scene.read()
+    assert (scene.look(), sorted(Path(scene.run.path).rglob("*"))) == before
+    assert "NotResponding" in said[0]["out"]
+
+
+def test_the_container_of_another_run_is_not_removed(scene: Scene) -> None:
+    scene.unended()
+    program = scene.home / "docker"
+    program.write_text(f"#!/bin/sh\ntouch {scene.home}/carried-out\n")
+    program.chmod(0o755)
+    place = {"engine": str(program), "container": f"runyard-{scene.run.id}-1"}
+    Path(scene.run.container_json).write_text(json.dumps(place))
+    before = scene.look()
+    scene.read()  # the folder is ours: unpacked from an archive
+    assert scene.look() == before

@@ -34,6 +34,8 @@ COMMANDS = {
     "exec": "Run a command in which `import azureml` finds runyard.",
     "azureml": "Make azureml importable in this environment, or take that back.",
     "doctor": "Check this machine and the workspace.",
+    "export": "Write runs to a tar archive, for another workspace.",
+    "import": "Take runs from an archive of `runyard export`.",
     "gc": "Remove what nothing refers to: snapshots, caches, what killed processes left.",
     "verify": "Check that the workspace is whole.",
     "reindex": "Build the workspace's index anew.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from runyard.computes import processes, runner_process
-from runyard.record import adoptions, owner, script
+from runyard.record import adoptions, owner, ranks, script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,24 @@ def _obstacle(run: RunDirectory, found: Script) -> str:
             f"{adoptions.MOST} runners that went on with this run were killed as well: what was "
             "left of it was ended."
         )
+    return _of_gang(run, found) if found.gang or found.in_container else _of_script(run, found)
+
+
+def _of_script(run: RunDirectory, found: Script) -> str:
     if found.code is None and not found.error and not runs(run, found):
         return "The exit code of the script was not recorded: its witness was killed as well."
+    return ""
+
+
+def _of_gang(run: RunDirectory, found: Script) -> str:
+    """The engine knows of containers, and the ranks have recorded what they could."""
+    if found.in_container:
+        return ""
+    if found.processes is None:
+        return "It was killed while it was starting the processes of the run."
+    lives = any(owner.start_ticks(pid) == start for pid, start in found.processes)
+    if not lives and all(rank.code is None for rank in ranks.read(run)):
+        return "No process of the run has recorded its exit code: they were killed as well."
     return ""
 
 

@@ -12,7 +12,6 @@ import errno
 import importlib.util
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -74,10 +73,9 @@ def list_for(run: RunDirectory, place: Place, datastore: str, files: Sequence[Wa
 
 
 def serve(run: RunDirectory, place: Place) -> None:
-    """Show the files until this process is told to end, or its parent has ended."""
+    """Show the files until this process is told to end; the runner may be another one by then."""
     import mfusepy
 
-    _end_with_parent()
     content = jsonl.read_json(_file(run, place))
     store = registry.store_of(run.workspace, content["datastore"])
     entries = {relative: Entry(*entry) for relative, *entry in content["entries"]}
@@ -136,14 +134,6 @@ def _of(run: RunDirectory) -> str:
 
 def _file(run: RunDirectory, place: Place) -> str:
     return run.join("data", ".placed", f"{place.name}.fuse.json")
-
-
-def _end_with_parent() -> None:
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
-    if os.getppid() == 1:
-        sys.exit(1)
 
 
 class Files:

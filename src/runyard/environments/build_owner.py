@@ -8,6 +8,7 @@ change, renewed while the builder lives, is a sign of life that other machines c
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ SILENCE_S = 60.0
 """A builder of another machine that gave no sign of life for so long is gone."""
 
 _SETTLE_S = 0.2
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 # Clocks of machines differ; only pruning compares them.
 _PRUNING_PATIENCE_S = 600.0
 
@@ -40,16 +42,26 @@ class OwnerFile:
         self._judged = ""
 
     def made(self) -> bool:
-        """Make the file, signed; False when somebody else's is there."""
+        """Make the file, signed; False when somebody else's is there.
+
+        Signed before it has its name: of a builder that was killed between the two, nobody could
+        tell whose it was, and all would wait for as long as for one of another machine.
+        """
         mine = json.dumps({**owner.identity(), "started": time.time()})
+        signed = f"{self._path}.{os.uname().nodename}.{os.getpid()}.signed"
         try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            _write(signed, mine, os.O_TRUNC)
+            try:
+                os.link(signed, self._path)
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                _write(self._path, mine, os.O_EXCL)
         except FileExistsError:
             return False
-        try:
-            os.write(descriptor, mine.encode())
         finally:
-            os.close(descriptor)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(signed)
         self._mine = mine
         return True
 
@@ -173,6 +185,14 @@ def _renew(*_: object) -> None:
     for path in _alive:
         with contextlib.suppress(OSError):
             os.utime(path)
+
+
+def _write(path: str, text: str, how: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o666)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 def is_elsewhere(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -33,7 +34,7 @@ def collect(workspace: WorkspaceDirectory, *, remove: bool, now: float, grace_s:
     for path in _left(workspace):
         try:
             found = os.lstat(path)
-            if found.st_mtime >= now - grace_s:
+            if found.st_mtime >= now - grace_s or _is_locked(path, found):
                 continue
             size = _size(path, found)
             if remove:
@@ -83,6 +84,22 @@ def _never_finished(run: RunDirectory) -> bool:
     return set(names) <= {*RunDirectory.FOLDERS} and not any(
         _names(run.join(name)) for name in names
     )
+
+
+def _is_locked(path: str, found: os.stat_result) -> bool:
+    """Whether an import is going on into that folder."""
+    if not stat.S_ISDIR(found.st_mode):
+        return False
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no locks here: its age alone counts
+        return False
+    finally:
+        os.close(folder)
+    return False
 
 
 def _size(path: str, found: os.stat_result) -> int:

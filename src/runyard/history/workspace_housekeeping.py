@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, BinaryIO
 
 from runyard import _names
 from runyard.errors import UserErrorException
 from runyard.history import garbage
+from runyard.record import regular
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 if TYPE_CHECKING:
     from runyard.history.garbage import Group
     from runyard.history.index import Index
+    from runyard.history.run import Run
+    from runyard.history.transfer.importing import Imported
     from runyard.history.verification import Report
-    from runyard.record.layout import WorkspaceDirectory
 
 KINDS = ("snapshots", "blobs", "work", "leftovers", "environments", "data")
 UNUSED_S = 30 * 86400.0
@@ -26,6 +31,7 @@ class WorkspaceHousekeeping:
 
     _directory: WorkspaceDirectory
     _index: Index
+    get_run: Callable[[str], Run]
 
     def gc(
         self,
@@ -68,6 +74,47 @@ class WorkspaceHousekeeping:
             self._directory, deep=deep
         )
         return report
+
+    def export_runs(
+        self,
+        runs: Iterable[Run | RunDirectory | str],
+        target: str | os.PathLike[str] | BinaryIO,
+        children: bool = True,
+        warn: Callable[[str], None] = warnings.warn,
+    ) -> list[str]:
+        """Write runs to a tar archive for another workspace; returns the ids of what is in it.
+
+        ``runs``: ids, or runs. ``target``: a new file, compressed when its name ends in .gz, or a
+        stream. ``children``: child runs, and theirs, as well. ``warn``: told what is left out.
+        Raises UserErrorException for a run that has not ended, and when the file is there.
+        """
+        transfer = _names.load("runyard.history.transfer.exporting:Exporting")
+        chosen = [self._run_directory(run) for run in runs]
+        ids: list[str] = transfer(self._directory, self._index, children, warn).to(chosen, target)
+        return ids
+
+    def import_runs(
+        self, source: str | os.PathLike[str] | BinaryIO, clash: str = "refuse"
+    ) -> Imported:
+        """Take the runs of an archive in: all of them, or none.
+
+        ``source``: a file, or a stream. ``clash``: what becomes of runs whose ids are here:
+        'refuse' the archive, 'skip' or 'rename' them. Raises UserErrorException for an archive
+        that cannot be taken; nothing of it is here then.
+        """
+        take = _names.load("runyard.history.transfer.importing:import_runs")
+        if isinstance(source, (str, os.PathLike)):
+            with regular.open_to_read(os.fspath(source)) as stream:
+                done: Imported = take(self._directory, stream, clash)
+        else:
+            done = take(self._directory, source, clash)
+        return done
+
+    def _run_directory(self, run: Run | RunDirectory | str) -> RunDirectory:
+        if isinstance(run, str):
+            found: RunDirectory = self.get_run(run).directory
+            return found
+        return run if isinstance(run, RunDirectory) else run.directory
 
     def _environments(self, remove: bool, now: float, unused_s: float) -> Group:
         wanted = {entry.environment for entry in self._index.unended() if entry.environment}

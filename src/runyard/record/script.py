@@ -1,17 +1,26 @@
-"""The script of a run of one process: ``launch/script.jsonl``, written by its witness.
+"""What a runner has started: ``launch/script.jsonl``, by which another one can go on with the run.
 
-A witness (``runner.witness``) is the process between the runner and the script, which stays when
-the runner is killed. Its first line says who it is, ``{"t": seconds since 1970, "host", "boot",
-"pid", "start", "space"}`` (``record.owner.identity``; ``space``: its namespace of pids), and is
-there before the script is started and before the witness gives up the run's lock. So of a run
-whose lock is free, the script was never started, or there is this line. The second one says that
-the script was started, ``{"t", "script": pid, "started": clock ticks since boot}``, the last one
-how it ended: ``{"t", "code": exit code, negative for a signal}``, with ``"out_of_memory": true``
-where the kernel counted a kill for memory; or why it was not started: ``{"t", "error": text}``.
+Its first line is there before anything is started, and before the run's lock can become free: of a
+run whose lock is free, nothing was started, or there is this line. It says who writes the file,
+``{"t": seconds since 1970, "host", "boot", "pid", "start", "space", "up"}`` (``owner.identity``;
+``space``: the namespace of its pids; ``up``: seconds since the machine was started).
+
+Of a run of one process that is its witness (``runner.witness``), the process between the runner and
+the script, which stays when the runner is killed. Its second line says that the script was started,
+``{"t", "script": pid, "started": clock ticks since boot}``, the last one how it ended: ``{"t",
+"code": exit code, negative for a signal}``, with ``"out_of_memory": true`` where the kernel counted
+a kill for memory; or why it was not started: ``{"t", "error": text}``.
+
+Of a distributed run it is the runner. The first line has ``"gang": {"size": processes of the run,
+"serving": [ranks that wait for ever]}`` as well, the second ``"processes": [[pid, start], ...]`` of
+what the runner has started, ``"each"``, whether these are the run's processes, and their ``"log"``.
+How these ended is in ``ranks/``. In containers, the first line has ``"container": true``, and
+``container.json`` says of which.
 """
 
 import os
 import stat
+import time
 
 from runyard.record import jsonl, owner
 from runyard.record.layout import RunDirectory
@@ -24,10 +33,12 @@ if TYPE_CHECKING:
 class Script:
     """What is known of the script.
 
-    ``witness``: who has started it, {} when nobody has; ``pid`` and ``started`` (clock ticks since
-    boot) of the script, None when it is not known to have started; ``code`` as of
+    ``witness``: the first line, {} when nobody has started anything; ``pid`` and ``started`` (clock
+    ticks since boot) of the script, None when it is not known to have started; ``code`` as of
     ``Popen.returncode``, None while it runs or when it was not recorded; ``error``: why it could
-    not be started, '' when it could.
+    not be started, '' when it could. Of a distributed run ``processes``: [pid, clock ticks] of what
+    the runner started, None when it was killed before it could say so; ``each`` and ``log`` of
+    these.
     """
 
     def __init__(self, lines: "List[Dict[str, Any]]") -> None:
@@ -42,6 +53,9 @@ class Script:
         self.code: "Optional[int]" = None
         self.out_of_memory = False
         self.error = ""
+        self.processes: "Optional[List[List[int]]]" = None
+        self.each = False
+        self.log = ""
 
     def _apply(self, line: "Dict[str, Any]") -> None:
         if "boot" in line:
@@ -52,6 +66,25 @@ class Script:
             self.code, self.out_of_memory = line["code"], bool(line.get("out_of_memory"))
         if "error" in line:
             self.error = str(line["error"])
+        if "processes" in line:
+            self.processes = [[int(pid), int(start or 0)] for pid, start in line["processes"]]
+            self.each, self.log = bool(line.get("each")), str(line.get("log"))
+
+    @property
+    def gang(self) -> "Optional[Dict[str, Any]]":
+        """Of a distributed run, its ``size`` and the ranks that are ``serving``."""
+        found = self.witness.get("gang")
+        return found if isinstance(found, dict) else None
+
+    @property
+    def in_container(self) -> bool:
+        """Whether a container engine has started it."""
+        return bool(self.witness.get("container"))
+
+    def age_s(self) -> float:
+        """For how long it runs, by no clock that anybody sets."""
+        up = self.witness.get("up")
+        return max(0.0, _up_s() - up) if isinstance(up, (int, float)) else 0.0
 
     def is_alive(self) -> bool:
         """Whether the script itself, on this machine, still runs."""
@@ -78,6 +111,19 @@ def read(run: RunDirectory) -> Script:
     except OSError:
         regular = False
     return Script(jsonl.read(path) if regular else [])
+
+
+def begin(run: RunDirectory, **what: "Any") -> jsonl.Appender:
+    """Write the first line; the file, for those that follow. Raises OSError."""
+    os.makedirs(run.launch, exist_ok=True)
+    record = jsonl.Appender(path_of(run))
+    now = {"t": time.time(), "space": space(), "up": _up_s()}
+    record.append(dict(now, **dict(owner.identity(), **what)))
+    return record
+
+
+def _up_s() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def space() -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runyard.record.owner import Ownership
     from runyard.record.script import Script
     from runyard.runner.ending import End
-    from runyard.runner.supervision import Outcome, Supervisor
+    from runyard.runner.supervision import Outcome, Supervisor, Watched
 
 _TO_RECORD_S = 2.0
 """What a witness may take to note the exit code, when the script has ended."""
@@ -46,7 +46,7 @@ def go_on(
     _say_running(run, found, log)
     spec = record["spec"]
     outcome = supervisor.watch(
-        Adopted(run, found), limit_s=spec.get("max_run_duration_s"), since_s=_age_s(found)
+        _watched(run, found), limit_s=spec.get("max_run_duration_s"), since_s=found.age_s()
     )
     data = _places(run, spec)
     end = finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
@@ -55,19 +55,19 @@ def go_on(
     return end
 
 
+def _watched(run: RunDirectory, found: Script) -> Watched:
+    if found.gang is None and not found.in_container:
+        return Adopted(run, found)
+    from runyard.runner import adopted
+
+    return adopted.watched(run, found)
+
+
 def _say_running(run: RunDirectory, found: Script, log: EventLog) -> None:
     """Where the old runner was killed before it could: statuses are the same as ever."""
     statuses = [event.get("status") for event in events.read_state(run).events]
     if Status.RUNNING.value not in statuses:
         said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
-
-
-def _age_s(found: Script) -> float:
-    """For how long the script runs, by no clock that anybody sets."""
-    if found.started is None:
-        return 0.0
-    now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return max(0.0, now_s - found.started / os.sysconf("SC_CLK_TCK"))
 
 
 def _places(run: RunDirectory, spec: dict[str, Any]) -> list[Place]:

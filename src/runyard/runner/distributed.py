@@ -12,7 +12,7 @@ import time
 from runyard import launchers
 from runyard.computes.channels import Command
 from runyard.launchers.plan import Places
-from runyard.record import ranks
+from runyard.record import owner, ranks, script
 from runyard.runner import launch, said
 
 TYPE_CHECKING = False
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runyard.computes.protocol import NodeChannel
     from runyard.data.places import Place
     from runyard.launchers.plan import LaunchPlan, Process
+    from runyard.record.jsonl import Appender
     from runyard.record.layout import RunDirectory
     from runyard.runner.gang import Gang
 
@@ -47,6 +48,7 @@ def start(
     """
     _make_folders(run)
     plan = _plan(run, record["spec"], prefix["python"], channel)
+    launched = _note(run, plan, record["spec"])
     if record["spec"].get("container") is not None:
         from runyard.runner import container_gang
 
@@ -80,6 +82,9 @@ def start(
     from runyard.runner.gang import Gang  # what watches them is imported while they start
 
     each = plan.starter is None and len(started) == len(plan.processes)
+    found = [[process.pid, owner.start_ticks(process.pid)] for process in started]
+    launched.append({"t": time.time(), "processes": found, "each": each, "log": log_path})
+    launched.close()
     return Gang(started, plan, run, each=each, log=log_path)
 
 
@@ -97,6 +102,13 @@ def _booted() -> dict[str, str]:
         return {}
     # One less: the kernel has cut off what is below a hundredth, and no start lies ahead.
     return {"RUNYARD_BOOTED": f"{boot} {int((time.time() - up_s) * 100) - 1}"}
+
+
+def _note(run: RunDirectory, plan: LaunchPlan, spec: Mapping[str, Any]) -> Appender:
+    """By what another runner can go on with the run, should this one be killed."""
+    serving = [process.rank for process in plan.processes if process.serves]
+    gang = {"size": len(plan.processes), "serving": serving}
+    return script.begin(run, gang=gang, container=spec.get("container") is not None)
 
 
 def _make_folders(run: RunDirectory) -> None:

@@ -64,8 +64,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: runner.send_signal(signal.SIGTERM))
     pusher = Pusher(run, store)
     _follow(run, runner, store, pusher)
-    if not read_state(run).status.ended:
+    while not read_state(run).status.ended:  # it was killed
         _end_lost(run, runner.returncode)
+        _follow(run, _Holder(run), store, pusher)
     adopting.gather(run)
     if not _persistently(pusher.finish):
         said.say(f"run {run_id} has ended, and what it has left is still in {folder}")
@@ -101,7 +102,7 @@ def _start(run: RunDirectory, secrets: dict[str, dict[str, str]]) -> subprocess.
 
 
 def _follow(
-    run: RunDirectory, runner: subprocess.Popen[bytes], store: Store, pusher: Pusher
+    run: RunDirectory, runner: subprocess.Popen[bytes] | _Holder, store: Store, pusher: Pusher
 ) -> None:
     """Send what changes, and hand on what is asked, until the runner has ended."""
     pause_s, number = _FIRST_PAUSE_S, 1
@@ -117,6 +118,24 @@ def _follow(
             runner.wait(pause_s)
         except subprocess.TimeoutExpired:
             continue
+
+
+class _Holder:
+    """Another runner that goes on with the run, by the lock that it has."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+
+    def poll(self) -> int | None:
+        return None if owner.is_held(self._run.lock) else 0
+
+    def wait(self, timeout: float) -> int:
+        until = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() >= until:
+                raise subprocess.TimeoutExpired("runner", timeout)
+            time.sleep(0.02)
+        return 0
 
 
 def _ask(run: RunDirectory, store: Store, number: int) -> tuple[int, bool]:
@@ -135,7 +154,7 @@ def _ask(run: RunDirectory, store: Store, number: int) -> tuple[int, bool]:
 
 
 def _end_lost(run: RunDirectory, code: int) -> None:
-    """The runner was killed: end what it has left behind, and say so in its place."""
+    """The runner was killed: another one goes on, or what is left of the run is ended."""
     from runyard.computes.local import LocalTarget
     from runyard.history.reconcile import end_lost
 

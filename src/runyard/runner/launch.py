@@ -79,8 +79,10 @@ def start(
     plan = launchers.load(spec["launcher"]).plan(spec, places, prefix["python"])
     process = plan.processes[0]
     if spec.get("container") is not None:
+        from runyard.record import script as started
         from runyard.runner import container
 
+        started.begin(run, container=True).close()
         return container.start(run, record, prefix, channel, process, data=data)
     from runyard.runner import witness
 

@@ -134,7 +134,6 @@ class Watched(ProcessTree):
 
 def start(run: RunDirectory, ownership: Ownership, begin: Callable[[], Started]) -> Script:
     """Start the script by ``begin``, in a process that waits for its end. Raises OSError."""
-    os.makedirs(run.launch, exist_ok=True)
     receive, send = os.pipe()
     pid = os.fork()
     if not pid:
@@ -151,24 +150,23 @@ def _be_the_witness(
         os.setsid()  # what is sent to the runner's group is not for us
         for number in _HEARD:
             signal.signal(number, lambda *_: None)
-        _witness(jsonl.Appender(script.path_of(run)), ownership, begin, send)
+        _witness(run, ownership, begin, send)
     finally:
         os._exit(0)
 
 
 def _witness(
-    record: jsonl.Appender,
-    ownership: Ownership,
-    begin: Callable[[], Started],
-    send: int,
+    run: RunDirectory, ownership: Ownership, begin: Callable[[], Started], send: int
 ) -> None:
+    record = None
     try:
-        record.append({"t": time.time(), **owner.identity(), "space": script.space()})
+        record = script.begin(run)
         ownership.release()
         process = begin()
     except Exception as error:
         _tell(send, _as_body(error))
-        _note(record, error=f"{error}")
+        if record is not None:
+            _note(record, error=f"{error}")
         return
     _tell(send, {"pid": process.pid})
     _note(record, script=process.pid, started=owner.start_ticks(process.pid))

@@ -64,7 +64,8 @@ def _plain(report: Report) -> dict[str, object]:
 def _show(report: Report) -> None:
     for found in report.findings:
         _show_one(found)
-    checked = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items() if count)
+    counts = report.counts.items()
+    checked = ", ".join(formats.count(n, kind.removesuffix("s")) for kind, n in counts if n)
     bad = [found for found in report.findings if not found.repaired]
     errors = sum(found.level == "error" for found in bad)
     said = formats.count(errors, "error") + ", " + formats.count(len(bad) - errors, "warning")

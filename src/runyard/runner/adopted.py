@@ -1,0 +1,157 @@
+"""What a runner watches that goes on with a distributed run, or one in containers.
+
+The ranks have recorded how they ended, and the engine knows its containers.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from types import SimpleNamespace
+
+from runyard.computes import mpi_left, processes, rehearsed_channel, spawning
+from runyard.containers import finding
+from runyard.record import jsonl, owner, ranks
+from runyard.record.states import Reason
+from runyard.runner.contained import Contained
+from runyard.runner.container_gang import ContainerGang
+from runyard.runner.gang import Gang
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runyard.record.layout import RunDirectory
+    from runyard.record.script import Script
+    from runyard.runner.supervision import Outcome, Watched
+
+_STARTING_S = 60.0
+"""For a client that was left behind while it was starting a container."""
+_KILLED = -9
+
+
+def watched(run: RunDirectory, found: Script) -> Watched:
+    """What is to be watched of such a run. Raises OSError or EngineError."""
+    if found.in_container:
+        place = jsonl.read_json(run.container_json)
+        contained = [AdoptedContainer(run, place, name) for name in containers_of(run, place)]
+        if found.gang is None:
+            return contained[0]
+        log = run.join("system_logs", "launch.txt")
+        return ContainerGang(contained, _plan(found), run, log)
+    return AdoptedGang(run, found)
+
+
+def containers_of(run: RunDirectory, place: dict[str, Any]) -> list[str]:
+    """The names of a run's containers. Raises ValueError for one of another run."""
+    import re
+
+    own = "runyard-" + re.sub("[^A-Za-z0-9_.-]", "_", run.id)
+    names = [str(name) for name in place.get("containers") or [place["container"]]]
+    for name in names:
+        if name.rpartition("-")[0] != own:
+            raise ValueError(f"{name!r} is no container of this run")
+    return names
+
+
+def _plan(found: Script) -> Any:
+    """As much of the plan as a gang needs to judge."""
+    gang = found.gang or {}
+    serving = set(gang.get("serving") or ())
+    return SimpleNamespace(
+        processes=[
+            SimpleNamespace(rank=rank, serves=rank in serving) for rank in range(int(gang["size"]))
+        ]
+    )
+
+
+class AdoptedGang(Gang):
+    """The processes of a distributed run on this machine, started by another runner."""
+
+    def __init__(self, run: RunDirectory, found: Script) -> None:
+        size = int((found.gang or {})["size"])
+        started: Any = [
+            _Seen(run, pid, start, [number] if found.each else range(size))
+            for number, (pid, start) in enumerate(found.processes or ())
+        ]
+        super().__init__(started, _plan(found), run, each=found.each, log=found.log)
+        self._begun = float(found.witness.get("t") or 0.0)
+        self.closing = lambda: _remove_left(run)
+
+    def end(self, grace_s: float) -> int:
+        """End all processes of the run: none of them is below this one."""
+        self.note_end()
+        own = os.getpid()
+        return processes.end(
+            lambda: [pid for pid in processes.of_run(self._run.path) if pid != own],
+            grace_s,
+            reap=self._collect,
+        )
+
+
+def _remove_left(run: RunDirectory) -> None:
+    mpi_left.remove_segments(os.stat(run.run_json).st_mtime)
+    rehearsed_channel.remove_scratch(run)
+
+
+class _Seen:
+    """A process that is no child of this one; as much of ``Popen`` as a gang needs.
+
+    ``of``: the ranks that it is, or has started, which have recorded their codes. One that could
+    not was killed.
+    """
+
+    def __init__(self, run: RunDirectory, pid: int, start: int, of: Any) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._run = run
+        self._start = start
+        self._of = of
+
+    def poll(self) -> int | None:
+        if self.returncode is None and owner.start_ticks(self.pid) != self._start:
+            codes = [ranks.of(self._run, number).code for number in self._of]
+            self.returncode = _KILLED if None in codes else max(filter(None, codes), default=0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        while self.poll() is None:
+            time.sleep(0.01)
+        assert self.returncode is not None
+        return self.returncode
+
+
+class AdoptedContainer(Contained):
+    """A container that another runner has started; the engine's ``wait`` is attached to it."""
+
+    def __init__(self, run: RunDirectory, place: dict[str, Any], name: str) -> None:
+        engine = finding.named(str(place["engine"]))
+        _await_start(run, engine, name)
+        log = os.open(run.runner_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            argv = [engine.program, "wait", name]
+            client = spawning.spawn(argv, dict(os.environ), os.path.dirname(run.runner_log), log)
+        finally:
+            os.close(log)
+        super().__init__(engine, name, client, run)
+
+    def judge(self, outcome: Outcome) -> None:
+        """By what the engine says; of a container that is gone, nobody can say more."""
+        if self._state() is not None:
+            super().judge(outcome)
+            return
+        self.client.wait()
+        message = f"its container {self._name} is gone: how the script ended is not known"
+        outcome.reason, outcome.error = Reason.RUNNER_LOST, {"message": message}
+
+
+def _await_start(run: RunDirectory, engine: Any, name: str) -> None:
+    """The client that the old runner left may only be about to start the container."""
+    until = time.monotonic() + _STARTING_S
+    while time.monotonic() < until:
+        state = engine.state(name)
+        if state is not None and (state.started or not processes.of_run(run.path)):
+            return
+        if state is None and not processes.of_run(run.path):
+            return
+        time.sleep(0.2)

@@ -1,0 +1,29 @@
+"""Runs whose processes are killed by SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from runyard.computes import processes
+from runyard.record import owner, script
+from runyard.record.layout import RunDirectory
+from runyard.testing import runs
+
+
+def kill_runner(run: RunDirectory) -> None:
+    """Kill whoever has the run's lock; another runner can go on with the run."""
+    os.kill(owner.signature(run.lock)["pid"], signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.lock))
+
+
+def lose(run: RunDirectory) -> None:
+    """Kill the runner, its witness and the script, as a power cut does: no code is recorded."""
+    runs.wait_for(lambda: script.read(run).pid is not None)
+    found = script.read(run)
+    for pid in (owner.signature(run.lock)["pid"], found.witness["pid"], found.pid):
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    left = {owner.signature(run.lock)["pid"], found.witness["pid"], found.pid}
+    runs.wait_for(lambda: left.isdisjoint(processes.of_run(run.path)))
+    runs.wait_for(lambda: not owner.is_held(run.lock))

@@ -1,0 +1,195 @@
+"""Real runs with every sign that a shell knows in names and values, and with a secret to look for.
+
+On this machine, as several ranks, under MPI, in a container and on Slurm: what the script gets is
+what was written, nothing is carried out on the way, and the secret is in no file, no list of
+processes, and nothing that engine or scheduler tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runyard import MpiConfiguration, PyTorchConfiguration
+from runyard.config.script_run_config import ScriptRunConfig
+from runyard.containers.engine import Engine
+from runyard.environments.environment import Environment
+from runyard.history.experiment import Experiment
+from runyard.history.run import Run
+from runyard.history.workspace import Workspace
+from runyard.record import events
+from runyard.record.states import Reason
+from runyard.testing import runs
+from tests import mpi_environments
+from tests.computes.slurm.targets import target_of
+from tests.container_engines import BASE
+from tests.slurm_cluster import SlurmCluster
+
+pytestmark = pytest.mark.integration
+
+SECRET = "kx93-hunter2-" + os.urandom(4).hex()
+"""Not in the source of any program, so that every place that has it was given it."""
+TOUCH = "touch pwned-by-a-shell"
+SIGNS = (
+    f"it's $({TOUCH})",
+    f"`{TOUCH}`",
+    f"; {TOUCH};",
+    f"& {TOUCH} &",
+    f"| {TOUCH}",
+    f"x\n{TOUCH}\n",
+    f"$'\\n{TOUCH}'",
+    '"quoted" \\"back\\\\slash\\',
+    "~ * ? [a] {b,c} !! #",
+    "%j %n %% %t",
+    "--export=ALL",
+    "-rf",
+    "",
+    "ünïcode\u202e",
+    "tab\there",
+    "a=b, c:d",
+)
+FOLDER = f'it\'s; $({TOUCH}) & `{TOUCH}` "x" % *'
+SCRIPT_NAME = f"train; {TOUCH};'$(x).py"
+SCRIPT = """
+import json, os, sys, time
+rank = os.environ.get("RUNYARD_RANK", os.environ.get("PMI_RANK", "0"))
+os.makedirs("outputs", exist_ok=True)
+seen = {
+    "argv": sys.argv[1:],
+    "variables": {k: v for k, v in os.environ.items() if k.startswith("SIGN_")},
+    "secret": os.environ.get("MY_TOKEN", "")[::-1],
+    "file": os.path.basename(sys.argv[0]),
+}
+with open("outputs/part-" + rank, "w") as stream:
+    json.dump(seen, stream)
+os.rename("outputs/part-" + rank, "outputs/seen-" + rank)
+until = time.time() + 60
+while not os.path.exists("outputs/go") and time.time() < until:
+    time.sleep(0.05)
+"""
+VARIABLES = {f"SIGN_{number}": text for number, text in enumerate(SIGNS) if "\n" not in text}
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """In a folder whose name a shell would carry out."""
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "source").mkdir()
+    (folder / "source" / SCRIPT_NAME).write_text(SCRIPT)
+    workspace: Any = Workspace.create("tests", path=str(folder / "workspace"))
+    return Experiment(workspace, "signs")
+
+
+def _submitted(experiment: Experiment, *, target: str = "local", **settings: Any) -> Run:
+    environment = settings.pop("environment", None)
+    if environment is None:
+        environment = Environment("mine")
+        environment.python.user_managed_dependencies = True
+        environment.python.interpreter_path = settings.pop("python", sys.executable)
+    source = Path(experiment.workspace.directory.path).parents[1] / "source"
+    config = ScriptRunConfig(
+        source, SCRIPT_NAME, list(SIGNS), compute_target=target, environment=environment, **settings
+    )
+    config.run_config.environment_variables = {**VARIABLES, "MY_TOKEN": SECRET}
+    run = experiment.submit(config, tags={text or "none": text for text in SIGNS})
+    run.display_name = SIGNS[0]
+    return run
+
+
+def _told() -> bytes:
+    """The words of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes())
+        except OSError:
+            continue
+    return b"\n".join(found)
+
+
+def _checked(run: Run, ranks: int, told: Any = lambda: "") -> None:
+    """Wait for the ranks, look, let them end, look again. ``told``: by engine or scheduler."""
+    outputs = Path(run.directory.outputs)
+
+    def all_there() -> bool:
+        ended = events.read_state(run.directory)
+        assert not ended.status.ended, (ended.detail, runs.log_of(run.directory))
+        return all((outputs / f"seen-{rank}").exists() for rank in range(ranks))
+
+    runs.wait_for(all_there, timeout_s=60)
+    assert SECRET.encode() not in _told()
+    assert SECRET not in told()
+    (outputs / "go").touch()
+    state = runs.finish(run.directory, timeout_s=60)
+    assert state.reason is Reason.COMPLETED, (state.detail, runs.log_of(run.directory))
+    for rank in range(ranks):
+        seen = json.loads((outputs / f"seen-{rank}").read_text())
+        assert seen["argv"] == list(SIGNS)
+        assert seen["variables"] == VARIABLES
+        assert seen["secret"] == SECRET[::-1]
+        assert seen["file"] == SCRIPT_NAME
+    _nothing_left(Path(run.directory.workspace.path).parents[1])
+
+
+def _nothing_left(folder: Path) -> None:
+    """No file was touched, and none has the secret."""
+    places = [folder, Path(os.environ["XDG_STATE_HOME"]), Path(os.environ["RUNYARD_CACHE_DIR"])]
+    places.append(Path("/dev/shm", f"runyard-{os.getuid()}"))
+    for path in (p for place in places for p in place.rglob("*")):
+        assert "pwned" not in path.name or TOUCH in path.name, path
+        if path.is_file() and path.stat().st_size < 50_000_000:
+            assert SECRET.encode() not in path.read_bytes(), path
+    assert not Path("pwned-by-a-shell").exists()
+    assert not Path.home().joinpath("pwned-by-a-shell").exists()
+
+
+def test_on_this_machine(experiment: Experiment) -> None:
+    _checked(_submitted(experiment), 1)
+
+
+def test_as_ranks(experiment: Experiment) -> None:
+    run = _submitted(experiment, distributed_job_config=PyTorchConfiguration(process_count=2))
+    _checked(run, 2)
+
+
+@pytest.mark.xdist_group("mpi")
+def test_under_mpi(experiment: Experiment) -> None:
+    given: dict[str, Any] = {"distributed_job_config": MpiConfiguration(process_count_per_node=2)}
+    _checked(_submitted(experiment, python=mpi_environments.python("mpich"), **given), 2)
+
+
+def test_in_a_container(experiment: Experiment, engine: Engine) -> None:
+    environment = Environment.from_docker_image("base", BASE)
+    environment.python.interpreter_path = "python3"
+    run = _submitted(experiment, environment=environment)
+
+    def told() -> str:
+        names = engine.ask("ps", "--all", "--format", "{{.Names}}").split()
+        layers = "".join(engine.ask("history", "--no-trunc", BASE))
+        return layers + "".join(engine.ask("container", "inspect", name) for name in names)
+
+    _checked(run, 1, told)
+
+
+def _of_slurm(slurm: SlurmCluster) -> str:
+    return subprocess.run(
+        ["scontrol", "show", "job", "-d"], capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_on_slurm(experiment: Experiment, slurm: SlurmCluster, nodes: int) -> None:
+    target_of(slurm, experiment.workspace.directory)
+    given: dict[str, Any] = {}
+    if nodes > 1:
+        given["distributed_job_config"] = PyTorchConfiguration(process_count=2, node_count=2)
+    run = _submitted(experiment, target="hpc", **given)
+    _checked(run, nodes, lambda: _of_slurm(slurm))
