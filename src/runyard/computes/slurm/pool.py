@@ -56,9 +56,9 @@ class SlurmPool(SlurmTarget):
         ownership: Ownership,
         variables: Mapping[str, str],
         *,
+        spec: Mapping[str, Any],
         meanwhile: Callable[[], None] = lambda: None,
     ) -> Job:
-        spec = jsonl.read_json(run.run_json)["spec"]
         needed = int(spec.get("node_count") or 1)
         with self.folder.locked():
             most = pool_limits.most_nodes(self.folder)
@@ -69,7 +69,9 @@ class SlurmPool(SlurmTarget):
             pool_queue.add(self.folder.queue, name, ticket)
             try:
                 record = self._with_hold(held)
-                return submitting.submit(run, ownership, record, variables, meanwhile=meanwhile)
+                return submitting.submit(
+                    run, ownership, record, variables, spec=spec, meanwhile=meanwhile
+                )
             except BaseException:
                 pool_queue.remove(self.folder.queue, name)
                 raise
