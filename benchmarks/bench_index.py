@@ -94,7 +94,10 @@ def _make_run(run: RunDirectory, number: int) -> None:
         "target": "local",
         "tags": {"lr": ("0.1", "0.01", "0.001")[number % 3], "model": "resnet"},
         "properties": {"ContentSnapshotId": "0" * 40, "azureml.git.commit": "0" * 40},
-        "spec": {"arguments": [f"--n{i}={i}" for i in range(40)], "environment": "e" * 1000},
+        "spec": {
+            "arguments": [f"--n{i}={i}" for i in range(40)],
+            "environment": {"key": "e" * 1000},
+        },
     }
     events = [
         {"t": created + 1, "status": "Preparing", "detail": {}},

@@ -73,7 +73,7 @@ def test_accounting_remembers(slurmdbd: SlurmCluster, tmp_path: Path, state: str
     job = _sbatch(slurmdbd, tmp_path, "true" if state == "COMPLETED" else "false")
 
     def recorded() -> str:
-        time.sleep(0.2)
+        time.sleep(0.2)  # each question is a query of the data base
         return slurmdbd.ask("sacct", "-X", "-n", "-P", "-j", job, "--format=State").strip()
 
     slurmdbd.wait_until(lambda: recorded() == state, "it is in the data base")

@@ -219,6 +219,12 @@ def test_packages_that_may_be_missing(
     assert _missing(_write(tmp_path, {"train.py": content}), environment) == expected
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments that a test has "built" are not there for the next one."""
+    monkeypatch.setenv("RUNYARD_CACHE_DIR", str(tmp_path / "cache"))
+
+
 def _built(lock: list[str], python: str) -> None:
     folder = Path(cache.prefix("k"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runyard.computes import processes
+from runyard.computes import adoption, processes
 from runyard.computes.local import LocalTarget
 from runyard.history.reconcile import reconcile_run
 from runyard.record import adoptions, events, jsonl, owner, script
@@ -226,6 +226,26 @@ def test_of_a_run_that_was_killed_whole_nobody_can_know_how_it_ended(
     assert state.detail["error"]["message"].endswith(
         "The exit code of the script was not recorded: its witness was killed as well."
     )
+
+
+def test_a_script_that_ends_while_somebody_looks_has_its_true_end(
+    workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No code was there at the first look, and no process at the second."""
+    run = runs.make_run(workspace, GATED + "sys.exit(5)")
+    start_ready(run)
+    kill_runner(run)
+    still_runs = adoption.runs
+
+    def ends_before(run: RunDirectory, found: script.Script) -> bool:
+        go(run)
+        runs.wait_for(lambda: not still_runs(run, found))
+        return still_runs(run, found)
+
+    monkeypatch.setattr(adoption, "runs", ends_before)
+    reconcile_run(run)
+    state = runs.finish(run)
+    assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 5)
 
 
 def test_many_readers_at_once_start_one_runner(workspace: WorkspaceDirectory) -> None:

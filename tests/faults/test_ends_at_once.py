@@ -30,6 +30,7 @@ MEANING = {
 
 def disturb(run: Run, begun: float, offset_s: float) -> None:
     """Cancel it, and say that it is complete, about when it ends and its limit is reached."""
+    # At a set moment, about when the script ends by itself.
     time.sleep(max(0.0, begun + MOMENT_S + offset_s - time.monotonic()))
     events.request(run.directory, "cancel")
     run.complete()

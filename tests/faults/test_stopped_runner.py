@@ -21,8 +21,9 @@ from runyard.computes import processes
 from runyard.history.run import Run
 from runyard.record import events, owner
 from runyard.record.layout import WorkspaceDirectory
-from runyard.record.states import Reason
+from runyard.record.states import Reason, Status
 from runyard.testing import runs
+from tests.cli import processes as processes_of_commands
 from tests.faults import laws, submitting
 
 SCRIPT = """
@@ -45,6 +46,7 @@ def begun(place: WorkspaceDirectory, folder: Path, **changes: Any) -> Run:
     source = submitting.source(folder / "source", SCRIPT)
     run = submitting.submit(place, source, str(folder / "go"), **changes)
     runs.wait_for(lambda: "ready" in runs.log_of(run.directory))
+    runs.wait_for(lambda: events.read_state(run.directory).status is Status.RUNNING)
     return run
 
 
@@ -125,3 +127,25 @@ def test_one_that_is_killed_while_it_is_stopped_is_gone(
         runs.wait_for(lambda: not owner.is_held(run.directory.lock))
         assert reason_then(run) is Reason.CANCELLED
     assert run.get_status() == "Canceled"
+
+
+def test_commands_say_that_it_is_stopped_and_how_it_goes_on(
+    place: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    run = begun(place, tmp_path)
+    folder = os.path.dirname(place.path)
+    with stopped(run) as pid:
+        shown = processes_of_commands.run("show", run.id, cwd=folder).stdout
+        line = f"runner       process {pid}, which is stopped; to go on: kill -CONT {pid}\n"
+        assert line in shown
+        with processes_of_commands.start("cancel", run.id, cwd=folder) as cancel:
+            assert cancel.stderr is not None
+            assert cancel.stderr.readline().decode() == (
+                f"{run.id}: its runner, process {pid}, is stopped, and ends the run when it goes "
+                f"on: kill -CONT {pid}\n"
+            )
+            assert cancel.poll() is None  # it waits for the end
+            os.kill(pid, signal.SIGCONT)
+            assert cancel.stdout is not None
+            assert cancel.stdout.read().decode() == f"{run.id}: Canceled\n"
+    assert "runner " not in processes_of_commands.run("show", run.id, cwd=folder).stdout

@@ -15,7 +15,13 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from runyard import Experiment, Workspace
 from runyard.history.run import Run
@@ -231,7 +237,8 @@ class RunMachine(RuleBasedStateMachine):
         assert repr(self.run.get_metrics()) == repr(shown)
 
 
-TestRunMachine = RunMachine.TestCase
-TestRunMachine.settings = settings(
-    max_examples=max(20, settings().max_examples // 5), stateful_step_count=25
-)
+def test_a_run_is_what_its_model_says() -> None:
+    examples = max(20, settings().max_examples // 5)
+    run_state_machine_as_test(
+        RunMachine, settings=settings(max_examples=examples, stateful_step_count=25)
+    )

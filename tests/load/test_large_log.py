@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +38,7 @@ BARE_MB = 30
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    folder = tmp_path_factory.mktemp("log")
+def run(folder: Path) -> Run:
     place = submitting.workspace(folder)
     run = submitting.submit(place, submitting.source(folder / "code", SCRIPT))
     log = Path(run.directory.std_log)
@@ -52,8 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     print(f"\n{MEGABYTES} MB followed: {shown.seconds:.1f} s, {shown.peak_mb:.0f} MB", end="")
     assert (shown.code, shown.size > log.stat().st_size) == (0, True)
     assert shown.peak_mb < BARE_MB + MORE_MB
-    yield run
-    log.unlink()
+    return run
 
 
 FOLLOW = """

@@ -14,8 +14,8 @@ POINTS = size(20_000, 1_000_000)
 WRITERS = 3
 
 
-def test_points_of_one_process(tmp_path: Path) -> None:
-    run = create_run(WorkspaceDirectory(str(tmp_path)), "exp", {})
+def test_points_of_one_process(folder: Path) -> None:
+    run = create_run(WorkspaceDirectory(str(folder)), "exp", {})
     writer = MetricWriter(run)
     with measured(f"{POINTS} points written"):
         for step in range(POINTS):
@@ -38,8 +38,8 @@ def test_points_of_one_process(tmp_path: Path) -> None:
     assert reader.series["loss"].count == POINTS
 
 
-def test_points_of_several_processes_are_in_the_order_of_their_time(tmp_path: Path) -> None:
-    run = create_run(WorkspaceDirectory(str(tmp_path)), "exp", {})
+def test_points_of_several_processes_are_in_the_order_of_their_time(folder: Path) -> None:
+    run = create_run(WorkspaceDirectory(str(folder)), "exp", {})
     writers = [MetricWriter(run) for _ in range(WRITERS)]
     for step in range(POINTS // 10):
         writers[step % WRITERS].scalar("loss", step)

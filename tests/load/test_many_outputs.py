@@ -32,8 +32,7 @@ while not os.path.exists("../../../../../go"):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("outputs")
+def run(folder: Path) -> Run:
     place = submitting.workspace(folder)
     run = submitting.submit(place, submitting.source(folder / "code", SCRIPT))
     runs.wait_for((folder / "written").exists, 300)
@@ -66,10 +65,10 @@ def test_a_list_of_runs_does_not_look_at_them(run: Run) -> None:
         assert done.code == 0
 
 
-def test_they_are_downloaded(run: Run, tmp_path: Path) -> None:
+def test_they_are_downloaded(run: Run, folder: Path) -> None:
     with measured("download_files"):
-        run.download_files(prefix="outputs", output_directory=str(tmp_path))
-    found = sorted(int(path.read_text()) for path in tmp_path.glob("outputs/*/*.txt"))
+        run.download_files(prefix="outputs", output_directory=str(folder / "copy"))
+    found = sorted(int(path.read_text()) for path in (folder / "copy").glob("outputs/*/*.txt"))
     assert found == [*range(FILES)]
 
 

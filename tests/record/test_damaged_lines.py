@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from runyard.history.entry import read_entry
 from runyard.history.run import Run
 from runyard.job import interactive
-from runyard.record import jsonl, owner, ranks
+from runyard.record import jsonl, owner, ranks, script
 from runyard.record.creation import create_run
 from runyard.record.events import EventLog, read_state
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
@@ -145,7 +145,41 @@ def test_requests(found: list[bytes]) -> None:
         assert [what for what, _ in interactive._requested(run)] == ["cancel"] * len(found)
 
 
+def test_who_was_gone_before_anybody_looked_is_not_alive() -> None:
+    assert owner.identity(2**22 + 1)["start"] is None
+    assert owner.is_alive(owner.identity(2**22 + 1)) is False
+    assert owner.is_alive(owner.identity()) is True
+
+
+SCRIPTS = lines(
+    (
+        *("t", "host", "boot", "pid", "start", "up", "script", "started", "code", "error"),
+        *("processes", "each", "log", "gang", "container"),
+    )
+)
+
+
+@given(st.lists(SCRIPTS, max_size=3), st.lists(SCRIPTS, max_size=3))
+@example([b'{"boot": "b", "processes": 1, "gang": 1, "up": 1' + b"0" * 400 + b"}"], [])
+@example([b'{"boot": "b", "processes": [[1], "ab"], "gang": {}}'], [])
+def test_what_a_runner_has_started(before: list[bytes], after: list[bytes]) -> None:
+    good = [b'{"boot":"b","host":"h","up":1.5}', b'{"script":2,"started":3}', b'{"code":4}']
+    with new_run() as run:
+        damage(run.launch, "script.jsonl", [*before, *good])
+        found = script.read(run)
+        assert (found.witness["host"], found.pid, found.started, found.code) == ("h", 2, 3, 4)
+        damage(run.launch, "script.jsonl", [*before, *good, *after])
+        found = script.read(run)
+        assert found.age_s() >= 0
+        assert found.gang is None or isinstance(found.gang, dict)
+        Run(run).get_status()
+
+
 @given(SIGNATURES)
+@example(json.dumps({**owner.identity(), "pid": [], "run": 1}).encode())
+@example(json.dumps({**owner.identity(), "pid": 10**30}).encode())
+@example(json.dumps({**owner.identity(), "pid": -1, "start": {}, "ticket": []}).encode())
+@example(json.dumps({**owner.identity(), "pid": "1/../2"}).encode())
 def test_signatures(line: bytes) -> None:
     """Of a lock; a damaged one is nobody's."""
     with new_run() as run:

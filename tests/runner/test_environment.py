@@ -253,7 +253,7 @@ def test_the_runner_stays_small_after_a_build(
     run = runs.make_run(workspace, script, environment=spec("base"), grace_period_s=0.1)
     handle = start(run)
     runs.wait_for(lambda: "ready" in runs.log_of(run))
-    time.sleep(0.3)
+    time.sleep(0.3)  # it looks once, and is as large as it will be
     status = Path(f"/proc/{handle['pid']}/status").read_text()
     events.request(run, "cancel")
     runs.finish(run)

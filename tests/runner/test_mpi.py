@@ -352,7 +352,7 @@ def test_a_lost_run_leaves_nothing(workspace: WorkspaceDirectory) -> None:
     wait_for_lines(run, "together", 2)
     line = json.loads(Path(run.events).read_text().splitlines()[-1])
     os.kill(line["detail"]["runner"], signal.SIGKILL)
-    time.sleep(0.2)
+    time.sleep(0.2)  # what mpiexec does about it is over
     LocalTarget().reap(run)
     assert not processes.of_run(run.path)
     assert not os.path.exists(rehearsed_channel.scratch_of(run))

@@ -284,7 +284,7 @@ def test_a_supervised_run_needs_little_memory(workspace: WorkspaceDirectory) -> 
     run = runs.make_run(workspace, "import time; time.sleep(600)", grace_period_s=0.1)
     handle = start(run)
     runs.wait_for(lambda: events.read_state(run).status is Status.RUNNING)
-    time.sleep(0.3)
+    time.sleep(0.3)  # it looks once, and is as large as it will be
     status = Path(f"/proc/{handle['pid']}/status").read_text()
     resident_kb = int(status.partition("VmRSS:")[2].split()[0])
     events.request(run, "cancel")

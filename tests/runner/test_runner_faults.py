@@ -72,7 +72,7 @@ def test_a_full_disk_does_not_change_how_the_run_ended(small_workspace: Workspac
     Path(run.events).write_text(json.dumps({"t": 0, "status": "NotStarted"}).ljust(4000) + "\n")
     start(run)
     runs.wait_for(lambda: full(run))
-    time.sleep(2)
+    time.sleep(2)  # it tries again and again to write the end
     assert not events.read_state(run).status.ended
     assert processes.of_run(run.path) != []
     os.unlink(os.path.join(run.work, "filler"))
@@ -120,7 +120,7 @@ def test_a_request_that_makes_no_sense_harms_nothing(
     run = runs.make_run(workspace, SLEEPER, grace_period_s=0.2)
     Path(run.requests, "noise-1-1.json").write_text(content, encoding="latin-1")
     start_ready(run)
-    time.sleep(0.6)
+    time.sleep(0.6)  # it looks four times a second
     assert events.read_state(run).status is Status.RUNNING
     events.request(run, "cancel")
     assert runs.finish(run).reason is Reason.CANCELLED
@@ -157,7 +157,7 @@ time.sleep(600)
 def test_cancel_ends_processes_that_run_away(workspace: WorkspaceDirectory, leave: str) -> None:
     run = runs.make_run(workspace, STORM.format(leave=leave), grace_period_s=0.2)
     start_ready(run)
-    time.sleep(0.3)
+    time.sleep(0.3)  # so that there are some
     events.request(run, "cancel")
     assert runs.finish(run).reason is Reason.CANCELLED
     beats = os.path.getsize(os.path.join(run.outputs, "beat"))  # a look at /proc may miss one

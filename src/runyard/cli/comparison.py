@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runyard.cli import data_lines
+from runyard.cli import data_lines, output
 from runyard.cli.facts import Facts, artifact, command_words
 from runyard.errors import UserErrorException
 from runyard.record import files, metrics, regular
@@ -157,7 +157,10 @@ def _inputs(first: Facts, second: Facts) -> list[InputChange]:
 
 
 def _metrics(found: Facts) -> dict[str, Any]:
-    values = metrics.read_metrics(found.run)
+    problems: list[str] = []
+    values = metrics.read_metrics(found.run, problems=problems)
+    for problem in problems:
+        output.warning(f"left out: {problem}")
     return {name: _comparable(found.run, value) for name, value in values.items()}
 
 

@@ -12,9 +12,12 @@ from runyard.computes.amlcompute import AmlCompute
 from runyard.computes.compute_target import LOCAL, ComputeTarget
 from runyard.computes.pool_folder import PoolFolder
 from runyard.computes.slurm.compute import SlurmCompute
+from runyard.errors import ComputeTargetException
 from runyard.record import computes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from runyard.history.targets import QueuePlace
     from runyard.record.layout import RunDirectory
 
@@ -32,7 +35,7 @@ _COLUMNS = (
 
 def show_all(as_json: bool) -> None:
     """Print all of them."""
-    facts = [_facts(target) for target in ComputeTarget.list(opening.existing())]
+    facts = [*_readable(ComputeTarget.list(opening.existing()))]
     if as_json:
         output.to_json(facts)
     elif not facts:
@@ -42,6 +45,14 @@ def show_all(as_json: bool) -> None:
         )
     else:
         table.show(_COLUMNS, [_row(item) for item in facts])
+
+
+def _readable(targets: Iterable[ComputeTarget]) -> Iterator[dict[str, Any]]:
+    for target in targets:
+        try:
+            yield _facts(target)
+        except ComputeTargetException as error:
+            output.warning(f"compute target {target.name!r} is left out: {error}")
 
 
 def show_one(name: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from runyard.cli import opening, output, run_names
 from runyard.errors import UserErrorException
 from runyard.history import targets
 from runyard.history.reconcile import reconcile_run
-from runyard.record import jsonl, metrics
+from runyard.record import jsonl, metrics, run_json
 from runyard.record.events import State, read_state
 from runyard.record.layout import FORMAT, RunDirectory
 from runyard.record.notes import Notes, read_notes
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Facts:
     """``record``: run.json. ``state``: from its events. ``status``: as shown, after asking whether
-    its runner lives. ``problems``: lines of its files that could not be read."""
+    its runner lives. ``problems``: what of its files could not be read. ``built``: what is in
+    environment.json, empty before it is written."""
 
     run: RunDirectory
     record: dict[str, Any]
@@ -32,6 +33,7 @@ class Facts:
     status: Status
     notes: Notes
     problems: list[str] = field(default_factory=list)
+    built: dict[str, Any] = field(default_factory=dict)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -47,11 +49,7 @@ class Facts:
     @property
     def environment(self) -> dict[str, Any]:
         """The environment as it was used; before that, as planned."""
-        try:
-            built = jsonl.read_json(self.run.environment_json)
-        except (FileNotFoundError, ValueError):
-            built = {}
-        return {**(self.spec.get("environment") or {}), **built}
+        return {**(self.spec.get("environment") or {}), **self.built}
 
     @property
     def image(self) -> str | None:
@@ -138,12 +136,23 @@ def read(run: RunDirectory, reachable: bool = True) -> Facts:
         status=Status.NOT_RESPONDING if lost_sight else state.status,
         notes=read_notes(run, record, problems),
         problems=problems,
+        built=_built(run, problems),
     )
+
+
+def _built(run: RunDirectory, problems: list[str]) -> dict[str, Any]:
+    try:
+        return jsonl.read_json(run.environment_json)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        problems.append(f"{error}")
+        return {}
 
 
 def _record(run: RunDirectory) -> dict[str, Any]:
     try:
-        record = jsonl.read_json(run.run_json)
+        record = run_json.read(run)
     except (OSError, ValueError) as error:
         raise UserErrorException(
             f"run {run.id} cannot be read: {error}. Put a copy of its files back, or remove its "

@@ -12,7 +12,7 @@ from runyard.cli import facts, output
 from runyard.cli.failures import INTERRUPTED
 from runyard.cli.log_stream import LogStream, for_terminal
 from runyard.cli.rank_logs import RankLogs, process_count
-from runyard.history import targets
+from runyard.history import targets, unreadable
 from runyard.history.reconcile import reconcile_run
 from runyard.record.events import read_state
 from runyard.record.states import Status
@@ -100,7 +100,8 @@ class Follower:
         """A runner that was killed writes no end: now and then see whether it lives."""
         if self._clock() - self._looked_s >= _RECONCILE_EVERY_S:
             self._looked_s = self._clock()
-            reconcile_run(self.run)
+            if not reconcile_run(self.run):
+                unreadable.refuse_to_wait(self.run)
 
 
 class _Log:

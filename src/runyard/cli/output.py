@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any, BinaryIO
 
@@ -31,15 +32,33 @@ def error(line: str) -> None:
     click.echo(click.style("error:", fg="red", bold=True) + " " + _encodable(line), err=True)
 
 
+_COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
+"""As click writes them; no other sequence is of ours."""
+
+
 def _encodable(line: str) -> str:
-    """File names that are not UTF-8 come as surrogates, which no stream takes."""
-    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """File names that are not UTF-8 come as surrogates, which no stream takes.
+
+    What would command the terminal is shown as Python writes it: names and messages in a workspace
+    may be anybody's.
+    """
+    if line.isprintable():
+        return line
+    shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    parts = _COLOUR.split(shown)
+    return "".join(p if n % 2 else _harmless(p, "\n\t") for n, p in enumerate(parts))
+
+
+def _harmless(text: str, kept: str = "") -> str:
+    return "".join(
+        c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def one_line(value: object) -> str:
     """A value of the user's for one line: no line breaks, no escape sequences."""
-    shown = _encodable(str(value))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    shown = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _harmless(shown)
 
 
 def to_json(value: Any) -> None:

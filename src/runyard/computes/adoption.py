@@ -55,6 +55,11 @@ def _obstacle(run: RunDirectory, found: Script) -> str:
 
 def _of_script(run: RunDirectory, found: Script) -> str:
     if found.code is None and not found.error and not runs(run, found):
+        # It may have ended, and that been recorded, between the first look and the second.
+        found = script.read(run)
+    else:
+        return ""
+    if found.code is None and not found.error:
         return "The exit code of the script was not recorded: its witness was killed as well."
     return ""
 

@@ -50,12 +50,21 @@ def _place(size: str, text: str) -> dict[str, str]:
 
 
 def used(workspace: WorkspaceDirectory) -> tuple[str | None, dict[str, dict[str, str]]]:
-    """The cluster that new AmlCompute are made on, None for this machine; the table of sizes."""
+    """The cluster that new AmlCompute are made on, None for this machine; the table of sizes.
+
+    Raises ComputeTargetException when what was said cannot be read.
+    """
     try:
         body = jsonl.read_json(_path(workspace))
+        return body.get("target"), dict(body.get("sizes") or {})
     except FileNotFoundError:
         return None, {}
-    return body.get("target"), dict(body.get("sizes") or {})
+    except (OSError, ValueError, TypeError) as error:
+        raise ComputeTargetException(
+            f"where new compute targets get their nodes cannot be read: {error}. Say it again: "
+            f"runyard compute engine NAME, or remove the file: rm {_path(workspace)}",
+            error,
+        ) from error
 
 
 def settings(workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import os
 import time
 
 from runyard.computes import pool_queue
+from runyard.errors import ComputeTargetException
 from runyard.record import jsonl, owner
 from runyard.record.events import read_state
 from runyard.record.layout import RunDirectory
@@ -64,7 +65,12 @@ class Nodes:
         self._taken.difference_update(numbers)
 
     def _is_taken(self, number: int) -> bool:
-        return owner.is_held(self._run(number).lock)
+        try:
+            return owner.is_held(self._run(number).lock)
+        except IsADirectoryError:  # nobody can hold that
+            return False
+        except OSError:  # nobody can tell
+            return True
 
     def _run(self, number: int) -> RunDirectory:
         return RunDirectory(os.path.join(self._folder.workspace.runs, self._entries[number]["run"]))
@@ -86,7 +92,13 @@ def _read(folder: PoolFolder) -> dict[int, dict[str, Any]]:
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except OSError as error:
+        raise ComputeTargetException(
+            f"which runs have the nodes cannot be read from {folder.nodes_json}: "
+            f"{error.strerror}. Make it readable, or remove it when no run of the target goes on",
+            error,
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}  # damaged by hand: whoever runs now is not counted until it ends
 
 

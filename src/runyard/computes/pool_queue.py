@@ -58,6 +58,8 @@ def read(folder: str, name: str) -> dict[str, Any] | None:
         ticket = jsonl.read_json(os.path.join(folder, name))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ValueError(f"{os.path.join(folder, name)}: {error.strerror}") from error
     if not is_run(ticket.get("run")):
         raise ValueError(f"{os.path.join(folder, name)} is not a ticket")
     return ticket

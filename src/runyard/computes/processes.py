@@ -73,6 +73,12 @@ def _link(pid: int, name: bytes) -> bytes:
         return b""
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process does nothing until it is told to go on: SIGSTOP, or a debugger."""
+    stat = _stat(pid)
+    return stat is not None and stat.state in (b"T", b"t")
+
+
 def has_children() -> bool:
     """Whether this process has any, zombies included; asks the kernel, which takes 2 µs.
 

@@ -120,6 +120,21 @@ def places() -> dict[str, str]:
     }
 
 
+def stopped(run: RunDirectory) -> int | None:
+    """The pid of the run's runner when that is stopped (SIGSTOP, a debugger); None when it is not.
+
+    It holds the lock, so nobody ends the run in its stead. None on other machines than its own.
+    """
+    from runyard.computes import processes
+    from runyard.record import owner
+
+    who = owner.signature(run.lock)
+    if not who or owner.is_alive(who) is not True or not owner.is_held(run.lock):
+        return None
+    pid = int(who["pid"])
+    return pid if processes.is_stopped(pid) else None
+
+
 def collect() -> None:
     """Reap runners that have ended."""
     _started[:] = [runner for runner in _started if runner.poll() is None]

@@ -9,6 +9,7 @@ from runyard.data import names, registration, registry
 from runyard.data.azure_registration import AzureRegistration
 from runyard.data.local import LocalDatastore
 from runyard.data.storage import DatastoreMethods, StorageDatastore
+from runyard.record import registered
 
 if TYPE_CHECKING:
     from runyard.history.workspace import Workspace
@@ -74,5 +75,14 @@ class Datastore(AzureRegistration, DatastoreMethods):
 
 
 def all_of(workspace: Workspace) -> dict[str, StorageDatastore]:
-    """The datastores of a workspace by name, the built-in ones first."""
-    return {name: Datastore.get(workspace, name) for name in registry.listed(workspace.directory)}
+    """The datastores of a workspace by name, the built-in ones first.
+
+    One that cannot be read is left out, and a warning names it.
+    """
+    found = {}
+    for name in registry.listed(workspace.directory):
+        try:
+            found[name] = Datastore.get(workspace, name)
+        except registered.DamagedRecordException as error:
+            registered.leave_out(error)
+    return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.errors import UserErrorException
 from runyard.history import shared_json, workspace_folder
-from runyard.record import jsonl
+from runyard.record import jsonl, registered
 from runyard.record.layout import WorkspaceDirectory
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ def record(directory: WorkspaceDirectory, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         if name in BUILT_IN:
             return {"name": name, "type": LOCAL, "path": os.path.join(_folder(directory), name)}
-    except (ValueError, KeyError) as error:
-        raise UserErrorException(
+    except (OSError, ValueError, KeyError) as error:
+        raise registered.DamagedRecordException(
             f"datastore {name!r} cannot be read from {_file(directory, name)!r}: {error}; register "
-            f"it again: Datastore.register(workspace, {name!r}, '/path', overwrite=True)"
+            f"it again: Datastore.register(workspace, {name!r}, '/path', overwrite=True)",
+            error,
         ) from error
     raise unknown(directory, name)
 

@@ -7,7 +7,7 @@ import os
 from typing import Any, NamedTuple
 
 from runyard.job.details import properties
-from runyard.record import jsonl
+from runyard.record import run_json
 from runyard.record.events import read_state
 from runyard.record.layout import FORMAT, RunDirectory
 from runyard.record.notes import read_notes
@@ -68,11 +68,11 @@ def read_entry(run: RunDirectory, stamp: int) -> Entry | None:
 
 
 def _read(run: RunDirectory, stamp: int) -> Entry:
-    record = jsonl.read_json(run.run_json)
+    record = run_json.read(run)
     if record.get("format", FORMAT) > FORMAT:
         return _damaged(run, stamp, newer_format(record["format"]))
     state = read_state(run)
-    notes = read_notes(run, record)
+    notes = read_notes(run, record, [])  # show names those that cannot be read
     return Entry(
         experiment=run.experiment,
         id=run.id,

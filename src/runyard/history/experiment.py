@@ -120,9 +120,9 @@ class Experiment:
         ``sys.exit(1)``, whose code Python tells nobody. Use ``with run:`` where that matters.
         """
         directory = self._workspace.directory
-        with store_lock.shared(directory.path):  # until run.json refers to the snapshot
+        with store_lock.shared(directory.path) as hold:  # until run.json refers to the snapshot
             with writing(directory):
-                source = self._source(snapshot_directory)
+                source = self._source(snapshot_directory, hold)
             folder = None if outputs is False else str(outputs or "./outputs")
             if folder is not None:
                 os.makedirs(folder, exist_ok=True)
@@ -138,12 +138,15 @@ class Experiment:
                 )
         return Run(self, started.id)
 
-    def _source(self, folder: str | os.PathLike[str] | None) -> dict[str, Any]:
+    def _source(
+        self, folder: str | os.PathLike[str] | None, hold: store_lock.Hold
+    ) -> dict[str, Any]:
         """The snapshot of a folder and the state of the repository around it; {} for None."""
         if folder is None:
             return {}
         store = SnapshotStore(Path(self._workspace.path))
-        return {"snapshot": store.take(Path(folder)).id, "properties": git.describe(Path(folder))}
+        snapshot = store.take(Path(folder), hold=hold)
+        return {"snapshot": snapshot.id, "properties": git.describe(Path(folder))}
 
     def get_runs(
         self,
@@ -180,7 +183,7 @@ class Experiment:
                 f"view_type={view_type!r} is not known; give one of {', '.join(_VIEWS)}"
             )
         found = []
-        for name in experiment_names(workspace.directory):
+        for name in filter(is_valid_name, experiment_names(workspace.directory)):
             experiment = Experiment(workspace, name)
             archived = experiment.archived_time is not None
             if (
@@ -284,14 +287,20 @@ class Experiment:
 list_ = list  # the method of that name hides the type inside the class
 
 
+def is_valid_name(name: object) -> bool:
+    """Whether it may be the name of an experiment; a folder in a workspace may have any."""
+    return isinstance(name, str) and bool(_NAME.match(name))
+
+
 def checked_name(name: object) -> str:
     """A valid experiment name, as it is. Raises UserErrorException otherwise (spec 11)."""
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not is_valid_name(name):
         raise UserErrorException(
             f"experiment name {name!r} is not valid: it must be between 1 and 255 characters "
             "long. Its first character has to be alphanumeric, the others letters, digits, '-' "
             "and '_'"
         )
+    assert isinstance(name, str)
     if len(os.fsencode(name)) > _MAX_BYTES:
         raise UserErrorException(
             f"experiment name {name[:40]}… takes {len(os.fsencode(name))} bytes; {_MAX_BYTES} fit "

@@ -110,6 +110,11 @@ class Index:
 
         return self._database.run(action)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is in a file; False where none could be written."""
+        return not self._database.in_memory
+
     def close(self) -> None:
         """Close the database file; the index can still be used."""
         self._database.close()
@@ -194,10 +199,20 @@ class _Known:
 
 
 def reindex(workspace: WorkspaceDirectory) -> int:
-    """Build the index of a workspace anew from its runs; returns how many there are."""
+    """Build the index of a workspace anew from its runs; returns how many there are.
+
+    A warning says so when it could not be written.
+    """
     index = Index(workspace)
     try:
-        return index.rebuild()
+        found = index.rebuild()
+        if not index.is_kept:
+            warnings.warn(
+                f"the index could not be written to {workspace.index} (locked, read-only, or no "
+                "room): lists read the runs themselves, which takes longer",
+                stacklevel=2,
+            )
+        return found
     finally:
         index.close()
 

@@ -17,11 +17,12 @@ from typing import Any
 
 from runyard import _names
 from runyard.errors import RunyardError
+from runyard.history import unreadable
 from runyard.history.targets import ComputeTarget, TargetState, load_target
-from runyard.record import jsonl, owner, script
+from runyard.record import jsonl, owner, run_json, script
 from runyard.record.events import EventLog, cancel_requested, read_state
 from runyard.record.layout import RunDirectory
-from runyard.record.states import Reason
+from runyard.record.states import Reason, Status
 
 GRACE_S = 5.0
 """A run this young whose lock nobody has signed is left alone: its creator is about to."""
@@ -52,7 +53,7 @@ def reconcile(runs: Iterable[RunDirectory], now: Callable[[], float] = time.time
     at_targets: dict[tuple[str, str], list[RunDirectory]] = {}
     for run in runs:
         try:
-            record = jsonl.read_json(run.run_json)
+            record = run_json.read(run)
             if _is_alive(run, record, now()) or _settle_copy(run):
                 continue
             target = target_name(record)
@@ -79,7 +80,7 @@ def reconcile_run(run: RunDirectory, now: Callable[[], float] = time.time) -> bo
 
 def _unended_parent(run: RunDirectory) -> list[RunDirectory]:
     try:
-        parent = jsonl.read_json(run.run_json).get("parent")
+        parent = run_json.read(run).get("parent")
     except (OSError, ValueError):
         return []
     found = None if parent is None else _sibling(run, parent)
@@ -240,7 +241,11 @@ def _kept_handle(run: RunDirectory) -> dict[str, Any]:
 
 def _lost(run: RunDirectory) -> str:
     last = owner.signature(run.lock)
-    if not last or "ticket" in last:
+    if not last and os.path.exists(run.lock) and os.path.getsize(run.lock):
+        return f"{run.lock} is damaged: it does not say who the runner was, and nobody holds it."
+    if "ticket" in last or (not last and read_state(run).status is Status.QUEUED):
+        return "Its place in the queue is gone, so no runner was started."
+    if not last:
         return "The process that submitted this run ended before a runner was started."
     return f"The runner ({_who(last)}) is gone and has not written how the run ended."
 
@@ -271,7 +276,7 @@ def end_lost(
         if read_state(run, problems).status.ended:
             return True
         if problems:
-            _warn_of_damage(run, problems[0])
+            _warn(unreadable.advice(run, problems[0]))
             return False
         if target is not None:
             why = _adopt(run, ownership, target)
@@ -280,7 +285,8 @@ def end_lost(
             if why != NOTHING and reason is Reason.RUNNER_LOST:
                 message = f"{message} {why}"
             target.reap(run)
-        write_end(run, reason, message)
+        if not unreadable.finish_end(run):
+            write_end(run, reason, message)
         return True
     finally:
         ownership.release()
@@ -315,13 +321,6 @@ def _warn_once(name: str, error: Exception) -> None:
         f"{type(error).__name__}: {error}"
     )
     _warn(text)
-
-
-def _warn_of_damage(run: RunDirectory, problem: str) -> None:
-    _warn(
-        f"run {run.id} has no runner, and whether it ended cannot be read; it is shown as "
-        f"NotResponding: {problem}. Put a copy of its files back, or remove its folder {run.path}"
-    )
 
 
 def _warn(text: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from runyard.errors import ActivityFailedException, ExperimentExecutionException
-from runyard.history import failure, targets
+from runyard.history import failure, targets, unreadable
 from runyard.job.status_methods import refuse_to_wait_for_itself
 from runyard.record import regular
 from runyard.record.events import State, read_state
@@ -144,7 +144,10 @@ class Waiter:
         """The state; now and then with a look whether the runner is there at all."""
         if self._clock() >= self._reconcile_at:
             self._reconcile_at = self._clock() + _RECONCILE_INTERVAL_S
-            return self._run._state()
+            state = self._run._state()
+            if state.status is Status.NOT_RESPONDING:
+                unreadable.refuse_to_wait(self._directory)
+            return state
         return read_state(self._directory)
 
     def _show(self) -> None:

@@ -226,9 +226,10 @@ class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails, Workspace
     @property
     def experiments(self) -> dict[str, Experiment]:
         """All experiments by name, archived ones too."""
-        from runyard.history.experiment import Experiment
+        from runyard.history.experiment import Experiment, is_valid_name
 
-        return {name: Experiment(self, name) for name in experiment_names(self._directory)}
+        names = filter(is_valid_name, experiment_names(self._directory))
+        return {name: Experiment(self, name) for name in names}
 
     @property
     def models(self) -> dict[str, Model]:

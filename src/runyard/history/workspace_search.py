@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,11 @@ class Config(NamedTuple):
     content: dict[str, Any]
 
     @property
+    def made(self) -> Path:
+        """What lies in ``folder``: the file, or the folder of SDK v1 that it is in."""
+        return self.file if self.file.parent == self.folder else self.file.parent
+
+    @property
     def name(self) -> str:
         """The workspace it names."""
         return str(self.content["workspace_name"])
@@ -59,12 +65,36 @@ def search(start: Path, file_name: str | None = None) -> WorkspaceDirectory | Co
     """
     for place in (start, *start.parents):
         config = config_in(place, file_name)
-        if config is not None:
+        if config is not None and not _left_by_another(config.made):
             return config
         directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
-        if folder.is_workspace(directory):
+        if folder.is_workspace(directory) and not _left_by_another(Path(directory.path)):
             return directory
     return None
+
+
+_passed_by: set[Path] = set()
+
+
+def _left_by_another(found: Path) -> bool:
+    """Whether another user has put it where everybody may, such as /tmp; a notice says so once.
+
+    Who works somewhere below has not chosen it: his source and the output of his runs would lie in
+    the hands of whoever made it.
+    """
+    try:
+        where, what = found.parent.stat(), found.lstat()
+    except OSError:
+        return False
+    if not where.st_mode & stat.S_IWOTH or what.st_uid in (0, os.geteuid()):
+        return False
+    if found not in _passed_by:
+        _passed_by.add(found)
+        notice(
+            f"{found} was made by another user in a folder where everybody may write, and is "
+            f"passed by; to use a workspace all the same, name it: export {VARIABLE}=FOLDER"
+        )
+    return True
 
 
 def config_in(place: Path, file_name: str | None = None) -> Config | None:
@@ -85,7 +115,7 @@ def above(start: Path) -> Iterator[WorkspaceDirectory]:
         return
     for place in (start, *start.parents):
         directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
-        if folder.is_workspace(directory):
+        if folder.is_workspace(directory) and not _left_by_another(Path(directory.path)):
             yield directory
 
 
@@ -198,6 +228,12 @@ def make_default(place: Path) -> WorkspaceDirectory:
     """A workspace named after its folder, made with a notice."""
     directory = WorkspaceDirectory(str(place / WORKSPACE_FOLDER))
     name = folder.name_for(place)
+    if folder.is_workspace(directory) and _left_by_another(Path(directory.path)):
+        raise WorkspaceException(
+            f"{directory.path} is the workspace of another user, in a folder where everybody may "
+            f"write: work in a folder of your own, or, to use it all the same: export "
+            f"{VARIABLE}={shlex.quote(directory.path)}"
+        )
     if folder.make(directory, name, {}):
         notice(f"made the workspace {name!r} in {directory.path}")
     return directory

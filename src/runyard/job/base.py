@@ -1,6 +1,6 @@
 """What all parts of ``Run`` share: the run directory and this process's writers for it."""
 
-from runyard.record import jsonl
+from runyard.record import run_json
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.metrics import MetricWriter
@@ -45,7 +45,7 @@ class RunBase:
     def _run_json(self) -> "Dict[str, Any]":
         """run.json; written once, so read once."""
         if self._record is None:
-            self._record = jsonl.read_json(self.directory.run_json)
+            self._record = run_json.read(self.directory)
         return self._record
 
     def _state(self) -> State:

@@ -27,18 +27,24 @@ def read(workspace: WorkspaceDirectory, name: str) -> "Optional[Dict[str, Any]]"
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise ComputeTargetException(
-            "compute target {!r} cannot be read: {}. Put a copy of the file back, or remove it: "
-            "rm {}".format(name, error, path),
-            error,
-        )
+        raise _unreadable(name, str(error), path, error)
     found = record.get("format", FORMAT)
+    if not isinstance(found, int) or not isinstance(record.get(KIND), str):
+        raise _unreadable(name, "{} lacks 'format' or {!r}".format(path, KIND), path)
     if found > FORMAT:
         raise ComputeTargetException(
             "compute target {!r} was written by a newer runyard (format {}; this one reads up to "
             "{}): upgrade runyard".format(name, found, FORMAT)
         )
     return dict(record, name=name)
+
+
+def _unreadable(name: str, why: str, path: str, error: "Any" = None) -> ComputeTargetException:
+    return ComputeTargetException(
+        "compute target {!r} cannot be read: {}. Put a copy of the file back, or remove it: "
+        "rm {}".format(name, why, path),
+        error,
+    )
 
 
 def write(workspace: WorkspaceDirectory, name: str, record: "Dict[str, Any]") -> None:

@@ -12,7 +12,7 @@ import uuid
 from contextlib import contextmanager
 
 from runyard.errors import UserErrorException
-from runyard.record import creation, jsonl
+from runyard.record import creation, jsonl, registered
 from runyard.record.layout import OFFLINE, WorkspaceDirectory
 
 TYPE_CHECKING = False
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 LATEST = "latest"
 _REMOVED = ".removed.json"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._ ]{0,254}\Z")
+_SHAPE = {
+    "id": str,
+    "name": str,
+    "version": int,
+    "created": (int, float),
+    "tags": (dict, type(None)),
+    "properties": (dict, type(None)),
+    "definition": dict,
+}
 
 
 def add(
@@ -108,13 +117,14 @@ def find(
 ) -> "Record":
     """The record of a version, 'latest' or None for the latest.
 
-    Raises UserErrorException naming what there is when there is none.
+    Raises UserErrorException naming what there is when there is none, and for one that cannot be
+    read.
     """
     versions = versions_in(_folder(workspace, checked_name(name)))
     wanted = versions[-1] if versions and version in (None, LATEST) else _number(version)
     if wanted in versions:
         try:
-            return jsonl.read_json(_file(_folder(workspace, name), wanted))
+            return _read(workspace, name, wanted)
         except FileNotFoundError:  # unregistered a moment ago
             versions = []
     if versions:
@@ -136,6 +146,12 @@ def find(
     )
 
 
+def _read(workspace: WorkspaceDirectory, name: str, version: int) -> "Record":
+    path = _file(_folder(workspace, name), version)
+    what = "version {} of dataset {!r}".format(version, name)
+    return registered.read(path, what, path, _SHAPE)
+
+
 def _number(version: object) -> int:
     text = str(version)
     return int(text) if text.isdigit() else 0
@@ -146,8 +162,11 @@ def find_id(workspace: WorkspaceDirectory, dataset_id: str) -> "Record":
     for name in names(workspace):
         for version in reversed(versions_in(_folder(workspace, name))):
             try:
-                record = jsonl.read_json(_file(_folder(workspace, name), version))
+                record = _read(workspace, name, version)
             except FileNotFoundError:  # unregistered a moment ago
+                continue
+            except registered.DamagedRecordException as error:
+                registered.leave_out(error)
                 continue
             if record["id"] == dataset_id:
                 return record
@@ -168,11 +187,16 @@ def names(workspace: WorkspaceDirectory) -> "List[str]":
 
 
 def listed(workspace: WorkspaceDirectory) -> "List[Record]":
-    """The latest record of every name, by name."""
+    """The latest record of every name, by name.
+
+    One that cannot be read is left out, and a warning names it.
+    """
     found = []
     for name in names(workspace):
         try:
             found.append(find(workspace, name))
+        except registered.DamagedRecordException as error:
+            registered.leave_out(error)
         except UserErrorException:  # unregistered a moment ago
             continue
     return found

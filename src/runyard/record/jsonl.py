@@ -61,8 +61,14 @@ def _drop_unfinished_line(fd: int) -> None:
     size = os.fstat(fd).st_size
     if not size or os.pread(fd, 1, size - 1) == b"\n":
         return
-    tail = os.pread(fd, size, 0)
-    os.ftruncate(fd, tail.rfind(b"\n") + 1)
+    while size:
+        begin = max(0, size - _LONG_BYTES)
+        found = os.pread(fd, size - begin, begin).rfind(b"\n")
+        if found >= 0:
+            os.ftruncate(fd, begin + found + 1)
+            return
+        size = begin
+    os.ftruncate(fd, 0)
 
 
 def read(
@@ -141,6 +147,24 @@ def _is_ascii(content: bytes) -> bool:
 
 def _loads(content: bytes, begin: int, end: int) -> "Any":
     return early_json.loads(content[begin:end].decode("utf-8"))
+
+
+def read_part(
+    path: str,
+    problems: "Optional[List[str]]" = None,
+    at_most: "Optional[int]" = regular.LIMIT_BYTES,
+) -> "Iterator[Record]":
+    """As `lines`, of a file that is one of many: with ``problems`` it may be unreadable as a whole.
+
+    Raises OSError without.
+    """
+    try:
+        for record in lines(path, problems, at_most):
+            yield record
+    except OSError as error:
+        if problems is None:
+            raise
+        problems.append("{}: {}".format(path, error.strerror))
 
 
 def _report(problems: "Optional[List[str]]", path: str, number: int, why: str) -> None:

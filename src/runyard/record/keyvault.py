@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "RUNYARD_KEYVAULT"
 """The setting ``keyvault``; the runner hands it to scripts, which may be too old to read it."""
+OF_ANOTHER = "-of-another"
+"""Ends the id of a workspace that another user made, in the names of what we keep for it."""
 KEYRING = "keyring"
 """The value of the setting that means the keyring of the system."""
 
@@ -59,7 +61,11 @@ def folder_of(workspace: WorkspaceDirectory) -> str:
 
 
 def workspace_id(workspace: WorkspaceDirectory) -> str:
-    """The id of a workspace, usable as the name of a folder. Raises UserErrorException."""
+    """The id by which secrets are kept, usable as the name of a folder. Raises UserErrorException.
+
+    That of the workspace, and of one of another user with an ending: whoever makes a workspace
+    chooses its id, and must not get at the secrets of ours by writing our id into it.
+    """
     try:
         found = str(jsonl.read_json(workspace.workspace_json).get("id") or "")
     except (OSError, ValueError) as error:
@@ -68,7 +74,11 @@ def workspace_id(workspace: WorkspaceDirectory) -> str:
         raise UserErrorException(
             "{} has no usable id, by which its secrets are found".format(workspace.workspace_json)
         )
-    return found
+    try:
+        own = os.stat(workspace.workspace_json).st_uid == os.geteuid()
+    except OSError:
+        own = False
+    return found if own else found + OF_ANOTHER
 
 
 def make_folder(path: str) -> None:

@@ -211,7 +211,7 @@ def entries(
 
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Entry]":
     latest = 0.0
-    for entry in jsonl.lines(path, problems, regular.LIMIT_OF_METRICS_BYTES):
+    for entry in jsonl.read_part(path, problems, regular.LIMIT_OF_METRICS_BYTES):
         if not is_valid(entry):
             if problems is not None:
                 problems.append("{}: not a metric: {!r:.200}".format(path, entry))

@@ -11,7 +11,7 @@ import shutil
 import time
 
 from runyard.errors import ModelNotFoundException, UserErrorException
-from runyard.record import creation, jsonl
+from runyard.record import creation, jsonl, registered
 from runyard.record.layout import WorkspaceDirectory
 
 TYPE_CHECKING = False
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 _REMOVED = ".removed.json"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}\Z")
+_NOTHING = type(None)
+_SHAPE = {
+    "name": str,
+    "version": int,
+    "created": (int, float),
+    "tags": (dict, _NOTHING),
+    "properties": (dict, _NOTHING),
+    "datasets": (list, _NOTHING),
+}
 
 
 def dataset_pairs(datasets: "Optional[Iterable[Tuple[str, Any]]]") -> "List[List[str]]":
@@ -102,14 +111,17 @@ def versions_in(folder: str) -> "List[int]":
     """The versions registered in one model's folder, ascending."""
     try:
         return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def find(
     workspace: WorkspaceDirectory, name: str, version: "Optional[int]" = None
 ) -> "Dict[str, Any]":
-    """model.json of a version, by default the latest. Raises ModelNotFoundException."""
+    """model.json of a version, by default the latest.
+
+    Raises ModelNotFoundException, and UserErrorException for one that cannot be read.
+    """
     folder = os.path.join(workspace.models, name)
     versions = versions_in(folder)
     wanted = versions[-1:] if version is None else [v for v in versions if v == int(version)]
@@ -121,20 +133,34 @@ def find(
                 name, asked, known
             )
         )
-    return jsonl.read_json(os.path.join(folder, str(wanted[0]), "model.json"))
+    return _read(folder, wanted[0])
+
+
+def _read(folder: str, version: int) -> "Dict[str, Any]":
+    place = os.path.join(folder, str(version))
+    what = "version {} of model {!r}".format(version, os.path.basename(folder))
+    try:
+        return registered.read(os.path.join(place, "model.json"), what, place, _SHAPE)
+    except FileNotFoundError as error:
+        raise registered.damaged(what, str(error), place, error)
 
 
 def find_all(workspace: WorkspaceDirectory) -> "List[Dict[str, Any]]":
-    """model.json of every version of every model, newest first."""
+    """model.json of every version of every model, newest first.
+
+    One that cannot be read is left out, and a warning names it.
+    """
     try:
         names = sorted(os.listdir(workspace.models))
     except FileNotFoundError:
         return []
-    records = [
-        find(workspace, name, version)
-        for name in names
-        for version in versions_in(os.path.join(workspace.models, name))
-    ]
+    records = []
+    for name in names:
+        for version in versions_in(os.path.join(workspace.models, name)):
+            try:
+                records.append(find(workspace, name, version))
+            except registered.DamagedRecordException as error:
+                registered.leave_out(error)
     return sorted(records, key=lambda record: record["created"], reverse=True)
 
 

@@ -92,7 +92,7 @@ def merged(folder: str, problems: "Optional[List[str]]" = None) -> "List[Dict[st
 
 def _of_one_writer(path: str, problems: "Optional[List[str]]") -> "Iterator[Dict[str, Any]]":
     latest = 0.0
-    for record in jsonl.read(path, problems):
+    for record in jsonl.read_part(path, problems):
         if not _is_valid(record):
             if problems is not None:
                 problems.append("{}: not a note: {!r:.200}".format(path, record))

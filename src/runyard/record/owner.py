@@ -49,8 +49,11 @@ def sign(ownership: Ownership, identity: "Dict[str, Any]") -> None:
 
 
 def signature(lock_path: str) -> "Dict[str, Any]":
-    """The identity of the last holder; {} when there was none."""
-    records = jsonl.read(lock_path)
+    """The identity of the last holder; {} when there was none, and when it cannot be read."""
+    try:
+        records = jsonl.read(lock_path)
+    except OSError:  # nobody can take that lock either, so nothing is done for want of a name
+        return {}
     return records[0] if records else {}
 
 
@@ -116,7 +119,9 @@ def is_alive(who: "Dict[str, Any]") -> "Optional[bool]":
         return None
     if who.get("boot") != _boot_id():
         return False
-    return start_ticks(int(who["pid"])) == who.get("start")
+    pid, start = who.get("pid"), who.get("start")
+    # A damaged one is nobody's, as is that of a process that was gone before it could be looked at.
+    return type(pid) is int and pid > 0 and start is not None and start_ticks(pid) == start
 
 
 def start_ticks(pid: int) -> "Optional[int]":

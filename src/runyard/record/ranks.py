@@ -86,8 +86,8 @@ def failed_folder(run: RunDirectory) -> str:
 
 
 def of(run: RunDirectory, number: int) -> Rank:
-    """What is known of one process, nothing where it has not started."""
-    return Rank(number, jsonl.read(path_of(run, number)))
+    """What is known of one process, nothing where it has not started or cannot be read."""
+    return Rank(number, list(jsonl.read_part(path_of(run, number), [])))
 
 
 def read(run: RunDirectory) -> "List[Rank]":

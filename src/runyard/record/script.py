@@ -66,8 +66,9 @@ class Script:
             self.code, self.out_of_memory = line["code"], bool(line.get("out_of_memory"))
         if "error" in line:
             self.error = str(line["error"])
-        if "processes" in line:
-            self.processes = [[int(pid), int(start or 0)] for pid, start in line["processes"]]
+        started = line.get("processes")
+        if isinstance(started, list) and all(map(_is_process, started)):
+            self.processes = [[pid, start or 0] for pid, start in started]
             self.each, self.log = bool(line.get("each")), str(line.get("log"))
 
     @property
@@ -84,7 +85,8 @@ class Script:
     def age_s(self) -> float:
         """For how long it runs, by no clock that anybody sets."""
         up = self.witness.get("up")
-        return max(0.0, _up_s() - up) if isinstance(up, (int, float)) else 0.0
+        now = _up_s()
+        return now - up if isinstance(up, (int, float)) and 0 <= up <= now else 0.0
 
     def is_alive(self) -> bool:
         """Whether the script itself, on this machine, still runs."""
@@ -93,6 +95,13 @@ class Script:
 
 def _is_number(value: "Any") -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_process(value: "Any") -> bool:
+    """``[pid, clock ticks]``; null ticks of one that was gone at once."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return _is_number(value[0]) and (value[1] is None or _is_number(value[1]))
 
 
 def path_of(run: RunDirectory) -> str:

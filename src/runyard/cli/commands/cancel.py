@@ -7,7 +7,9 @@ import click
 from runyard.cli import ending, facts, opening, output, run_names, summary
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.computes import runner_process
 from runyard.history.run import Run
+from runyard.record.layout import RunDirectory
 
 
 @click.command("cancel", cls=Command)
@@ -30,6 +32,8 @@ def command(runs: tuple[str, ...], no_wait: bool, as_json: bool) -> None:
     going = [run for run in named.values() if not facts.read(run).status.ended]
     for run in going:
         Run(run).cancel()
+    for run in going:
+        _say_stopped(run)
     if not no_wait:
         for run in going:
             Run(run).wait_for_completion(raise_on_error=False)
@@ -40,3 +44,12 @@ def command(runs: tuple[str, ...], no_wait: bool, as_json: bool) -> None:
     for item in found:
         already = "" if item.run in going else ", it had ended before"
         output.text(f"{item.run.id}: {ending.coloured(item.status.value)}{already}")
+
+
+def _say_stopped(run: RunDirectory) -> None:
+    pid = runner_process.stopped(run)
+    if pid is not None:
+        output.notice(
+            f"{run.id}: its runner, process {pid}, is stopped, and ends the run when it goes on: "
+            f"kill -CONT {pid}"
+        )

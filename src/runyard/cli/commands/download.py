@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
 
 import click
 
-from runyard.cli import completing, facts, output
+from runyard.cli import completing, facts, formats, output
 from runyard.cli.nearest import did_you_mean
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
 from runyard.errors import UserErrorException
-from runyard.record import files
+from runyard.record import files, regular
 from runyard.record.layout import RunDirectory
 
 
@@ -53,14 +54,35 @@ def command(  # noqa: PLR0917
     chosen = _copyable(found, _choose(found, names, prefix))
     targets = {name: os.path.join(folder or found.id, name) for name in chosen}
     _refuse_to_replace([] if overwrite else list(targets.values()))
-    for name, path in targets.items():
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        shutil.copyfile(files.path_of(found, name), path)
+    failed = [name for name, path in targets.items() if not _copied(found, name, path)]
+    copied = {name: path for name, path in targets.items() if name not in failed}
     if as_json:
-        output.to_json([{"name": n, "path": os.path.abspath(p)} for n, p in targets.items()])
-        return
-    for path in targets.values():
-        output.text(path)
+        output.to_json([{"name": n, "path": os.path.abspath(p)} for n, p in copied.items()])
+    else:
+        for path in copied.values():
+            output.text(path)
+    if failed:
+        raise UserErrorException(f"{formats.count(len(failed), 'file')} could not be copied")
+
+
+def _copied(run: RunDirectory, name: str, path: str) -> bool:
+    """Copy one file; False, with a warning, for one that cannot be read. Raises OSError."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    source = files.path_of(run, name)
+    try:
+        os.close(regular.fd_to_read(source))
+    except OSError as error:
+        output.warning(f"left out, it cannot be read: {name}: {error.strerror}")
+        return False
+    try:
+        shutil.copyfile(source, path)
+    except shutil.SameFileError:
+        raise
+    except OSError:  # a disk is full: half a file is none
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+    return True
 
 
 def _choose(run: RunDirectory, names: Sequence[str], prefix: str | None) -> list[str]:

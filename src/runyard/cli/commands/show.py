@@ -12,6 +12,7 @@ from runyard.cli import data_lines, ending, facts, formats, output, rank_view, s
 from runyard.cli.facts import Facts, command_line
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command, json_option
+from runyard.computes import runner_process
 from runyard.data.places import of_run
 from runyard.record import files
 from runyard.record.states import Status
@@ -72,10 +73,16 @@ def _identity(found: Facts) -> Rows:
         ("rerun of", found.notes.properties.get(_ORIGIN)),
         ("status", f"{status} ({reason})" if reason not in ("", "completed") else status),
         ("queue", str(found.place or "")),
+        ("runner", _stopped(found)),
         ("cancelled", _cancelled(found)),
         ("error", "\n".join(problem)),
         ("log ends", "\n".join(_last_log_lines(found, problem)) if problem else ""),
     ]
+
+
+def _stopped(found: Facts) -> str:
+    pid = None if found.status.ended else runner_process.stopped(found.run)
+    return "" if pid is None else f"process {pid}, which is stopped; to go on: kill -CONT {pid}"
 
 
 def _cancelled(found: Facts) -> str:
