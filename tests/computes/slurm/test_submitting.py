@@ -75,9 +75,8 @@ def submitted(folder: Path) -> Run:
 
 
 def runs_of(folder: Path) -> list[Run]:
-    return list(
-        Experiment(Workspace.create("tests", str(folder / "ws"), exist_ok=True), "exp").get_runs()
-    )
+    workspace = Workspace.create("tests", path=str(folder / "ws"), exist_ok=True)
+    return list(Experiment(workspace, "exp").get_runs())
 
 
 def folders_of(folder: Path) -> list[RunDirectory]:
