@@ -34,7 +34,11 @@ class Appender:
         """Append one record; ``sync`` makes it survive power loss. Raises OSError (disk full)."""
         self.write(encode(record))
         if sync:
-            os.fsync(self._fd)
+            self.sync()
+
+    def sync(self) -> None:
+        """Make what was appended survive power loss. Raises OSError."""
+        os.fsync(self._fd)
 
     def write(self, line: bytes) -> None:
         """Append an encoded line. A write cut short (disk full) is taken back, then raised."""
