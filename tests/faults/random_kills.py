@@ -7,6 +7,7 @@ calls that change something (``kill_points``), or, for the processes of a run, a
 
 * submit: the process that submits
 * runner: the run's runner
+* gang: the runner of a run of two processes
 * witness: what the runner forks to see how the script ends
 * reader: the runner, and then the process that opens the workspace and finds that out
 * cancel: the process that cancels
@@ -36,13 +37,21 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from runyard import Environment, Experiment, ScriptRunConfig, Workspace
+from runyard import (
+    Environment,
+    Experiment,
+    PyTorchConfiguration,
+    ScriptRunConfig,
+    Workspace,
+)
 from runyard.computes import runner_process
 from runyard.record.layout import RunDirectory
 from tests.faults import kill_points, laws, trials
 from tests.faults.trials import SCRIPT, Trial
 
-KINDS = ("submit", "runner", "witness", "reader", "cancel", "any")
+KINDS = ("submit", "runner", "gang", "witness", "reader", "cancel", "any")
+COUNTED = ("runner", "gang", "witness")
+"""What a file tells of, which is there when they were not killed."""
 RUNS_PER_WORKSPACE = 25
 """All laws are checked over the whole workspace each time."""
 LATER_S = 10.0
@@ -77,6 +86,8 @@ class Storm:
         """So many trials, each in the same workspace as some others."""
         for number in range(1, count + 1):
             self._one(self._drawn(number))
+            if number % 100 == 0:
+                print(f"{number} of {count}, {len(self.breaches)} breaches", flush=True)
         return count
 
     def each(self, kind: str) -> int:
@@ -120,14 +131,14 @@ class Storm:
         if trial.number % RUNS_PER_WORKSPACE == 0:
             self._new_workspace()
         self._change()
-        for kind in ("runner", "witness"):
+        for kind in COUNTED:
             _name(self._survived, kind).unlink(missing_ok=True)
         try:
             with laws.untouched(self._source):
                 self._act(trial)
                 directory = self._workspace.directory
                 laws.settle(directory, later_s=LATER_S)
-            if trial.kind in ("runner", "witness"):
+            if trial.kind in COUNTED:
                 self.killed[trial.kind] += not _name(self._survived, trial.kind).exists()
             laws.hold(directory, trial.said, tidy=False)
             self.ends[trials.end(trial, self._run_of(trial))] += 1
@@ -152,6 +163,7 @@ class Storm:
     def _submit(self, trial: Trial, count_to: Path | None) -> None:
         points = {
             "runner": (trial.at, 0),
+            "gang": (trial.at, 0),
             "witness": (0, trial.at),
             "reader": (trial.runner_at, 0),
         }.get(trial.kind)
@@ -167,7 +179,13 @@ class Storm:
         sleeping_s = 0.4 if trial.kind == "cancel" else 0.0
         arguments = [str(trial.starts), trial.code, sleeping_s]
         config = ScriptRunConfig(
-            str(self._source), "train.py", arguments=arguments, environment=environment
+            str(self._source),
+            "train.py",
+            arguments=arguments,
+            environment=environment,
+            distributed_job_config=PyTorchConfiguration("gloo", 2)
+            if trial.kind == "gang"
+            else None,
         )
         run = Experiment(self._opened(), "exp").submit(config)
         os.write(self._said, run.id.encode())

@@ -11,6 +11,8 @@ from runyard.record.states import Reason
 
 SCRIPT = """
 import os, sys, time
+if os.environ.get("RANK", "0") != "0":
+    sys.exit()
 with open(sys.argv[1], "ab") as stream:
     stream.write(b"x")
 os.makedirs("outputs", exist_ok=True)
@@ -63,6 +65,7 @@ NOT_STARTED = {Reason.RUNNER_LOST, Reason.CANCELLED, Reason.SIGNAL, Reason.LAUNC
 ALLOWED: dict[str, set[Reason]] = {
     "cancel": {Reason.CANCELLED},
     "witness": {Reason.SIGNAL, Reason.RUNNER_LOST, Reason.LAUNCH_FAILED},
+    "gang": {Reason.RUNNER_LOST},
     "any": {Reason.SIGNAL},
 }
 """How a run whose script was started may end, other than as that did."""

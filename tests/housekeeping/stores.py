@@ -19,8 +19,8 @@ def recorded(
     workspace: WorkspaceDirectory, source: Path, run_id: str | None = None
 ) -> RunDirectory:
     """A run of a source folder as submission records it, without a runner."""
-    with store_lock.shared(workspace.path):
-        snapshot = SnapshotStore(Path(workspace.path)).take(source)
+    with store_lock.shared(workspace.path) as hold:
+        snapshot = SnapshotStore(Path(workspace.path)).take(source, hold=hold)
         record = {"type": "azureml.scriptrun", "snapshot": snapshot.id, "spec": None}
         return creation.create_run(workspace, "exp", record, run_id)
 

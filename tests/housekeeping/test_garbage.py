@@ -225,15 +225,15 @@ def test_submissions_wait_for_milliseconds_and_say_who_keeps_them_for_longer(
     store_lock.shared(workspace.path).release()
 
 
-def test_gc_gives_up_where_submissions_leave_it_no_pause(workspace: WorkspaceDirectory) -> None:
+def test_gc_gives_up_where_a_submission_does_not_end(workspace: WorkspaceDirectory) -> None:
     with (
         store_lock.shared(workspace.path),
         pytest.raises(WorkspaceException) as refused,
     ):
         store_lock.alone(workspace.path, 0.05)
     assert refused.value.message == (
-        f"runs are being submitted to {workspace.path!r} without a pause of 0 s, so nothing could "
-        "be removed from its snapshots; run the command again later"
+        f"a process that submits runs to {workspace.path!r} has been at it for 0 s, so nothing "
+        "could be removed from its snapshots; run the command again later"
     )
 
 

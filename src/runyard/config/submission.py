@@ -66,7 +66,7 @@ def submit(
         _log.info("%s", notice)
     with store_lock.shared(workspace.path) as hold:  # until run.json refers to the snapshot
         with writing(workspace.directory):
-            snapshot_id = _take_snapshot(planned, workspace.directory)
+            snapshot_id = _take_snapshot(planned, workspace.directory, hold)
             run_based.make(config.run_config, workspace.directory)
         record = _record(planned, workspace.name, snapshot_id, texts, parent)
         run = start(
@@ -93,10 +93,10 @@ def _tag_texts(tags: object) -> dict[str, str]:
     return texts(tags)
 
 
-def _take_snapshot(planned: Plan, workspace: WorkspaceDirectory) -> str:
+def _take_snapshot(planned: Plan, workspace: WorkspaceDirectory, hold: store_lock.Hold) -> str:
     source = Path(planned.spec.source_directory)
     store = SnapshotStore(Path(workspace.path))
-    snapshot_id = store.take(source, planned=planned.snapshot).id
+    snapshot_id = store.take(source, planned=planned.snapshot, hold=hold).id
     script = planned.spec.script
     # At that length the plan's list may have been cut short and could not tell.
     if script is not None and len(planned.snapshot.skipped) >= MAX_SKIPPED:

@@ -120,9 +120,9 @@ class Experiment:
         ``sys.exit(1)``, whose code Python tells nobody. Use ``with run:`` where that matters.
         """
         directory = self._workspace.directory
-        with store_lock.shared(directory.path):  # until run.json refers to the snapshot
+        with store_lock.shared(directory.path) as hold:  # until run.json refers to the snapshot
             with writing(directory):
-                source = self._source(snapshot_directory)
+                source = self._source(snapshot_directory, hold)
             folder = None if outputs is False else str(outputs or "./outputs")
             if folder is not None:
                 os.makedirs(folder, exist_ok=True)
@@ -138,12 +138,15 @@ class Experiment:
                 )
         return Run(self, started.id)
 
-    def _source(self, folder: str | os.PathLike[str] | None) -> dict[str, Any]:
+    def _source(
+        self, folder: str | os.PathLike[str] | None, hold: store_lock.Hold
+    ) -> dict[str, Any]:
         """The snapshot of a folder and the state of the repository around it; {} for None."""
         if folder is None:
             return {}
         store = SnapshotStore(Path(self._workspace.path))
-        return {"snapshot": store.take(Path(folder)).id, "properties": git.describe(Path(folder))}
+        snapshot = store.take(Path(folder), hold=hold)
+        return {"snapshot": snapshot.id, "properties": git.describe(Path(folder))}
 
     def get_runs(
         self,

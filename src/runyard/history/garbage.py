@@ -90,7 +90,7 @@ class StoreGarbage:
     def remove(self) -> tuple[Group, Group]:
         """Remove snapshots, then blobs; returns what is gone.
 
-        Raises WorkspaceException when submissions leave no pause for it, OSError.
+        Raises WorkspaceException when a submission holds the lock for a minute, OSError.
         """
         self._check()
         self._references.refresh()  # the long part of it, before anybody has to wait

@@ -115,6 +115,7 @@ class SnapshotStore:
         *,
         limit_bytes: int | None = DEFAULT_LIMIT_BYTES,
         planned: SnapshotPlan | None = None,
+        hold: store_lock.Hold | None = None,
     ) -> Snapshot:
         """Store the folder and return its snapshot; an unchanged tree has an unchanged id.
 
@@ -123,10 +124,11 @@ class SnapshotStore:
         ``RUNYARD_SNAPSHOT_LIMIT_MB``. Raises `UserErrorException` when the source is not a folder,
         `SnapshotException` when it is too large, or files cannot be read or keep changing.
 
-        Who writes a run.json that refers to it holds `runyard.history.store_lock.shared` from
-        before this call on: the snapshot stays for as long as something refers to it.
+        ``hold``: of `runyard.history.store_lock.shared`, held until run.json refers to the
+        snapshot. None: it is held during the call, and the snapshot is only as safe as young ones.
         """
-        with store_lock.shared(self._workspace) as hold:
+        with contextlib.ExitStack() as stack:
+            hold = hold or stack.enter_context(store_lock.shared(self._workspace))
             walk = planned.walk if planned else None
             if walk is None or walk.generation != hold.generation:
                 walk = self._walk(source, limit_bytes)
@@ -135,7 +137,7 @@ class SnapshotStore:
                 read = self._store(walk.root, walk.tree.folders)
                 return self._finish(walk, read)
             if not self._refreshed(known):  # removed by hand since it was planned
-                return self.take(source, limit_bytes=limit_bytes)
+                return self.take(source, limit_bytes=limit_bytes, hold=hold)
             files = summary.files
             return Snapshot(known, files, summary.size_bytes, _texts(summary), files)
 

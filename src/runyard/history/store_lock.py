@@ -9,6 +9,9 @@ that is not written again because it exists. Nothing refers to either until run.
   looks first which runs there are now. It removes the stat caches, then raises the *generation*,
   the number in the lock file, then removes; what was planned in an earlier generation is looked at
   again by whoever holds the lock next, for it may rest on a stat cache that says too much;
+* **the door** (`store.door`) is locked by who waits to be alone, and passed by all others on their
+  way in, so that submissions without a pause do not keep `runyard gc` out for ever. Who holds the
+  lock must not take it again: it would wait at the door for itself;
 * **a snapshot goes before its blobs**, so one that is there is whole, whenever somebody is killed.
 
 Processes of older releases, and file systems without locks, are what the grace period is for:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 NAME = "store.lock"
 """The lock's file, in the workspace folder."""
+
+DOOR = "store.door"
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _PAUSE_S = 0.002
@@ -81,20 +86,26 @@ def shared(workspace: str | os.PathLike[str], wait_s: float = _SHARED_WAIT_S) ->
     Raises SnapshotException when somebody who removes has held it for ``wait_s`` (it takes
     milliseconds: that process is stopped).
     """
-    path = os.path.join(workspace, NAME)
+    fds: list[int] = []
     try:
-        fd = _opened(path, os.O_RDONLY)
+        for name in (DOOR, NAME):
+            fds.append(_opened(os.path.join(workspace, name), os.O_RDONLY))
+            got = _locked(fds[-1], fcntl.LOCK_SH, wait_s)
+            if got is False:
+                raise _kept_waiting(workspace, wait_s)
+        return Hold(fds.pop(), locked=bool(got))
     except OSError:  # what cannot be written here is said by who writes it
         return Hold(-1, locked=False)
-    got = _locked(fd, fcntl.LOCK_SH, wait_s)
-    if got is not False:
-        return Hold(fd, locked=bool(got))
-    who = _owner(fd)
-    os.close(fd)
-    raise SnapshotException(
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _kept_waiting(workspace: str | os.PathLike[str], wait_s: float) -> SnapshotException:
+    return SnapshotException(
         f"the snapshots of {os.fspath(workspace)!r} are locked for {wait_s:.0f} s by `runyard gc` "
-        f"({who}), which should take milliseconds. If it is stopped, continue it (kill -CONT) or "
-        "end it, and submit again."
+        f"({_owner(workspace)}), which should take milliseconds. If it is stopped, continue it "
+        "(kill -CONT) or end it, and submit again."
     )
 
 
@@ -104,15 +115,24 @@ def alone(workspace: str | os.PathLike[str], wait_s: float) -> Hold:
     Raises WorkspaceException when others do not let go of it for ``wait_s``, OSError when the
     lock file cannot be written. Where there are no locks, ``locked`` is False.
     """
-    fd = _opened(os.path.join(workspace, NAME), os.O_RDWR)
-    got = _locked(fd, fcntl.LOCK_EX, wait_s)
-    if got is False:
-        os.close(fd)
-        raise WorkspaceException(
-            f"runs are being submitted to {os.fspath(workspace)!r} without a pause of {wait_s:.0f} "
-            "s, so nothing could be removed from its snapshots; run the command again later"
+    door = _opened(os.path.join(workspace, DOOR), os.O_RDONLY)
+    fd = -1
+    try:
+        fd = _opened(os.path.join(workspace, NAME), os.O_RDWR)
+        got = _locked(door, fcntl.LOCK_EX, wait_s) is not False and _locked(
+            fd, fcntl.LOCK_EX, wait_s
         )
-    return Hold(fd, locked=bool(got))
+        if got is not False:
+            held, fd = fd, -1
+            return Hold(held, locked=bool(got))
+    finally:
+        os.close(door)
+        if fd >= 0:
+            os.close(fd)
+    raise WorkspaceException(
+        f"a process that submits runs to {os.fspath(workspace)!r} has been at it for {wait_s:.0f} "
+        "s, so nothing could be removed from its snapshots; run the command again later"
+    )
 
 
 def generation(workspace: str | os.PathLike[str]) -> int:
@@ -152,7 +172,6 @@ def _locked(fd: int, how: int, wait_s: float) -> bool | None:
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 return None
-            os.close(fd)
             raise
 
 
@@ -165,6 +184,6 @@ def _generation(fd: int) -> int:
         return 0
 
 
-def _owner(fd: int) -> str:
-    words = os.pread(fd, 256, 0).decode("ascii", "replace").split()
+def _owner(workspace: str | os.PathLike[str]) -> str:
+    words = Path(workspace, NAME).read_text("ascii", "replace").split()
     return f"process {words[1]} on {words[2]}" if len(words) > 2 else "an unknown process"

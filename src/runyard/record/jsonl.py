@@ -59,6 +59,11 @@ class Appender:
             os.close(self._fd)
             self._fd = -1
 
+    def __del__(self, close: "Callable[[int], None]" = os.close) -> None:
+        # Whoever tags a thousand runs has a thousand of these, and may not open as many files.
+        if self._fd >= 0:
+            close(self._fd)
+
 
 def _drop_unfinished_line(fd: int) -> None:
     """A writer that died in the middle of a line left it unfinished; its successor removes it."""

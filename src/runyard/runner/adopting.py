@@ -6,14 +6,16 @@ watched by pidfd, and found by what marks it as the run's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
 
 from runyard.computes import adoption, processes
+from runyard.computes.local import LocalTarget
 from runyard.record import adoptions, events, owner, script
 from runyard.record.states import Reason, Status
-from runyard.runner import finishing, said
+from runyard.runner import attempts, finishing, kept, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def go_on(
 ) -> End | None:
     """Watch the script to its end; None: the run waits in the queue of its target again."""
     count = adoptions.note(run)
+    kept.of_another(run)
     said.say(f"the runner was killed: {os.getpid()} goes on with the run (number {count})")
     found = script.read(run)
     _say_running(run, found, log)
@@ -53,6 +56,22 @@ def go_on(
     if end is not None:
         end.detail["adopted"] = count
     return end
+
+
+def begin_again(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
+    """The record of a run that is started once more, when nothing of the first time is left."""
+    count = adoptions.note(run, again=True)
+    said.say(f"the runner was killed: {os.getpid()} starts the run again (number {count})")
+    LocalTarget().reap(run)
+    for path in (run.container_json, run.data_json):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    earlier = attempts.begin(run, log)
+    if not earlier:  # a witness that had not started its script
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(script.path_of(run))
+    spec = attempts.resumed(run, record["spec"]) if earlier else record["spec"]
+    return {**record, "spec": {**spec, "attempt": earlier}}
 
 
 def _watched(run: RunDirectory, found: Script) -> Watched:
