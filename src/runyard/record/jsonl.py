@@ -30,11 +30,9 @@ class Appender:
         self.path = path
         self._fd = -1
 
-    def append(self, record: "Record", sync: bool = False) -> None:
-        """Append one record; ``sync`` makes it survive power loss. Raises OSError (disk full)."""
+    def append(self, record: "Record") -> None:
+        """Append one record. Raises OSError (disk full)."""
         self.write(encode(record))
-        if sync:
-            self.sync()
 
     def sync(self) -> None:
         """Make what was appended survive power loss. Raises OSError."""
