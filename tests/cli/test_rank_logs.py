@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,16 @@ class Sink:
         pass
 
 
-def test_more_logs_than_files_may_be_open(history: History, invoke: Invoke) -> None:
+@pytest.mark.parametrize("others", [0, 150])
+def test_more_logs_than_files_may_be_open(
+    history: History, invoke: Invoke, others: int, request: pytest.FixtureRequest
+) -> None:
     run = distributed(history.good, *["x\n"] * 300)
+    for _ in range(others):  # as of a caller that has opened many
+        request.addfinalizer(partial(os.close, os.open(os.devnull, os.O_RDONLY)))
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+    now = max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (now + 50, before[1]))
     try:
         assert len(invoke("logs", run.id).out.splitlines()) == 300
     finally:

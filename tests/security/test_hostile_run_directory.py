@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from runyard.cli import program
 from runyard.errors import SnapshotException, UserErrorException
 from runyard.history.workspace import Workspace
 from runyard.record import owner, script, workdir
@@ -231,4 +233,26 @@ def test_the_container_of_another_run_is_not_removed(scene: Scene) -> None:
     Path(scene.run.container_json).write_text(json.dumps(place))
     before = scene.look()
     scene.read()  # the folder is ours: unpacked from an archive
+    assert scene.look() == before
+
+
+@pytest.mark.parametrize("name", ["blobs", "snapshots", "cache", "incoming", "runs", "models"])
+@pytest.mark.parametrize("whose", ["theirs", "ours, unpacked from an archive"])
+def test_gc_removes_nothing_behind_a_link(scene: Scene, name: str, whose: str) -> None:
+    old = 1_000_000_000
+    for kept in ("aa/" + "a" * 64, "b" * 32 + ".json", "stat-x", "import-0123456789abcdef/x"):
+        path = scene.home / "behind" / kept
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        os.utime(path, (old, old))
+        os.utime(path.parent, (old, old))
+    place = Path(scene.workspace.path, name)
+    if place.exists():
+        os.rename(place, place.with_name("moved"))
+    place.symlink_to(scene.home / "behind")
+    if whose == "theirs":
+        scene.given_away()
+    before = scene.look()
+    argv = ["--workspace", scene.workspace.path, "gc", "--yes", "--grace", "0"]
+    CliRunner().invoke(program, argv)
     assert scene.look() == before

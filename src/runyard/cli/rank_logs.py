@@ -73,7 +73,8 @@ _OTHER_FILES = 64
 def _allow_files(count: int) -> None:
     """Each log stays open, and few systems allow more than 1,024 files unless asked."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + _OTHER_FILES
+    # The limit is on the numbers of files: whoever calls may have opened many already.
+    wanted = max(map(int, os.listdir("/proc/self/fd"))) + count + _OTHER_FILES
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

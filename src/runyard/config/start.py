@@ -58,8 +58,10 @@ def start(
     finally:
         ownership.release()
     if not persisted:
-        with writing(workspace):
+        try:
             creation.persist(run)  # after the start: the script does not wait for the disk
+        except OSError as error:  # the run goes on, and must not be submitted again
+            _log.warning("run %s has started; a loss of power may lose it: %s", run.id, error)
     return run
 
 
@@ -90,7 +92,7 @@ class _Filling:
         """The lock of the run; the folder is removed when it cannot be had. Raises OSError."""
         try:
             return _take(self._run)
-        except OSError:
+        except (OSError, ExperimentExecutionException):
             creation.remove(self._run)
             raise
 

@@ -60,6 +60,13 @@ class RunBase:
             self._note_writer = NoteWriter(self.directory)
         return self._note_writer
 
+    def _let_go_of_files(self) -> None:
+        """Of a run that ends: whoever keeps a thousand of them may not open as many files.
+
+        Not closed: another thread may be writing. They are when nobody has them any more.
+        """
+        self._note_writer = self._metric_writer = None
+
     def _write_metric(self) -> MetricWriter:
         if self._metric_writer is None:
             self._about_to_write()

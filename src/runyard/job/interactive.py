@@ -215,6 +215,7 @@ def _end(owned: _Owned, what: str, error: "Optional[Dict[str, Any]]") -> None:
         owned.log.end(reason, **detail)
     finally:
         _owned.pop(owned.run.path, None)
+        owned.log.close()
         owned.ownership.release()
 
 

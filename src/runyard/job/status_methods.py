@@ -76,6 +76,7 @@ class StatusMethods(DatasetMethods, FileMethods):
         """End the run as Completed, or ask its runner to; nothing for a run that has ended."""
         if _set_status:
             interactive.end(self.directory, "complete")
+            self._let_go_of_files()
 
     def fail(
         self,
@@ -91,12 +92,14 @@ class StatusMethods(DatasetMethods, FileMethods):
         error = failure(error_details, error_code)
         if _set_status:
             interactive.end(self.directory, "fail", error)
+            self._let_go_of_files()
         else:
             self._write_note().write("error", None, error)
 
     def cancel(self) -> None:
         """End the run as Canceled, or ask its runner to; nothing for a run that has ended."""
         interactive.end(self.directory, "cancel")
+        self._let_go_of_files()
 
     def flush(self, timeout_seconds: float = 300) -> None:
         """Nothing waits to be written: every call has written when it returns."""
