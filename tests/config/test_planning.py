@@ -68,6 +68,7 @@ def test_the_spec_of_a_script(project: Path, workspace: Any) -> None:
         "datasets": (),
         "outputs": (),
         "relay": None,
+        "max_restarts": 0,
     }
     assert planned.experiment == "exp"
     assert planned.snapshot.files == 2
@@ -300,6 +301,15 @@ _SETTINGS: list[tuple[str, Any, type[Exception], str]] = [
     ("environment_variables", {1: "1"}, UserErrorException, "1 cannot be the name of a variable"),
     ("environment_variables", {"A": None}, UserErrorException, "['A'] is None; leave it out"),
     ("environment_variables", {"A": "x\0"}, UserErrorException, "['A'] holds a NUL character"),
+    ("max_restarts", -1, UserErrorException, "max_restarts=-1 is not a whole number of at least 0"),
+    ("max_restarts", 1.5, UserErrorException, "how often a run that was lost is to be started"),
+    ("max_restarts", True, UserErrorException, "max_restarts=True is not a whole number"),
+    (
+        "max_restarts",
+        1,
+        RunConfigurationException,
+        "starts no lost run again, as 'local' and",
+    ),
     ("node_count", 0, UserErrorException, "node_count=0 is not a whole number of at least 1"),
     ("node_count", "2", UserErrorException, "node_count='2' is not a whole number"),
     (

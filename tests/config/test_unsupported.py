@@ -65,6 +65,7 @@ def test_every_section_kept_as_data_is_looked_at() -> None:
     meant = {
         *("script", "arguments", "command", "target", "framework", "communicator", "history"),
         *("max_run_duration_seconds", "node_count", "environment_variables", "use_gpu"),
+        "max_restarts",
         *("data_references", "data", "output_data", "source_directory_data_store"),
         *("mpi", "tensorflow", "pytorch", "paralleltask"),
     }

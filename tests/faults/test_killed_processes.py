@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.computes.local import LocalTarget
-from runyard.record import events, ranks
+from runyard.record import events, ranks, script
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
@@ -82,11 +82,39 @@ def test_a_script_that_is_killed_takes_along_what_left_its_group(
     workspace: WorkspaceDirectory, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = begun(workspace, LEAVING, tmp_path)
-    _, script = pids(run)
-    os.kill(script, number)
+    _, pid = pids(run)
+    os.kill(pid, number)
     state = end_of(run)
     assert (state.reason, state.detail["signal"]) == (Reason.SIGNAL, number.name)
     assert state.detail["exit_code"] == 128 + number
+
+
+@pytest.mark.parametrize("how", ["end", "SIGKILL", "cancel"])
+def test_without_its_witness_a_script_goes_on_to_its_true_end(
+    workspace: WorkspaceDirectory, tmp_path: Path, how: str
+) -> None:
+    """The runner, a subreaper, has it as its own child then."""
+    run = begun(workspace, LEAVING, tmp_path)
+    child, pid = pids(run)
+    runs.wait_for(lambda: script.read(run).pid is not None)
+    os.kill(script.read(run).witness["pid"], signal.SIGKILL)
+    runs.wait_for(lambda: "goes on" in Path(run.runner_log).read_text())
+    assert not events.read_state(run).status.ended
+    if how == "end":
+        os.kill(child, signal.SIGKILL)
+        (tmp_path / "go").touch()
+    elif how == "SIGKILL":
+        os.kill(pid, signal.SIGKILL)
+    else:
+        events.request(run, "cancel")
+    state = end_of(run)
+    found = state.reason, state.detail.get("exit_code")
+    wanted = {
+        "end": (Reason.SCRIPT_EXIT_CODE, 9),
+        "SIGKILL": (Reason.SIGNAL, 137),
+        "cancel": (Reason.CANCELLED, None),
+    }
+    assert found == wanted[how]
 
 
 RANK = "import os, time; print('ready', os.getpid(), flush=True); time.sleep(600)"

@@ -64,7 +64,7 @@ NOT_STARTED = {Reason.RUNNER_LOST, Reason.CANCELLED, Reason.SIGNAL, Reason.LAUNC
 
 ALLOWED: dict[str, set[Reason]] = {
     "cancel": {Reason.CANCELLED},
-    "witness": {Reason.SIGNAL, Reason.RUNNER_LOST, Reason.LAUNCH_FAILED},
+    "witness": {Reason.LAUNCH_FAILED},
     "gang": {Reason.RUNNER_LOST},
     "any": {Reason.SIGNAL},
 }

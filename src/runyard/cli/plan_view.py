@@ -81,6 +81,7 @@ def show(planned: Plan, workspace: str) -> None:
             *_rows("processes", rank_view.planned(spec, _python(planned))),
             *_resources(spec),
             ("time limit", _limit(spec.max_run_duration_s)),
+            *_rows("restarts", [f"{spec.max_restarts} if it is lost"] if spec.max_restarts else []),
         ]
     )
     for warning in snapshot.warnings:

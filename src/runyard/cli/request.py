@@ -45,6 +45,7 @@ class Request:
     tags: Mapping[str, str] = field(default_factory=dict)
     display_name: str | None = None
     max_run_duration_seconds: float | None = None
+    max_restarts: int | None = None
     target: str | None = None
     distributed: str | None = None
     node_count: int | None = None
@@ -74,6 +75,7 @@ class Request:
         )
         if self.max_run_duration_seconds is not None:
             config.run_config.max_run_duration_seconds = self.max_run_duration_seconds
+        config.run_config.max_restarts = self.max_restarts
         config.run_config.environment_variables = dict(self.environment_variables)
         if self.shm_size is not None:
             config.run_config.docker.shm_size = self.shm_size

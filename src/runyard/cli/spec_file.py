@@ -29,6 +29,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "tags": (dict,),
     "display_name": (str,),
     "max_run_duration_seconds": (int, float),
+    "max_restarts": (int,),
     "target": (str,),
     "distributed": (str,),
     "node_count": (int,),

@@ -34,6 +34,7 @@ def of_run(found: Facts) -> dict[str, Any]:
         "environment_variables": spec.get("environment_variables"),
         "secret_variables": spec.get("secret_variables"),
         "max_run_duration_s": spec.get("max_run_duration_s"),
+        "max_restarts": spec.get("max_restarts", 0),
         "environment": found.environment or None,
         "inputs": [_without(item, "entries") for item in found.inputs],
         "snapshot": record.get("snapshot"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from runyard.computes import processes, runner_process
-from runyard.record import adoptions, owner, ranks, script
+from runyard.computes import processes, restarting, runner_process
+from runyard.record import adoptions, events, jsonl, owner, ranks, script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,39 +18,103 @@ if TYPE_CHECKING:
     from runyard.record.script import Script
 
 
-def adopt(run: RunDirectory, ownership: Ownership) -> str:
-    """Start a runner that goes on with a run; it inherits the lock. '' when it has begun.
+GO_ON = "adopt"
+AGAIN = "again"
+"""What a runner is told that takes over: to go on with what runs, or to start the run."""
 
-    Else why none can go on: a sentence, '-' where there is nothing to go on with. Raises OSError
-    where it is not for this process to say: for a run of another user, or of processes that are
-    not seen from here.
+
+def adopt(run: RunDirectory, ownership: Ownership) -> str:
+    """Start a runner that takes over a run; it inherits the lock. '' when it has begun.
+
+    Else why none can: a sentence, '-' where there is nothing to say. Raises OSError where it is not
+    for this process to say: for a run of another user, or processes that are not seen from here.
     """
     found = script.read(run)
-    why = _obstacle(run, found)
-    if not why:
-        runner_process.start(run, ownership, _variables(run, found), words=["adopt"])
-    return why
-
-
-def _obstacle(run: RunDirectory, found: Script) -> str:
-    here = owner.identity()
-    if (found.witness.get("host"), found.witness.get("boot")) != (here["host"], here["boot"]):
+    if not _is_of_here(run, found):
         return "-"
-    if not owner.is_own(run.path) or os.lstat(script.path_of(run)).st_uid != os.geteuid():
+    if not owner.is_own(run.path) or not _is_own_file(script.path_of(run)):
         raise PermissionError(
             f"run {run.id} lost its runner, and only the user whose run it is can go on with it"
-        )
-    if found.witness.get("space") != script.space():
-        raise PermissionError(
-            f"the processes of run {run.id} are in another container (namespace of pids): "
-            "look at it from there"
         )
     if adoptions.count(run) >= adoptions.MOST:
         return (
             f"{adoptions.MOST} runners that went on with this run were killed as well: what was "
             "left of it was ended."
         )
+    why = _obstacle(run, found)
+    if not why:
+        runner_process.start(run, ownership, _variables(run, found), words=[GO_ON])
+        return ""
+    return _again(run, found, ownership, why)
+
+
+def _is_of_here(run: RunDirectory, found: Script) -> bool:
+    """Whether the run was given to this machine."""
+    host = (found.witness or owner.signature(run.lock)).get("host")
+    return host is not None and host == os.uname()[1]
+
+
+def _is_own_file(path: str) -> bool:
+    try:
+        return os.lstat(path).st_uid == os.geteuid()
+    except FileNotFoundError:
+        return True
+
+
+def _obstacle(run: RunDirectory, found: Script) -> str:
+    """Why nobody can go on with what runs; '' where one can."""
+    if not found.witness or found.witness.get("boot") != owner.identity()["boot"]:
+        return "-"
+    if found.witness.get("space") != script.space():
+        raise PermissionError(
+            f"the processes of run {run.id} are in another container (namespace of pids): "
+            "look at it from there"
+        )
     return _of_gang(run, found) if found.gang or found.in_container else _of_script(run, found)
+
+
+def _again(run: RunDirectory, found: Script, ownership: Ownership, why: str) -> str:
+    """Start the run once more, if its script has not begun or it may be; '' or why not."""
+    if events.cancel_requested(run):
+        return why
+    if not _has_not_begun(run, found):
+        most = int((jsonl.read_json(run.run_json).get("spec") or {}).get("max_restarts") or 0)
+        if not most:
+            return why
+        if adoptions.restarts(run) >= most:
+            return f"{why} It was started again {most} times (max_restarts={most}).".lstrip("- ")
+    order = restarting.recall(run)
+    if order is None:
+        return f"{why} {_NOT_KEPT}".lstrip("- ")
+    variables = order.variables
+    if variables is None:
+        if order.secrets:
+            return f"{why} {_forgotten(run)}".lstrip("- ")
+        variables = {**runner_process.plain_variables(), **order.places}
+    runner_process.start(run, ownership, variables, words=[AGAIN])
+    return ""
+
+
+_NOT_KEPT = "It was not started again: what that takes was not kept for this user on this machine."
+
+
+def _forgotten(run: RunDirectory) -> str:
+    return (
+        "It was not started again: the values of its secret variables were kept in memory only; "
+        f"submit it again: runyard rerun {run.id}"
+    )
+
+
+def _has_not_begun(run: RunDirectory, found: Script) -> bool:
+    """Whether a runner of this boot had begun, and nothing of the script.
+
+    A version of runyard that left no record said that the run is Running.
+    """
+    last = owner.signature(run.lock)
+    if found.witness or "ticket" in last or last.get("boot") != owner.identity()["boot"]:
+        return False
+    said = [event.get("status") for event in events.read_state(run).events]
+    return "Running" not in said and not os.path.exists(run.container_json)
 
 
 def _of_script(run: RunDirectory, found: Script) -> str:

@@ -80,6 +80,9 @@ class LocalTarget:
             rehearsed_channel.remove_scratch(run)
         if os.path.exists(run.data_log):
             _names.load("runyard.data.left:tidy")(run)
+        from runyard.computes import restarting
+
+        restarting.forget(run)
 
 
 def _of_container(spec: Any) -> list[Problem]:

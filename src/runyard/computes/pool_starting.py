@@ -33,9 +33,6 @@ _TAKE_ATTEMPTS = 50
 _TAKE_PAUSE_S = 0.002
 _NAME_CHARS = 100
 
-_AFTER_RESTART = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
-"""Variables of whoever starts a run whose own were lost: nothing that may be a secret."""
-
 
 def has_work(folder: PoolFolder) -> bool:
     """Whether a run of this user waits, or the pool is to be removed; takes no lock."""
@@ -264,8 +261,7 @@ def _program(order: Order) -> tuple[str, str] | None:
 
 
 def _after_restart(order: Order) -> dict[str, str]:
-    known = {n: v for n, v in os.environ.items() if n in _AFTER_RESTART or n.startswith("LC_")}
-    return {**known, **order.places}
+    return {**runner_process.plain_variables(), **order.places}
 
 
 def _forgotten(run: RunDirectory) -> str:

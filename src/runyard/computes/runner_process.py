@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
 
-_PATH_VARIABLES = ("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE")
+_PATH_VARIABLES = (
+    *("RUNYARD_CACHE_DIR", "RUNYARD_CONFIG", "UV_CACHE_DIR", "PIP_CONFIG_FILE"),
+    "XDG_STATE_HOME",
+)
 
 _started: list[subprocess.Popen[bytes]] = []
 """Runners started by this process and not yet collected; without that they stay as zombies."""
@@ -74,6 +77,14 @@ def far_command(run: RunDirectory, python: str = sys.executable) -> list[str]:
 def variables(secrets: Mapping[str, str]) -> dict[str, str]:
     """The environment of a runner that this process starts: its own, and the run's secrets."""
     return {**os.environ, **places(), **secrets}
+
+
+_PLAIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+
+
+def plain_variables() -> dict[str, str]:
+    """For a run whose own variables were lost, those of this process that are no secrets."""
+    return {n: v for n, v in os.environ.items() if n in _PLAIN or n.startswith("LC_")}
 
 
 def places() -> dict[str, str]:

@@ -108,6 +108,18 @@ def duration_s(given: object) -> float | None:
     return float(given)
 
 
+def restarts(given: object) -> int:
+    """How often a lost run is started again; None is 0. Raises UserErrorException."""
+    if given is None:
+        return 0
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise UserErrorException(
+            f"max_restarts={given!r} is not a whole number of at least 0; give how often a run "
+            "that was lost is to be started again, such as 2"
+        )
+    return given
+
+
 def variables(given: object, parameter: str = "environment_variables") -> dict[str, str]:
     """Environment variables as text. Raises UserErrorException naming the variable."""
     if given is None:

@@ -88,6 +88,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``vm_priority``: 'dedicated' or 'lowpriority'. ``resources``: what is asked of a node, None
     where nothing is. ``use_gpu``: the script needs a GPU. ``relay``: the datastore by which the run
     goes to a target that does not share this machine's disk, and comes back; None where it does.
+    ``max_restarts``: how often a run that was lost is started again.
     """
 
     source_directory: str
@@ -116,6 +117,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     datasets: tuple[DatasetSpec, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
     relay: str | None = None
+    max_restarts: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form written to run.json."""

@@ -127,6 +127,8 @@ def plan(
         config, source, environment, asked, plain, secret_names=tuple(sorted(secret)), data=data
     )
     spec = msgspec.structs.replace(distributed.of(spec), script=script, entry=kind)
+    restarts = _restarts(run_config.max_restarts, target, spec.target)
+    spec = msgspec.structs.replace(spec, max_restarts=restarts)
     spec = _with_data(spec, target, data, workspace.directory)
     entry.check(spec, source, variables)
     snapshot = SnapshotStore(Path(workspace.directory.path)).plan(source)
@@ -257,6 +259,16 @@ def _spec(
         resources=asked.resources,
         use_gpu=asked.use_gpu,
     )
+
+
+def _restarts(given: object, target: ComputeTarget, name: str) -> int:
+    most = checks.restarts(given)
+    if most and not hasattr(target, "adopt"):
+        raise RunConfigurationException(
+            f"max_restarts={most} cannot be used: compute target {name!r} starts no lost run "
+            "again, as 'local' and AmlCompute on this machine do; set max_restarts to 0"
+        )
+    return most
 
 
 def _of_target(target: ComputeTarget, spec: JobSpec) -> list[str]:

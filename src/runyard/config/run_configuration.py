@@ -47,7 +47,9 @@ class RunConfiguration(Section):
     ``source_directory_data_store`` (name of a datastore that the script gets too, None), and the
     sections ``history``, ``docker``, ``mpi``, ``tensorflow``, ``pytorch``, ``paralleltask`` and
     ``amlcompute`` (of it ``vm_size`` and ``vm_priority``). ``use_gpu`` (None; SDK v1 has it on
-    estimators only): True for a script that needs a GPU.
+    estimators only): True for a script that needs a GPU. ``max_restarts`` (None: 0; runyard only):
+    how often a run is started again in the same folder when it was lost, since the machine was
+    restarted or all its processes were killed; never for what the script did itself.
     The others of SDK v1 are kept as data, and submit refuses what they ask for: ``priority``,
     ``spark``, ``hdi``, ``datacaches``,
     ``auto_cluster_compute_specification``, ``kubernetescompute``, ``credential_passthrough``,
@@ -88,8 +90,9 @@ class RunConfiguration(Section):
         "environment_variables",
         "services",
         "use_gpu",
+        "max_restarts",
     )
-    _ours = ("use_gpu",)
+    _ours = ("use_gpu", "max_restarts")
     _keys: ClassVar = {"services": "applicationEndpoints"}
     _parts: ClassVar = {
         "data_references": DataReferenceConfiguration,
@@ -148,6 +151,7 @@ class RunConfiguration(Section):
         self.credential_passthrough = False
         self.services: dict[str, Any] = {}
         self.use_gpu: bool | None = None
+        self.max_restarts: int | None = None
 
     @property
     def auto_prepare_environment(self) -> bool:

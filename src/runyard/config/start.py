@@ -55,8 +55,10 @@ def start(
     finally:
         ownership.release()
     if not persisted:
-        with writing(workspace):
+        try:
             creation.persist(run)  # after the start: the script does not wait for the disk
+        except OSError as error:  # the run goes on, and must not be submitted again
+            _log.warning("run %s has started; a loss of power may lose it: %s", run.id, error)
     return run
 
 

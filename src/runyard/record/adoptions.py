@@ -1,4 +1,7 @@
-"""How often another runner has gone on with a run: ``launch/adopted.jsonl``, a line for each."""
+"""How often another runner has taken over a run: ``launch/adopted.jsonl``, a line for each.
+
+With ``"again": true`` for one that started the run once more, since it was not to be gone on with.
+"""
 
 import os
 import time
@@ -20,10 +23,16 @@ def count(run: RunDirectory) -> int:
     return len(jsonl.read(path_of(run)))
 
 
-def note(run: RunDirectory) -> int:
-    """This process goes on with the run; the how many-th it is. Raises OSError."""
+def restarts(run: RunDirectory) -> int:
+    """How often the script of a run that was lost was started once more."""
+    return sum(bool(line.get("again")) for line in jsonl.read(path_of(run)))
+
+
+def note(run: RunDirectory, again: bool = False) -> int:
+    """This process takes over the run; the how many-th it is. Raises OSError."""
     os.makedirs(run.launch, exist_ok=True)
     record = jsonl.Appender(path_of(run))
-    record.append(dict(owner.identity(), t=time.time()))
+    line = dict(owner.identity(), t=time.time())
+    record.append(dict(line, again=True) if again else line)
     record.close()
     return count(run)

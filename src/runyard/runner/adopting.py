@@ -6,14 +6,16 @@ watched by pidfd, and found by what marks it as the run's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
 
 from runyard.computes import adoption, processes
+from runyard.computes.local import LocalTarget
 from runyard.record import adoptions, events, owner, script
 from runyard.record.states import Reason, Status
-from runyard.runner import finishing, said
+from runyard.runner import attempts, finishing, kept, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,18 +43,47 @@ def go_on(
 ) -> End | None:
     """Watch the script to its end; None: the run waits in the queue of its target again."""
     count = adoptions.note(run)
+    kept.of_another(run)
     said.say(f"the runner was killed: {os.getpid()} goes on with the run (number {count})")
     found = script.read(run)
-    _say_running(run, found, log)
+    statuses = [event.get("status") for event in events.read_state(run).events]
+    # Where the old runner was killed before it could: statuses are the same as ever.
+    if statuses[-1:] not in ([Status.RUNNING.value], [Status.FINALIZING.value]):
+        said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
     spec = record["spec"]
     outcome = supervisor.watch(
         _watched(run, found), limit_s=spec.get("max_run_duration_s"), since_s=found.age_s()
     )
     data = _places(run, spec)
-    end = finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
+    end = finishing.finish(
+        run,
+        record,
+        outcome,
+        supervisor,
+        log,
+        ownership=ownership,
+        data=data,
+        finalizing=Status.FINALIZING.value in statuses[-1:],
+    )
     if end is not None:
         end.detail["adopted"] = count
     return end
+
+
+def begin_again(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
+    """The record of a run that is started once more, when nothing of the first time is left."""
+    count = adoptions.note(run, again=True)
+    said.say(f"the runner was killed: {os.getpid()} starts the run again (number {count})")
+    LocalTarget().reap(run)
+    for path in (run.container_json, run.data_json):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    earlier = attempts.begin(run, log)
+    if not earlier:  # a witness that had not started its script
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(script.path_of(run))
+    spec = attempts.resumed(run, record["spec"]) if earlier else record["spec"]
+    return {**record, "spec": {**spec, "attempt": earlier}}
 
 
 def _watched(run: RunDirectory, found: Script) -> Watched:
@@ -61,13 +92,6 @@ def _watched(run: RunDirectory, found: Script) -> Watched:
     from runyard.runner import adopted
 
     return adopted.watched(run, found)
-
-
-def _say_running(run: RunDirectory, found: Script, log: EventLog) -> None:
-    """Where the old runner was killed before it could: statuses are the same as ever."""
-    statuses = [event.get("status") for event in events.read_state(run).events]
-    if Status.RUNNING.value not in statuses:
-        said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
 
 
 def _places(run: RunDirectory, spec: dict[str, Any]) -> list[Place]:

@@ -1,14 +1,15 @@
 """The attempts of a run: one whose job is queued again starts once more, in the same folder.
 
 Nothing of an earlier attempt is lost: its logs lie in ``user_logs/attempt_<n>/``, counted from 0,
-the records of its ranks in ``launch/attempt_<n>/``; ``work/``, with ``outputs/`` in it, and metrics
-are carried on.
+the records of its processes in ``launch/attempt_<n>/``; ``work/``, with ``outputs/`` in it, and
+metrics are carried on.
 """
 
 from __future__ import annotations
 
 import os
 
+from runyard.record import script
 from runyard.record.events import read_state
 from runyard.record.states import Status
 from runyard.runner import said
@@ -33,10 +34,17 @@ def begin(run: RunDirectory, log: EventLog) -> int:
     if earlier:
         name = _unused(run, f"attempt_{earlier - 1}")
         _move_files(run.join("user_logs"), run.join("user_logs", name))
-        if os.path.isdir(run.ranks):
-            os.makedirs(run.launch, exist_ok=True)
-            os.rename(run.ranks, os.path.join(run.launch, name))
+        _put_records_aside(run, os.path.join(run.launch, name))
     return earlier
+
+
+def _put_records_aside(run: RunDirectory, to: str) -> None:
+    if os.path.isdir(run.ranks):
+        os.makedirs(run.launch, exist_ok=True)
+        os.rename(run.ranks, to)
+    if os.path.exists(script.path_of(run)):
+        os.makedirs(to, exist_ok=True)
+        os.rename(script.path_of(run), os.path.join(to, "script.jsonl"))
 
 
 def _unused(run: RunDirectory, name: str) -> str:

@@ -13,7 +13,7 @@ from runyard.errors import RunyardError
 from runyard.record import jsonl, owner
 from runyard.record.event_log import EventLog
 from runyard.record.layout import RunDirectory
-from runyard.runner import environment, launch, said, subreaper, taking, workfolder
+from runyard.runner import environment, kept, launch, said, subreaper, taking, workfolder
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
     ``take`` instead of ``LOCK_FD``: of one that waited in the queue of a cluster, whose lock this
     process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
     ``prepare``, only the environment is built, and the run handed to the queue of its target. With
-    ``adopt``, this process goes on where another runner of the run was killed.
+    ``adopt``, this process goes on where another runner of the run was killed; with ``again``, it
+    starts once more a run that was lost, or whose script had not begun.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
@@ -55,6 +56,10 @@ def main(arguments: list[str]) -> int:
         said.say(end.error)
     if end is None:  # it waits in the queue of its target
         return 0
+    if arguments[2:] == ["again"]:
+        from runyard.record import adoptions
+
+        end.detail["adopted"] = adoptions.count(run)
     _end(run, log, ownership, end)
     return 0
 
@@ -64,6 +69,7 @@ def _end(run: RunDirectory, log: EventLog, ownership: Ownership, end: End) -> No
     from runyard.runner import ending, next_in_line
 
     ending.write(log, end)
+    kept.forget(run)
     # A machine that goes down ends all runs: none of those that wait should begin now.
     if end.reason is not Reason.PREEMPTED:
         next_in_line.start(run, ownership)
@@ -78,13 +84,24 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         from runyard.runner import adopting
 
         return adopting.go_on(run, record, supervisor, log, ownership)
+    if words[1:] == ["again"]:
+        from runyard.runner import adopting
+
+        record = adopting.begin_again(run, record, log)
+        spec = record["spec"]
     if words == ["take"]:
         record = _next_attempt(run, record, log)
         spec = record["spec"]
+    # Elsewhere it is for others to start a run again.
+    is_here = words != ["take"] and words[1:] in ([], ["again"])
+    if is_here and spec.get("max_restarts"):
+        kept.keep(run, spec)
     prefix = environment.reuse(run, spec)
     if prefix is None and words == ["take"]:
         return taking.without_environment(spec)
     if prefix is None:
+        if is_here:
+            kept.keep(run, spec)
         built = _build(run, spec, supervisor, ownership, log)
         if not isinstance(built, dict):
             return built
@@ -99,6 +116,8 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         return None
     workfolder.prepare(run, record)
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
+    if has_data and is_here:
+        kept.keep(run, spec)
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if not isinstance(data, list):
         from runyard.runner import finishing
@@ -186,6 +205,8 @@ def _watch(
     from runyard.runner import finishing, next_in_line
 
     spec = record["spec"]
+    if not spec.get("max_restarts"):
+        kept.forget(run)
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
     next_in_line.prepare(run, spec)

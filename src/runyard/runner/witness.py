@@ -17,8 +17,8 @@ import select
 import time
 
 from runyard.record import early_json, jsonl, owner, script
-from runyard.runner import memory
-from runyard.runner.supervision import reap_orphans
+from runyard.runner import memory, said
+from runyard.runner.supervision import end_of, reap_orphans
 from runyard.runner.tree import ProcessTree, end_below
 
 TYPE_CHECKING = False
@@ -47,6 +47,8 @@ class Script:
     """The script, by its witness; as much of ``subprocess.Popen`` as a supervisor needs.
 
     ``pid``: of the witness, which is the child of this process; ``script``: of the script itself.
+    Where the witness is killed the script becomes the child of this process, a subreaper: ``pid``
+    is that of the script from then on.
     """
 
     def __init__(self, pid: int, report: int) -> None:
@@ -83,8 +85,10 @@ class Script:
         """The exit code of the script, negative for a signal; None while it runs."""
         if self._code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._note(status)
+            if pid == self.script:
+                self._code = os.waitstatus_to_exitcode(status)
+            elif pid:
+                self._note()
         return self._code
 
     def wait(self) -> int:
@@ -97,8 +101,8 @@ class Script:
         assert self._code is not None
         return self._code
 
-    def _note(self, status: int) -> None:
-        """What the witness has seen; of one that was killed itself, that it was."""
+    def _note(self) -> None:
+        """What the witness has seen; where that was killed, the script is watched itself."""
         while select.select([self._report], [], [], 0)[0]:
             part = os.read(self._report, 4096)
             if not part:
@@ -106,7 +110,11 @@ class Script:
             self._said += part
         os.close(self._report)
         seen = early_json.loads(self._said.partition(b"\n")[0].decode() or "{}").get("code")
-        self._code = os.waitstatus_to_exitcode(status) if seen is None else int(seen)
+        if seen is None:
+            said.say("the witness of the script was killed; the script goes on")
+            self.pid = self.script
+        else:
+            self._code = int(seen)
 
 
 class Watched(ProcessTree):
@@ -114,13 +122,23 @@ class Watched(ProcessTree):
 
     def __init__(self, process: Script, run: RunDirectory) -> None:
         super().__init__(process, run)
+        self._script = process
         self._witness = process.pid
         self.pid = process.script
         self._memory = memory.OomWatch(process.script)
 
+    def wait(self, patience_ms: int) -> bool:
+        """Wait so long for the end of the witness, or where that is killed of the script."""
+        if not super().wait(patience_ms):
+            return False
+        if self._script.poll() is None:
+            self._ended = end_of(self._script)
+            return False
+        return True
+
     def look(self) -> None:
         """Note which memory group the script is in."""
-        reap_orphans(self._witness)
+        reap_orphans(self._witness, self.pid)
         self._memory.look()
 
     def end(self, grace_s: float) -> int:
@@ -129,7 +147,7 @@ class Watched(ProcessTree):
 
     def _reap(self) -> None:
         self._process.poll()
-        reap_orphans(self._witness)
+        reap_orphans(self._witness, self.pid)
 
 
 def start(run: RunDirectory, ownership: Ownership, begin: Callable[[], Started]) -> Script:

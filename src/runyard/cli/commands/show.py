@@ -138,6 +138,7 @@ def _job(found: Facts) -> Rows:
         ("processes", rank_view.in_short(spec)),
         ("ranks", "\n".join(rank_view.lines(found))),
         ("time limit", "" if limit is None else formats.duration(limit)),
+        ("restarts", f"at most {spec['max_restarts']}" if spec.get("max_restarts") else ""),
     ]
 
 

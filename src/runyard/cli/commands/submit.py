@@ -87,6 +87,12 @@ class _Submit(Command):
 @click.option("--name", "display_name", metavar="TEXT", help="A name to show for the run.")
 @click.option("--max-seconds", type=float, metavar="N", help="End the run after so long.")
 @click.option(
+    "--max-restarts",
+    type=int,
+    metavar="N",
+    help="Start a run again that was lost, as by a restart of the machine. Default: 0.",
+)
+@click.option(
     "--target",
     metavar="NAME",
     shell_complete=completing.targets,
@@ -124,8 +130,9 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
 
     A YAML spec has the keys experiment, source_directory, script, arguments (list or mapping),
     command, pip_packages, pip_requirements_file, python, user_managed, image, shm_size,
-    docker_arguments, environment_variables, tags, display_name, max_run_duration_seconds, target,
-    distributed, node_count, process_count_per_node, worker_count, parameter_server_count.
+    docker_arguments, environment_variables, tags, display_name, max_run_duration_seconds,
+    max_restarts, target, distributed, node_count, process_count_per_node, worker_count,
+    parameter_server_count.
     Paths in it are relative to the file, script to source_directory. Options given here win, ARGS
     are added to its arguments.
     """
@@ -177,6 +184,7 @@ def _with(request: Request, options: dict[str, Any]) -> Request:
         "shm_size": options["shm_size"],
         "display_name": options["display_name"],
         "max_run_duration_seconds": options["max_seconds"],
+        "max_restarts": options["max_restarts"],
         "target": options["target"],
         **processes.given(options),
     }
