@@ -133,6 +133,23 @@ def test_what_a_run_leaves_is_stored_by_the_runner_that_went_on_with_it(
     assert not os.path.exists(run.directory.join("data", "one"))
 
 
+def test_a_runner_killed_while_it_stores_what_the_script_left(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    """The one that goes on with the run stores it, and says the end as it was."""
+    proxy.fault("PUT /", delay_s=300)
+    run = submit(WRITE, faulty.path("up", "u").as_upload())
+    until(proxy, "PUT /.*new.txt")
+    killing.kill_runner(run.directory)
+    proxy.faults.clear()
+    run.get_status()
+    state = finished(run, Reason.COMPLETED)
+    assert state.detail["adopted"] == 1
+    assert "u: uploaded 1 file" in Path(run.directory.data_log).read_text()
+    assert [e["status"] for e in state.events].count("Finalizing") == 1
+    assert processes.of_run(run.directory.path) == []
+
+
 def test_of_two_runs_that_need_the_same_one_fetches_it(
     faulty: Any, submit: Any, proxy: Proxy
 ) -> None:

@@ -175,7 +175,11 @@ def test_runs_that_go_on_stay(history: History, invoke: Invoke) -> None:
 
 
 def test_damage_is_said_before_anything_is_written(history: History, invoke: Invoke) -> None:
-    blob = next(path for path in Path(history.good.workspace.blobs).glob("??/*"))
+    for blob in Path(history.good.workspace.blobs).glob("??/*"):
+        os.chmod(blob, 0o644)
+        blob.write_bytes(bytes(blob.stat().st_size))
+    words = invoke("export", history.good.id, "a.tar").words
+    assert words.endswith("is damaged; see: runyard verify --deep")
     blob.unlink()
     words = " ".join(
         invoke("export", run.id, "a.tar").words

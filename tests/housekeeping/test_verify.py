@@ -256,10 +256,11 @@ def test_what_is_no_file_keeps_nothing_waiting(history: History, invoke: Invoke)
     blob.unlink()
     os.mkfifo(blob)
     os.mkfifo(os.path.join(history.good.workspace.path, "cache/stat-fifo"))
+    os.mkfifo(os.path.join(history.good.workspace.path, f"snapshots/{'0' * 32}.json"))
     (Path(history.good.path).parent / "link").symlink_to("/nowhere")
     said = invoke("verify", "--deep", "--json")
     assert said.code == 1
-    assert len(said.json["findings"]) == 4
+    assert len(said.json["findings"]) == 5
 
 
 def test_a_damaged_workspace_json_keeps_nothing_else_from_being_looked_at(

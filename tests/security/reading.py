@@ -32,6 +32,9 @@ COMMANDS = (
     ("env", "list"),
     ("secret", "list"),
     ("doctor",),
+    ("verify",),
+    ("gc",),
+    ("export", "RUN", "EXPORTED"),
     ("reindex",),
     ("runs",),
 )
@@ -40,7 +43,7 @@ COMMANDS = (
 def main(workspace: str, run: str, other: str, downloaded: str) -> None:
     """Run them, and print what came of each."""
     warnings.simplefilter("ignore")
-    names = {"RUN": run, "OTHER": other, "DOWNLOADED": downloaded}
+    names = {"RUN": run, "OTHER": other, "DOWNLOADED": downloaded, "EXPORTED": f"{downloaded}.tar"}
     said: list[dict[str, Any]] = []
     for words in COMMANDS:
         argv = ["--workspace", workspace, *(names.get(word, word) for word in words)]

@@ -31,6 +31,7 @@ _CALLS = {
     "pd.read_pickle",
     "pandas.read_pickle",
 }
+_LAST = {name.rpartition(".")[2] for name in _CALLS}
 _EXECUTED = {"job/mpi_rank.py"}
 """Where ``exec`` is called: it runs the user's own script, as an interpreter does."""
 
@@ -49,12 +50,12 @@ def _problems(name: str, tree: ast.AST) -> Iterator[str]:
                 yield str(node.module)
         elif isinstance(node, ast.Call):
             yield from _of_call(name, node)
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) in _CALLS:
+        elif isinstance(node, ast.Attribute) and node.attr in _LAST and ast.unparse(node) in _CALLS:
             yield ast.unparse(node)
 
 
 def _of_call(name: str, node: ast.Call) -> Iterator[str]:
-    called = ast.unparse(node.func)
+    called = ast.unparse(node.func) if isinstance(node.func, (ast.Name, ast.Attribute)) else ""
     if called in _CALLS or (called in ("exec", "builtins.exec") and name not in _EXECUTED):
         yield called
     for keyword in node.keywords:

@@ -118,10 +118,22 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
 
     Kind is 'f' file, 'l' symlink (``blob`` is its target) or 'd' empty folder. Raises
     `runyard.errors.SnapshotException` for a format this release does not know, and for an entry
-    that leads out of the folder it is laid out in: a workspace may come from anywhere.
+    that leads out of the folder it is laid out in: a workspace may come from anywhere. The same for
+    one that is damaged; OSError where there is none.
     """
     with regular.open_to_read(manifest_path) as stream:
-        manifest = early_json.loads(stream.read().decode("ascii"))
+        content = stream.read()
+    try:
+        manifest = early_json.loads(content.decode("ascii"))
+        if not isinstance(manifest, dict):
+            raise ValueError("it does not hold a JSON object")
+    except ValueError as error:
+        raise _problem(
+            "The list of files of a snapshot, {}, is damaged: {}. Put a copy of it back, or submit "
+            "the source folder again.",
+            manifest_path,
+            error,
+        )
     if manifest.get("format") != MANIFEST_FORMAT:
         raise _problem(
             "Snapshot manifest {} has format {!r}; this release of runyard reads format {}. "

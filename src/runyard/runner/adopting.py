@@ -46,13 +46,25 @@ def go_on(
     kept.of_another(run)
     said.say(f"the runner was killed: {os.getpid()} goes on with the run (number {count})")
     found = script.read(run)
-    _say_running(run, found, log)
+    statuses = [event.get("status") for event in events.read_state(run).events]
+    # Where the old runner was killed before it could: statuses are the same as ever.
+    if statuses[-1:] not in ([Status.RUNNING.value], [Status.FINALIZING.value]):
+        said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
     spec = record["spec"]
     outcome = supervisor.watch(
         _watched(run, found), limit_s=spec.get("max_run_duration_s"), since_s=found.age_s()
     )
     data = _places(run, spec)
-    end = finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
+    end = finishing.finish(
+        run,
+        record,
+        outcome,
+        supervisor,
+        log,
+        ownership=ownership,
+        data=data,
+        finalizing=Status.FINALIZING.value in statuses[-1:],
+    )
     if end is not None:
         end.detail["adopted"] = count
     return end
@@ -80,13 +92,6 @@ def _watched(run: RunDirectory, found: Script) -> Watched:
     from runyard.runner import adopted
 
     return adopted.watched(run, found)
-
-
-def _say_running(run: RunDirectory, found: Script, log: EventLog) -> None:
-    """Where the old runner was killed before it could: statuses are the same as ever."""
-    statuses = [event.get("status") for event in events.read_state(run).events]
-    if Status.RUNNING.value not in statuses:
-        said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
 
 
 def _places(run: RunDirectory, spec: dict[str, Any]) -> list[Place]:

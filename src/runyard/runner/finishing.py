@@ -29,16 +29,18 @@ def finish(
     *,
     ownership: Ownership,
     data: list[Place],
+    finalizing: bool = False,
 ) -> End | None:
     """The end of a run whose script has ended; None: it waits in the queue of its target again.
 
-    Killed at any moment, it can be done once more by another runner.
+    Killed at any moment, it can be done once more by another runner; ``finalizing``: it is.
     """
     end = told(supervisor, log, ending.classify(run, outcome))
     if end is None:
         tidy_data(run, data)
         return None
-    said.status(log, Status.FINALIZING)
+    if not finalizing:
+        said.status(log, Status.FINALIZING)
     if data:
         from runyard.runner import data as data_of_run
 

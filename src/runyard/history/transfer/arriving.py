@@ -115,7 +115,10 @@ class Arriving:
         """All is there: make the links. Raises UserErrorException for an archive cut short."""
         if not self._whole:
             raise damaged(EOFError("it ends too early"))
+        links = {path for _, path in self._links}
         for target, path in self._links:
+            if _is_below(path, links):
+                raise refused(os.path.relpath(path, self.staged.path), "it lies behind a link")
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 os.symlink(target, path)
@@ -123,6 +126,16 @@ class Arriving:
                 raise refused(
                     os.path.relpath(path, self.staged.path), "its name is taken"
                 ) from error
+
+
+def _is_below(path: str, links: set[str]) -> bool:
+    """Whether a folder of that path is a link: where ``..`` leads from there is not to be told."""
+    above = os.path.dirname(path)
+    while above != os.path.dirname(above):
+        if above in links:
+            return True
+        above = os.path.dirname(above)
+    return False
 
 
 def _record(info: Any, content: BinaryIO) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from blake3 import blake3
+
 from runyard import _version
 from runyard.errors import SnapshotException, UserErrorException
 from runyard.history.references import snapshots_of
@@ -92,9 +94,8 @@ class Exporting:
                 # Neither the time nor the name: the same runs, the same bytes.
                 packed = gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0)
                 stream = cast("BinaryIO", stack.enter_context(packed))
-            archive = _Archive(stream)
-            _write(archive, self._workspace, runs, self._warn)
-            archive.close()
+            with _Archive(stream) as archive:
+                _write(archive, self._workspace, runs, self._warn)
 
 
 def _write(
@@ -111,7 +112,9 @@ def _write(
     archive.add_record(members.HEADER, header)
     for blob in blobs:
         name = f"blobs/{blob[:2]}/{blob}"
-        archive.add_file(name, os.path.join(workspace.path, name), own=False)
+        path = os.path.join(workspace.path, name)
+        if archive.add_file(name, path, own=False) != blob:
+            raise SnapshotException(f"{path} is damaged; see: runyard verify --deep")
     for snapshot in snapshots:
         archive.add_file(f"snapshots/{snapshot}.json", workspace.manifest(snapshot), own=False)
     for run in runs:
@@ -225,7 +228,7 @@ class _Archive:
     """A tar archive that is written from its beginning to its end."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._tar = tarfile.open(  # noqa: SIM115 (closed by `close`)
+        self._tar = tarfile.open(  # noqa: SIM115 (closed by `__exit__`)
             fileobj=stream,
             mode="w|",
             format=tarfile.PAX_FORMAT,
@@ -240,8 +243,11 @@ class _Archive:
         info.size = len(content)
         self._add(info, io.BytesIO(content))
 
-    def add_file(self, name: str, path: str, *, own: bool = True) -> None:
-        """``own``: with its time and rights. Raises OSError, also when it shrinks meanwhile."""
+    def add_file(self, name: str, path: str, *, own: bool = True) -> str:
+        """``own``: with its time and rights. Returns the hash of what was written.
+
+        Raises OSError, also when it shrinks meanwhile.
+        """
         fd = regular.open_fd(path, os.O_RDONLY)
         with os.fdopen(fd, "rb") as stream:
             found = os.fstat(fd)
@@ -249,7 +255,9 @@ class _Archive:
             if own:
                 info.mode, info.mtime = _mode(found), int(found.st_mtime)
             info.size = found.st_size
-            self._add(info, stream)
+            hashing = _Hashing(stream)
+            self._add(info, hashing)
+        return hashing.digest.hexdigest()
 
     def add_folder(self, name: str, path: str) -> None:
         info = tarfile.TarInfo(name)
@@ -261,13 +269,33 @@ class _Archive:
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
         self._add(info)
 
-    def _add(self, info: tarfile.TarInfo, content: BinaryIO | None = None) -> None:
+    def _add(self, info: tarfile.TarInfo, content: Any = None) -> None:
         self._tar.addfile(info, content)
         self._tar.members = []  # type: ignore[attr-defined]  # it would remember each
         self.count += 1
 
-    def close(self) -> None:
-        self._tar.close()
+    def __enter__(self) -> _Archive:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._tar.close()
+            return
+        with contextlib.suppress(OSError, ValueError):  # else it does so when it is forgotten
+            self._tar.close()
+
+
+class _Hashing(io.RawIOBase):
+    """A file that knows the hash of what was read of it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.digest = blake3()
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._stream.read(size)
+        self.digest.update(content)
+        return content
 
 
 def _mode(found: os.stat_result) -> int:

@@ -74,8 +74,16 @@ def check_run(experiment: object, run_id: object) -> None:
 
 
 def leads_outside(place: str, target: str) -> bool:
-    """Whether a link at a relative path leads out of the run directory, as far as text tells."""
+    """Whether a link at a relative path leads, or might lead, out of the run directory.
+
+    Text alone tells where ``..`` leads as long as nothing stands before it: behind a folder it
+    depends on whether that is a link itself.
+    """
     if not target or target.startswith("/") or "\0" in target:
+        return True
+    parts = target.split("/")
+    names = [number for number, part in enumerate(parts) if part not in ("", ".", "..")]
+    if names and ".." in parts[names[0] :]:
         return True
     found = os.path.normpath(os.path.join(os.path.dirname(place), target))
     return found == ".." or found.startswith("../")

@@ -14,7 +14,7 @@ from runyard.errors import SnapshotException
 from runyard.history import store_lock
 from runyard.history.verification.finding import Finding
 from runyard.history.verification.runs import UNREADABLE, reason
-from runyard.record import creation
+from runyard.record import creation, regular
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.workdir import read_manifest
 
@@ -62,7 +62,7 @@ class Store:
     def _snapshot(self, name: str) -> Iterator[Finding]:
         path, snapshot = os.path.join(self._folder, name), name[:32]
         try:
-            with open(path, "rb") as stream:
+            with regular.open_to_read(path) as stream:
                 content = stream.read()
             if blake3(content).hexdigest()[:32] != snapshot:
                 yield self._damaged(path, "is not what its name says")
