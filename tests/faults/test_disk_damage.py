@@ -49,7 +49,7 @@ KINDS = [
     Kind(r"index\.db(-wal|-shm)?", told=False),
     Kind(r"store\.lock", told=False),
     Kind(r"cache/stat-\w+", told=False),
-    # Of a snapshot: test_disk_snapshots. Read by the API alone: test_disk_records.
+    # What comes of these: test_disk_records.
     Kind(r"blobs/\w\w/\w+", told=False),
     Kind(r"snapshots/\w+\.json", told=False),
     Kind(r"environments/built/1\.json", told=False),

@@ -6,6 +6,7 @@ import contextlib
 import html
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +23,7 @@ from runyard.history.workspace import Workspace
 from runyard.history.writing import writing
 from runyard.job import interactive
 from runyard.job.values import texts
+from runyard.record import registered
 
 _NAME = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}\Z")
 _MAX_BYTES = 255 - len("_1234567890_01234567")
@@ -185,11 +187,16 @@ class Experiment:
         found = []
         for name in filter(is_valid_name, experiment_names(workspace.directory)):
             experiment = Experiment(workspace, name)
-            archived = experiment.archived_time is not None
+            try:
+                known = experiment._read()
+            except registered.DamagedRecordException as error:
+                warnings.warn(f"listed as if it had none: {error}", stacklevel=2)
+                known = {}
+            archived = known.get("archived") is not None
             if (
                 experiment_name in (None, name)
                 and view_type in ("All", _VIEWS[archived])
-                and has_all(experiment.tags, tags)
+                and has_all(known.get("tags") or {}, tags)
             ):
                 found.append(experiment)
         return found
@@ -213,7 +220,7 @@ class Experiment:
     @property
     def archived_time(self) -> datetime | None:
         """When it was archived, in UTC; None for one that is active."""
-        archived = shared_json.read(self._settings).get("archived")
+        archived = self._read().get("archived")
         return None if archived is None else datetime.fromtimestamp(archived, timezone.utc)
 
     def archive(self) -> None:
@@ -234,7 +241,7 @@ class Experiment:
     @property
     def tags(self) -> dict[str, str]:
         """Its tags."""
-        return dict(shared_json.read(self._settings).get("tags") or {})
+        return dict(self._read().get("tags") or {})
 
     def tag(self, key: str, value: Any = None) -> None:
         """Set one tag; the value becomes text, None becomes ''."""
@@ -253,7 +260,17 @@ class Experiment:
     def _edit_tags(self, edit: Callable[[dict[str, str]], dict[str, str]]) -> None:
         self._change(lambda now: {"tags": edit(now.get("tags") or {})})
 
+    def _read(self) -> dict[str, Any]:
+        """Its settings. Raises UserErrorException naming the file when it is damaged."""
+        what = f"the settings of experiment {self._name!r}"
+        shape = {"archived": (int, float, type(None)), "tags": (dict, type(None))}
+        try:
+            return registered.read(self._settings, what, self._settings, shape)
+        except FileNotFoundError:
+            return {}
+
     def _change(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        self._read()
         os.makedirs(os.path.dirname(self._settings), exist_ok=True)
         shared_json.change(self._settings, change)
 

@@ -38,8 +38,8 @@ def loads(text: str) -> "Any":
             value, end = scanner(text, 0)
             if not text[end:].strip(" \t\n\r"):
                 return value
-        except (ImportError, AttributeError, TypeError, ValueError, StopIteration):
-            pass
+        except (ImportError, AttributeError, TypeError, ValueError, StopIteration, SystemError):
+            pass  # SystemError: without json there is no exception to say that text is damaged
     import json
 
     return json.loads(text)

@@ -26,23 +26,29 @@ class EventLog:
         self._appender = jsonl.Appender(run.events)
         self._run = run
         self._now = now
+        self.has_end = False
 
     def status(self, status: "Status", **detail: "Any") -> None:
         """Record that the run has got as far as ``status``."""
-        self._append({"t": self._now(), "status": status.value, "detail": detail}, sync=False)
+        self._append({"t": self._now(), "status": status.value, "detail": detail})
 
     def end(self, reason: "Reason", **detail: "Any") -> None:
-        """Record the end of the run; survives power loss when this returns."""
+        """Record the end of the run; survives power loss when this returns.
+
+        Raises OSError: when ``has_end`` is set then, only its way to the disk has failed.
+        """
         event = {"t": self._now(), "status": reason.status.value, "reason": reason.value}
         event["detail"] = detail
-        self._append(event, sync=True)
+        self._append(event)
+        self.has_end = True
+        self._appender.sync()
 
     def close(self) -> None:
         """Close the file; a later event opens it again."""
         self._appender.close()
 
-    def _append(self, event: "Dict[str, Any]", sync: bool) -> None:
-        self._appender.append(event, sync)
+    def _append(self, event: "Dict[str, Any]") -> None:
+        self._appender.append(event)
         touch(self._run)
 
 

@@ -30,11 +30,13 @@ class Appender:
         self.path = path
         self._fd = -1
 
-    def append(self, record: "Record", sync: bool = False) -> None:
-        """Append one record; ``sync`` makes it survive power loss. Raises OSError (disk full)."""
+    def append(self, record: "Record") -> None:
+        """Append one record. Raises OSError (disk full)."""
         self.write(encode(record))
-        if sync:
-            os.fsync(self._fd)
+
+    def sync(self) -> None:
+        """Make what was appended survive power loss. Raises OSError."""
+        os.fsync(self._fd)
 
     def write(self, line: bytes) -> None:
         """Append an encoded line. A write cut short (disk full) is taken back, then raised."""

@@ -42,13 +42,26 @@ def materialise(
         if missing_only and os.path.lexists(path):
             continue
         _make_folder(os.path.dirname(path), folders)
-        if entry[1] == "f":
+        if entry[1] == "f" and missing_only:
+            _copy_whole(copier, entry, path, _mtime_ns(moment_s, entry[3]))
+        elif entry[1] == "f":
             copier.copy(entry, path, _mtime_ns(moment_s, entry[3]))
         elif entry[1] == "l":
             os.symlink(_raw(entry[3]), path)
         else:
             _make_folder(path, folders)
             os.chmod(path, entry[2] | stat.S_IRWXU)
+
+
+def _copy_whole(
+    copier: "_Copier", entry: "Tuple[str, str, int, str, int]", path: bytes, mtime_ns: int
+) -> None:
+    """There whole, or not at all: who comes after us takes what is there for the script's."""
+    begun = path + b".runyard-begun"
+    if os.path.lexists(begun):
+        os.unlink(begun)
+    copier.copy(entry, begun, mtime_ns)
+    os.rename(begun, path)
 
 
 def remove_unchanged(
@@ -105,10 +118,22 @@ def read_manifest(manifest_path: str) -> "List[Tuple[str, str, int, str, int]]":
 
     Kind is 'f' file, 'l' symlink (``blob`` is its target) or 'd' empty folder. Raises
     `runyard.errors.SnapshotException` for a format this release does not know, and for an entry
-    that leads out of the folder it is laid out in: a workspace may come from anywhere.
+    that leads out of the folder it is laid out in: a workspace may come from anywhere. The same for
+    one that is damaged; OSError where there is none.
     """
     with regular.open_to_read(manifest_path) as stream:
-        manifest = early_json.loads(stream.read().decode("ascii"))
+        content = stream.read()
+    try:
+        manifest = early_json.loads(content.decode("ascii"))
+        if not isinstance(manifest, dict):
+            raise ValueError("it does not hold a JSON object")
+    except ValueError as error:
+        raise _problem(
+            "The list of files of a snapshot, {}, is damaged: {}. Put a copy of it back, or submit "
+            "the source folder again.",
+            manifest_path,
+            error,
+        )
     if manifest.get("format") != MANIFEST_FORMAT:
         raise _problem(
             "Snapshot manifest {} has format {!r}; this release of runyard reads format {}. "

@@ -170,6 +170,9 @@ def write(log: EventLog, end: End) -> None:
             log.end(end.reason, **(detail if error is None else dict(detail, error=error)))
             return
         except OSError as failure:
+            if log.has_end:  # a second one would be one too many
+                said.say(f"a loss of power may lose the end of the run: {failure}")
+                return
             said.say(f"cannot write the end of the run: {failure}")
             if time.monotonic() > deadline:
                 raise
