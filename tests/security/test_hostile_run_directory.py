@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -256,3 +257,29 @@ def test_gc_removes_nothing_behind_a_link(scene: Scene, name: str, whose: str) -
     argv = ["--workspace", scene.workspace.path, "gc", "--yes", "--grace", "0"]
     CliRunner().invoke(program, argv)
     assert scene.look() == before
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("boot", ["another", "this"])
+def test_a_run_that_was_unpacked_is_not_started_whatever_it_asks_for(
+    scene: Scene, begun: bool, boot: str
+) -> None:
+    scene.unended()
+    run = scene.run
+    record = json.loads(Path(run.run_json).read_text())
+    record["spec"]["max_restarts"] = 5
+    Path(run.run_json).write_text(json.dumps(record))
+    who = {**owner.identity(), "pid": 1, "start": 1}
+    Path(run.lock).write_text(json.dumps(who if boot == "this" else {**who, "boot": "b"}) + "\n")
+    if not begun:
+        events = Path(run.events).read_text().splitlines(keepends=True)
+        Path(run.events).write_text("".join(e for e in events if '"Running"' not in e))
+        shutil.rmtree(run.launch, ignore_errors=True)
+    else:  # its witness was killed as well
+        witness = {"t": 1.0, **json.loads(Path(run.lock).read_text()), "space": script.space()}
+        Path(script.path_of(run)).write_text(json.dumps(witness) + "\n")
+    Path(run.std_log).write_text("as it came\n")
+    said = scene.read()
+    assert Path(run.std_log).read_text() == "as it came\n"
+    shown = next(one["out"] for one in said if one["words"] == ["show", "RUN"])
+    assert "Failed (runner_lost)" in shown
