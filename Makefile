@@ -54,5 +54,5 @@ constraints: setup  ## pin what pyproject.toml asks for (ARGS=--upgrade: newest 
 	scripts/constraints $(ARGS)
 
 clean:  ## remove caches and build output; .venv and .runyard stay
-	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests benchmarks examples scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
