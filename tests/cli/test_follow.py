@@ -183,7 +183,7 @@ def test_an_environment_that_is_built_shows_its_log(project: Path) -> None:
 
 def test_a_lost_runner_does_not_end_the_following(project: Path, invoke: Invoke) -> None:
     """Another runner goes on with the run, and the follower sees how it really ends."""
-    follower, _ = _with_killed_runner(project, GATE.format(gate=project / "gate"))
+    follower, _ = _with_killed_runner(project, GATE.format(gate=str(project / "gate")))
     (project / "gate").touch()
     _, err = follower.communicate(timeout=30)
     assert follower.returncode == 0

@@ -438,3 +438,20 @@ def _waited(run: RunDirectory) -> list[tuple[float, int]]:
     """When a run that waited was queued, and when its runner was started (in 10 ms since boot)."""
     queued = [e["t"] for e in events.read_state(run).events if e["status"] == "Queued"]
     return [(queued[0], owner.signature(run.lock)["start"])] if queued else []
+
+
+def test_a_run_whose_runner_was_killed_keeps_its_node_until_its_end(
+    workspace: WorkspaceDirectory, go: Path
+) -> None:
+    """Another runner goes on with it, and starts who is next in the end."""
+    pool = pools.make(workspace)
+    first, second = pools.submit(pool, pools.until(go)), pools.submit(pool)
+    pools.begun(first)
+    killing.kill_runner(first)
+    pool.kick()
+    assert owner.is_held(first.lock)
+    assert pools.status(second) is Status.QUEUED
+    go.touch()
+    assert runs.finish(first).detail["adopted"] == 1
+    assert runs.finish(second).reason is Reason.COMPLETED
+    nothing_is_left(pool)

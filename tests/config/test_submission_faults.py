@@ -97,7 +97,7 @@ def test_a_workspace_that_may_not_be_written(
     def closed(*_: object, **__: object) -> Any:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/ws/runs")
 
-    monkeypatch.setattr(creation, "create_run", closed)
+    monkeypatch.setattr(creation, "make_folder", closed)
     with pytest.raises(ExperimentExecutionException, match=r"denied \(/ws/runs\); check who may"):
         submission.submit(config, experiment)
 

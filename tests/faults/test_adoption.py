@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -338,3 +339,60 @@ def test_a_command_shows_the_true_end(tmp_path: Path) -> None:
         [*runyard, "show", run.id], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert "Failed (script_exit_code 3)" in shown.stdout
+
+
+LOOKS = """
+import json, os, sys
+status = dict(line.split(':\\t', 1) for line in open('/proc/self/status').read().splitlines())
+print(json.dumps({
+    'leads': [os.getpid() == os.getpgrp(), os.getpid() == os.getsid(0)],
+    'open': sorted(int(name) for name in os.listdir('/proc/self/fd'))[:-1],
+    'input': os.readlink('/proc/self/fd/0'),
+    'same': os.path.sameopenfile(1, 2),
+    'blocked': int(status['SigBlk'], 16),
+    'ignored': int(status['SigIgn'], 16) & (1 << 31) - 1,  # 32 and 33 are of glibc itself
+    'function': os.environ.get('BASH_FUNC_module%%'),
+    'here': os.getcwd() == os.path.realpath(os.environ['RUNYARD_RUN_DIRECTORY'] + '/work'),
+}))
+"""
+
+
+def test_to_the_script_its_witness_makes_no_difference(
+    workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Session, group, files, signals and variables are as if the runner had started it."""
+    monkeypatch.setenv("BASH_FUNC_module%%", "() { eval; }")
+    run = runs.make_run(workspace, LOOKS)
+    runs.start(LocalTarget(), run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+    found = json.loads(runs.log_of(run))
+    # Python itself ignores SIGPIPE and SIGXFSZ; of its runner the script has that of SIGHUP.
+    own = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)
+    assert found == {
+        "leads": [True, True],
+        "open": [0, 1, 2],
+        "input": "/dev/null",
+        "same": True,
+        "blocked": 0,
+        "ignored": own | 1 << (signal.SIGHUP - 1),
+        "function": "() { eval; }",
+        "here": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("os.killpg(0, signal.SIGKILL)", Reason.SIGNAL),
+        ("os.killpg(0, signal.SIGINT)", Reason.SIGNAL),
+        ("os.kill(os.getppid(), signal.SIGTERM)", Reason.COMPLETED),
+        ("os.kill(os.getppid(), signal.SIGINT)", Reason.COMPLETED),
+    ],
+)
+def test_signals_that_a_script_sends_around_itself(
+    workspace: WorkspaceDirectory, text: str, reason: Reason
+) -> None:
+    run = runs.make_run(workspace, f"import os, signal\n{text}\n")
+    runs.start(LocalTarget(), run)
+    state = runs.finish(run)
+    assert (state.reason, "adopted" in state.detail) == (reason, False)

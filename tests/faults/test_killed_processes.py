@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.computes.local import LocalTarget
-from runyard.record import events, ranks, script
+from runyard.record import events, jsonl, ranks, script, workdir
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
@@ -139,3 +139,33 @@ def test_one_rank_that_is_killed_ends_the_run_and_is_named(
     assert state.detail["rank"] == rank
     assert state.detail["error"]["message"] == f"rank {rank} was ended by SIGKILL"
     assert len(ranks.read(run)) == 3
+
+
+def test_half_of_a_work_folder_that_a_killed_runner_left_is_made_anew(
+    workspace: WorkspaceDirectory,
+) -> None:
+    """Else a script that was copied by half would run, and complete."""
+    run = runs.make_run(workspace, "import other; print(other.NAME)", {"other.py": "NAME = 7"})
+    begun_folder = Path(run.join("work.begun"))
+    begun_folder.mkdir()
+    (begun_folder / "train.py").touch()
+    runs.start(LocalTarget(), run)
+    assert end_of(run).reason is Reason.COMPLETED
+    assert runs.log_of(run) == "7\n"
+    assert not begun_folder.exists()
+
+
+def test_half_of_a_file_that_is_copied_again_is_not_taken_for_the_scripts(
+    workspace: WorkspaceDirectory,
+) -> None:
+    """What an earlier attempt has deleted is there again, whole."""
+    run = runs.make_run(workspace, "print(1)", {"lib/other.py": "NAME = 7"})
+    snapshot = str(jsonl.read_json(run.run_json)["snapshot"])
+    Path(run.work, "lib").mkdir(parents=True)
+    Path(run.work, "lib", "other.py.runyard-begun").touch()
+    Path(run.work, "train.py").write_text("changed by the script")
+    manifest = workspace.manifest(snapshot)
+    workdir.materialise(manifest, workspace.blobs, run.work, missing_only=True)
+    assert Path(run.work, "lib", "other.py").read_text() == "NAME = 7"
+    assert Path(run.work, "train.py").read_text() == "changed by the script"
+    assert os.listdir(Path(run.work, "lib")) == ["other.py"]

@@ -12,9 +12,19 @@ from runyard import _lending, settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
     from runyard.record.layout import RunDirectory
     from runyard.record.owner import Ownership
+
+    class Ahead(Protocol):
+        """A runner that waits."""
+
+        def hand_over(
+            self, ownership: Ownership, variables: Mapping[str, str]
+        ) -> subprocess.Popen[bytes] | None:
+            """Give it the run; None where it has died meanwhile."""
+
 
 RUNNER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner", "__main__.py")
 
@@ -25,6 +35,9 @@ _PATH_VARIABLES = (
 
 _started: list[subprocess.Popen[bytes]] = []
 """Runners started by this process and not yet collected; without that they stay as zombies."""
+
+AHEAD: dict[str, Ahead] = {}
+"""Runners that wait for a run that is being planned, by its path; see ``runner_ahead``."""
 
 
 def start(
@@ -42,11 +55,29 @@ def start(
     cannot be started.
     """
     collect()
-    python, runner = program or own_program()
+    process = None
+    if program is None and not words and run.path in AHEAD:
+        process = AHEAD.pop(run.path).hand_over(
+            ownership, {**variables, "RUNYARD_RUN_DIRECTORY": run.path}
+        )
+    if process is None:
+        process = _started_now(run, ownership, variables, program or own_program(), words)
+    _started.append(process)
+    return process.pid
+
+
+def _started_now(
+    run: RunDirectory,
+    ownership: Ownership,
+    variables: Mapping[str, str],
+    program: tuple[str, str],
+    words: Sequence[str],
+) -> subprocess.Popen[bytes]:
+    python, runner = program
     # -I and -S: no user settings, no site-packages: half the start-up time of the runner.
     argv = [python, "-I", "-S", runner, run.path, str(ownership.fd), *words]
     with open(run.runner_log, "ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -56,8 +87,6 @@ def start(
             start_new_session=True,
             pass_fds=(ownership.fd,),
         )
-    _started.append(process)
-    return process.pid
 
 
 def own_program() -> tuple[str, str]:

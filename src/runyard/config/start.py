@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.config import planning
 from runyard.errors import ExperimentExecutionException
-from runyard.history.reconcile import HANDLE
+from runyard.history import reconcile
 from runyard.history.writing import advice, writing
-from runyard.record import creation, jsonl, notes, owner
+from runyard.record import creation, notes, owner
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 
 if TYPE_CHECKING:
+    from runyard.computes.protocol import ComputeTarget
     from runyard.record.owner import Ownership
 
 _TAKE_ATTEMPTS = 50
@@ -46,12 +47,14 @@ def start(
     to (nothing is left behind), or when the target started nothing: that run stays, Failed with
     the reason launch_failed.
     """
+    target = planning.find_target(record["spec"]["target"], workspace)
     with writing(workspace):
-        run = creation.create_run(workspace, experiment, record, run_id)
-        recorded()
-        ownership = _own(run, parent)
+        run = creation.make_folder(workspace, experiment, run_id)
+    filling = _Filling(run, record, parent, recorded)
+    with writing(workspace):
+        ownership = filling.own()
     try:
-        persisted = _submit(run, ownership, record["spec"], secrets)
+        persisted = _submit(run, ownership, target, secrets, filling)
     finally:
         ownership.release()
     if not persisted:
@@ -62,15 +65,55 @@ def start(
     return run
 
 
-def _own(run: RunDirectory, parent: RunDirectory | None) -> Ownership:
-    try:
-        ownership = _take(run)
-        if parent is not None:
-            notes.NoteWriter(parent).write("child", None, run.id)
-    except OSError:
-        creation.remove(run)
-        raise
-    return ownership
+class _Filling:
+    """What makes a run of a new folder: run.json, written once, and the note of its parent."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        record: dict[str, Any],
+        parent: RunDirectory | None,
+        recorded: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._record = record
+        self._parent = parent
+        self._recorded = recorded
+        self._done = False
+        self.failure: BaseException | None = None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The JobSpec of the run."""
+        found: dict[str, Any] = self._record["spec"]
+        return found
+
+    def own(self) -> Ownership:
+        """The lock of the run; the folder is removed when it cannot be had. Raises OSError."""
+        try:
+            return _take(self._run)
+        except (OSError, ExperimentExecutionException):
+            creation.remove(self._run)
+            raise
+
+    def __call__(self) -> None:
+        """Do it, if that is not done. Raises ExperimentExecutionException; the folder is gone then.
+
+        Whoever has asked a target for a runner by then takes that back.
+        """
+        if self._done:
+            return
+        try:
+            with writing(self._run.workspace):
+                creation.fill(self._run, self._record)
+                if self._parent is not None:
+                    notes.NoteWriter(self._parent).write("child", None, self._run.id)
+        except BaseException as error:
+            self.failure = error
+            creation.remove(self._run)
+            raise
+        self._done = True
+        self._recorded()
 
 
 def _take(run: RunDirectory) -> Ownership:
@@ -87,18 +130,33 @@ def _take(run: RunDirectory) -> Ownership:
 
 
 def _submit(
-    run: RunDirectory, ownership: Ownership, spec: Mapping[str, Any], secrets: Mapping[str, str]
+    run: RunDirectory,
+    ownership: Ownership,
+    target: ComputeTarget,
+    secrets: Mapping[str, str],
+    fill: _Filling,
 ) -> bool:
     """Have the target start a runner; whether it has made the run survive power loss as well."""
+    spec = fill.spec
     target_name, relayed = spec["target"], bool(spec.get("relay"))
-    target = planning.find_target(target_name, run.workspace)
+    # One that waits for others anyhow has the run filled meanwhile.
+    beside = None if relayed else getattr(target, "submit_beside", None)
+    if beside is None:
+        fill()
     try:
         if relayed:
             from runyard.data.relay import placing
 
             secrets = {**secrets, **placing.place(run)}
-        handle = target.submit(run, ownership, secrets)
+        handle = (
+            target.submit(run, ownership, secrets)
+            if beside is None
+            else beside(run, ownership, secrets, spec, fill)
+        )
     except Exception as error:
+        if fill.failure is not None:
+            raise fill.failure from None
+        fill()
         _end_unstarted(run, error)
         todo = advice(error)
         raise ExperimentExecutionException(
@@ -106,10 +164,8 @@ def _submit(
             f"{todo + '; ' if todo else ''}the run is kept as Failed in {run.path!r}",
             error,
         ) from error
-    try:
-        jsonl.write_once(run.join(HANDLE), handle, sync=False)
-    except OSError as error:  # the run is on its way and must not be reported as not started
-        _log.warning("run %s: %s could not be written: %s", run.id, HANDLE, error)
+    if not handle.get(reconcile.KEPT):
+        reconcile.keep(run, handle)
     if relayed:
         from runyard.data.relay import keeping
 

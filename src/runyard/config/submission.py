@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import warnings
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runyard import _version
+from runyard.computes import runner_ahead
 from runyard.config import checks, containers, datasets, planning, run_based
 from runyard.config.start import start
 from runyard.errors import UserErrorException
@@ -20,7 +22,8 @@ from runyard.history.snapshots import SnapshotStore
 from runyard.history.writing import writing
 from runyard.job.interactive import user_name
 from runyard.job.values import texts
-from runyard.record.layout import WorkspaceDirectory
+from runyard.record import creation
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 if TYPE_CHECKING:
     from runyard.config.planning import Plan
@@ -51,7 +54,38 @@ def submit(
     Raises ExperimentExecutionException when the workspace cannot be written to, or when the
     target started nothing: that run stays, Failed with the reason launch_failed.
     """
-    texts = _tag_texts(tags)
+    run_id = run_id or creation.new_run_id(experiment.name)
+    with _runner_ahead(config, experiment.workspace.directory.run(experiment.name, run_id)):
+        return _submit(
+            config,
+            experiment,
+            tags=_tag_texts(tags),
+            run_id=run_id,
+            parent=parent,
+            script_checks=script_checks,
+            refresh=refresh,
+        )
+
+
+def _runner_ahead(
+    config: ScriptRunConfig, run: RunDirectory
+) -> contextlib.AbstractContextManager[None]:
+    """A runner of this machine starts while the run is planned, which takes as long."""
+    if run_based.target_name(config.run_config) != "local":
+        return contextlib.nullcontext()
+    return runner_ahead.waiting(run)
+
+
+def _submit(
+    config: ScriptRunConfig,
+    experiment: Experiment,
+    *,
+    tags: dict[str, str],
+    run_id: str,
+    parent: Run | None,
+    script_checks: Collection[str],
+    refresh: bool,
+) -> Run:
     workspace = experiment.workspace
     planned = planning.plan(
         config,
@@ -61,14 +95,14 @@ def submit(
         refresh=refresh,
     )
     for warning in planned.warnings:
-        warnings.warn(warning, UserWarning, stacklevel=4)
+        warnings.warn(warning, UserWarning, stacklevel=5)
     for notice in planned.notices:
         _log.info("%s", notice)
     with store_lock.shared(workspace.path) as hold:  # until run.json refers to the snapshot
         with writing(workspace.directory):
             snapshot_id = _take_snapshot(planned, workspace.directory, hold)
             run_based.make(config.run_config, workspace.directory)
-        record = _record(planned, workspace.name, snapshot_id, texts, parent)
+        record = _record(planned, workspace.name, snapshot_id, tags, parent)
         run = start(
             workspace.directory,
             experiment.name,

@@ -8,6 +8,7 @@ the run of another user (``owner.is_own``) is not acted upon: it is shown as Not
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import warnings
@@ -34,7 +35,10 @@ _SKEW_S = 60.0
 
 HANDLE = "handle.json"
 """What ``ComputeTarget.submit`` returned, written by submission."""
+KEPT = "kept"
+"""Key of a handle that its target has written itself, beside what it waited for."""
 
+_log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
@@ -201,6 +205,14 @@ def _why(run: RunDirectory, target: ComputeTarget) -> tuple[Reason, str] | None:
     """Why a run is gone, where its target knows more than that."""
     ask = getattr(target, "why", None)
     return None if ask is None else ask(handle_of(run))
+
+
+def keep(run: RunDirectory, handle: dict[str, Any]) -> None:
+    """Write the handle of a run, which is on its way and must not be reported as not started."""
+    try:
+        jsonl.write_once(run.join(HANDLE), handle, sync=False)
+    except OSError as error:
+        _log.warning("run %s: %s could not be written: %s", run.id, HANDLE, error)
 
 
 def handle_of(run: RunDirectory) -> dict[str, Any]:

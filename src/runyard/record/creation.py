@@ -36,6 +36,22 @@ def create_run(
     are filled in here. Raises UserErrorException when ``run_id`` is taken or not a file name, and
     OSError when it cannot be written (a full disk); nothing is left behind then.
     """
+    run = make_folder(workspace, experiment, run_id)
+    try:
+        fill(run, record)
+    except OSError:
+        remove(run)
+        raise
+    return run
+
+
+def make_folder(
+    workspace: WorkspaceDirectory, experiment: str, run_id: "Optional[str]" = None
+) -> RunDirectory:
+    """Make the directory alone, with its system_logs/; nobody sees a run there before ``fill``.
+
+    Raises as ``create_run``.
+    """
     run = workspace.run(experiment, run_id or new_run_id(experiment))
     if run_id is not None and (run.id != run_id or run_id.startswith(".")):
         raise UserErrorException("run id {!r} cannot be used as a folder name".format(run_id))
@@ -49,16 +65,21 @@ def create_run(
             )
         )
     try:
-        _fill(run, record)
+        os.mkdir(run.join(_FIRST))
     except OSError:
         remove(run)
         raise
     return run
 
 
-def _fill(run: RunDirectory, record: "Dict[str, Any]") -> None:
+_FIRST = "system_logs"
+
+
+def fill(run: RunDirectory, record: "Dict[str, Any]") -> None:
+    """Make the other folders, and write run.json. Raises OSError."""
     for folder in RunDirectory.FOLDERS:
-        os.mkdir(run.join(folder))
+        if folder != _FIRST:
+            os.mkdir(run.join(folder))
     head = {"format": FORMAT, "id": run.id, "experiment": run.experiment, "created": time.time()}
     jsonl.write_once(run.run_json, dict(head, **record), sync=False)
 

@@ -42,13 +42,26 @@ def materialise(
         if missing_only and os.path.lexists(path):
             continue
         _make_folder(os.path.dirname(path), folders)
-        if entry[1] == "f":
+        if entry[1] == "f" and missing_only:
+            _copy_whole(copier, entry, path, _mtime_ns(moment_s, entry[3]))
+        elif entry[1] == "f":
             copier.copy(entry, path, _mtime_ns(moment_s, entry[3]))
         elif entry[1] == "l":
             os.symlink(_raw(entry[3]), path)
         else:
             _make_folder(path, folders)
             os.chmod(path, entry[2] | stat.S_IRWXU)
+
+
+def _copy_whole(
+    copier: "_Copier", entry: "Tuple[str, str, int, str, int]", path: bytes, mtime_ns: int
+) -> None:
+    """There whole, or not at all: who comes after us takes what is there for the script's."""
+    begun = path + b".runyard-begun"
+    if os.path.lexists(begun):
+        os.unlink(begun)
+    copier.copy(entry, begun, mtime_ns)
+    os.rename(begun, path)
 
 
 def remove_unchanged(

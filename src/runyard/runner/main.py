@@ -34,12 +34,13 @@ def main(arguments: list[str]) -> int:
     process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
     ``prepare``, only the environment is built, and the run handed to the queue of its target. With
     ``adopt``, this process goes on where another runner of the run was killed; with ``again``, it
-    starts once more a run that was lost, or whose script had not begun.
+    starts once more a run that was lost, or whose script had not begun. ``ahead:SOCKET`` instead of
+    ``LOCK_FD``: of a run that is still being planned, by which all comes that it needs.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
         subreaper.end_with_parent()
-    found = taking.take(run) if arguments[1] == "take" else owner.Ownership(int(arguments[1]))
+    found = _ownership(run, arguments[1])
     if found is None:
         return 0
     ownership = found
@@ -62,6 +63,16 @@ def main(arguments: list[str]) -> int:
         end.detail["adopted"] = adoptions.count(run)
     _end(run, log, ownership, end)
     return 0
+
+
+def _ownership(run: RunDirectory, word: str) -> Ownership | None:
+    if word == "take":
+        return taking.take(run)
+    if word.startswith("ahead:"):
+        from runyard.runner import ahead
+
+        return ahead.receive(run, int(word.partition(":")[2]))
+    return owner.Ownership(int(word))
 
 
 def _end(run: RunDirectory, log: EventLog, ownership: Ownership, end: End) -> None:

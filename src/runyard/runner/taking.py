@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 """For who submitted the run to let go of it, and for a reader that looks at its lock."""
 _PAUSE_S = 0.02
+_SHOWN_S = 5.0
 
 
 def identity() -> dict[str, Any]:
@@ -36,6 +37,10 @@ def take(run: RunDirectory) -> Ownership | None:
     if ownership is None:
         said.say(f"runyard: somebody else runs {run.id}: its lock was held for {PATIENCE_S:.0f} s")
         return None
+    if not _is_there(run):
+        said.say(f"runyard: {run.id} was never submitted whole: there is nothing to run")
+        ownership.release()
+        return None
     from runyard.record import events
 
     if events.read_state(run).status.ended:
@@ -43,8 +48,21 @@ def take(run: RunDirectory) -> Ownership | None:
         ownership.release()
         return None
     _note_job(run)
-    _to_own_log(run)
+    to_own_log(run)
     return ownership
+
+
+def _is_there(run: RunDirectory) -> bool:
+    """Whether it has its run.json, which is written while sbatch works, by who has the lock.
+
+    Where that was killed there is none. Waited for all the same: a file server may show it late.
+    """
+    deadline = time.monotonic() + _SHOWN_S
+    while not os.path.exists(run.run_json):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 def _note_job(run: RunDirectory) -> None:
@@ -70,7 +88,8 @@ def _wait_for(run: RunDirectory) -> Ownership | None:
         time.sleep(_PAUSE_S)
 
 
-def _to_own_log(run: RunDirectory) -> None:
+def to_own_log(run: RunDirectory) -> None:
+    """Have what this process prints go to the log of the run's runner."""
     log = os.open(run.runner_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

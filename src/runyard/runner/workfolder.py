@@ -14,23 +14,39 @@ if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
 
 _KEPT = ("outputs", "logs")
+_BEGUN = "work.begun"
 
 
 def prepare(run: RunDirectory, record: Mapping[str, Any]) -> None:
-    """Make work/ with a copy of the snapshot, and outputs/ and logs/ in it linked from above."""
-    try:
-        os.mkdir(run.work)
-    except FileExistsError:
+    """Make work/ with a copy of the snapshot, and outputs/ and logs/ in it linked from above.
+
+    It has its name when it is whole: in one that a killed runner had left, half a file could not
+    be told from one that the script has written.
+    """
+    if os.path.lexists(run.work):
         if record["spec"].get("attempt") is None:  # of a target that starts a run only once
-            raise
+            raise FileExistsError(f"{run.work} is there already")
         _restore(run, record)
         return
+    begun = run.join(_BEGUN)
+    _make(begun)
     if record.get("snapshot"):
         manifest = run.workspace.manifest(record["snapshot"])
-        workdir.materialise(manifest, run.workspace.blobs, run.work)
+        workdir.materialise(manifest, run.workspace.blobs, begun)
     for name in _KEPT:
-        os.makedirs(os.path.join(run.work, name), exist_ok=True)
-        os.symlink(os.path.join("work", name), run.join(name))
+        os.makedirs(os.path.join(begun, name), exist_ok=True)
+    os.rename(begun, run.work)
+    _link(run)
+
+
+def _make(begun: str) -> None:
+    try:
+        os.mkdir(begun)
+    except FileExistsError:  # copies of a killed runner, which no script has seen
+        import shutil
+
+        shutil.rmtree(begun)
+        os.mkdir(begun)
 
 
 def _restore(run: RunDirectory, record: Mapping[str, Any]) -> None:
@@ -40,6 +56,11 @@ def _restore(run: RunDirectory, record: Mapping[str, Any]) -> None:
         workdir.materialise(manifest, run.workspace.blobs, run.work, missing_only=True)
     for name in _KEPT:
         os.makedirs(os.path.join(run.work, name), exist_ok=True)
+    _link(run)
+
+
+def _link(run: RunDirectory) -> None:
+    for name in _KEPT:
         if not os.path.lexists(run.join(name)):
             os.symlink(os.path.join("work", name), run.join(name))
 

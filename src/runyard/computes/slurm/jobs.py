@@ -47,6 +47,12 @@ def path_of(run: RunDirectory) -> str:
     return os.path.join(run.launch, "slurm.json")
 
 
+def which(job: Job) -> list[str]:
+    """Words of scancel for a job, and for no other that has its number by now."""
+    where = [f"--clusters={job.cluster}"] if job.cluster else []
+    return [*where, f"--name={job.name}", job.number]
+
+
 def write(run: RunDirectory, job: Job) -> None:
     """Record the job of a run. Raises OSError."""
     jsonl.write_once(path_of(run), job._asdict(), sync=False)

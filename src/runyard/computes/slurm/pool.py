@@ -25,7 +25,7 @@ from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runyard.computes.slurm.jobs import Job
     from runyard.record.owner import Ownership
@@ -51,9 +51,14 @@ class SlurmPool(SlurmTarget):
         return {**super()._handle(run), engine.ENGINE: self.record[engine.ENGINE]}
 
     def _hand_over(
-        self, run: RunDirectory, ownership: Ownership, variables: Mapping[str, str]
+        self,
+        run: RunDirectory,
+        ownership: Ownership,
+        variables: Mapping[str, str],
+        *,
+        spec: Mapping[str, Any],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Job:
-        spec = jsonl.read_json(run.run_json)["spec"]
         needed = int(spec.get("node_count") or 1)
         with self.folder.locked():
             most = pool_limits.most_nodes(self.folder)
@@ -63,7 +68,10 @@ class SlurmPool(SlurmTarget):
             ticket = {"run": f"{run.experiment}/{run.id}", "nodes": needed, "held": held}
             pool_queue.add(self.folder.queue, name, ticket)
             try:
-                return submitting.submit(run, ownership, self._with_hold(held), variables)
+                record = self._with_hold(held)
+                return submitting.submit(
+                    run, ownership, record, variables, spec=spec, meanwhile=meanwhile
+                )
             except BaseException:
                 pool_queue.remove(self.folder.queue, name)
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -12,13 +13,13 @@ from runyard.computes.slurm import jobs, options
 from runyard.computes.slurm.commands import SUBMIT_S, Slurm, SlurmError
 from runyard.computes.slurm.jobs import Job
 from runyard.computes.slurm.script import batch_script
-from runyard.record import creation, jsonl, owner
+from runyard.record import creation, owner
 from runyard.record.events import EventLog
 from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
@@ -35,14 +36,18 @@ def submit(
     ownership: Ownership,
     record: Mapping[str, Any],
     variables: Mapping[str, str],
+    *,
+    spec: Mapping[str, Any],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Job:
     """Submit the run, whose lock this process holds, and release the lock.
 
     ``record``: the target's settings. ``variables``: the whole environment of the job; what is
-    secret in it reaches Slurm as a variable, never as an argument or in a file of ours. Raises
+    secret in it reaches Slurm as a variable, never as an argument or in a file of ours.
+    ``spec``: of its run.json. ``meanwhile`` is called while sbatch waits for its controller, and
+    the job for the lock; what it raises is raised when the job has been taken back. Raises
     SlurmError when sbatch refuses; then the lock is still held.
     """
-    spec = jsonl.read_json(run.run_json)["spec"]
     slurm = Slurm(str(record.get("slurm_conf") or ""))
     script, arguments = _written(run, spec, record)
     name = jobs.name_of(run)
@@ -58,21 +63,43 @@ def submit(
         # it.
         "RUNYARD_RUN_DIRECTORY": run.path,
     }
+    beside = _Beside(run, meanwhile)
     answer = slurm.run(
         "sbatch",
         *arguments,
         script,
         variables=told,
         timeout_s=SUBMIT_S,
-        meanwhile=lambda: _persist(run),
+        meanwhile=beside,
     )
     number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")
     if not number.isdigit():
         raise SlurmError(f"sbatch has printed no job id: {answer.strip()!r}")
     job = Job(number, cluster, name, begun, os.getuid())
+    if beside.failure is not None:
+        with contextlib.suppress(SlurmError):  # its batch script finds no folder
+            slurm.run("scancel", "--quiet", *jobs.which(job))
+        raise beside.failure
     jobs.write(run, job)
     ownership.release()
     return job
+
+
+class _Beside:
+    """What is done beside sbatch, whose answer counts whatever becomes of that."""
+
+    def __init__(self, run: RunDirectory, action: Callable[[], None]) -> None:
+        self._run = run
+        self._action = action
+        self.failure: BaseException | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._action()
+        except BaseException as error:
+            self.failure = error
+            return
+        _persist(self._run)
 
 
 def _persist(run: RunDirectory) -> None:

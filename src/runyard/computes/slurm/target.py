@@ -23,13 +23,14 @@ from runyard.computes.slurm import (
 )
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import reconcile
+from runyard.history.reconcile import KEPT
 from runyard.history.targets import QueuePlace, TargetState
 from runyard.record import computes, events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runyard.computes.slurm.jobs import Job
     from runyard.computes.slurm.queue import Known
@@ -66,21 +67,51 @@ class SlurmTarget:
     def submit(self, run: RunDirectory, ownership: Ownership, secrets: Mapping[str, str]) -> Handle:
         """Submit the job; where the environment must be built first, start who does both."""
         spec = jsonl.read_json(run.run_json)["spec"]
+        return self.submit_beside(run, ownership, secrets, spec, lambda: None)
+
+    def submit_beside(
+        self,
+        run: RunDirectory,
+        ownership: Ownership,
+        secrets: Mapping[str, str],
+        spec: Mapping[str, Any],
+        fill: Callable[[], None],
+    ) -> Handle:
+        """The same for a folder whose run.json, with this ``spec``, is written by ``fill``.
+
+        That is done while sbatch works: the job cannot begin before the lock is released.
+        """
         variables = runner_process.variables(secrets)
         if not _is_ready(spec["environment"], bool(self.record.get(images.SETTING))):
+            fill()
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}
-        job = self._hand_over(run, ownership, variables)
-        return {**self._handle(run), "job": job.number, "cluster": job.cluster, "persisted": True}
+        handle = {**self._handle(run), "persisted": True, KEPT: True}
+
+        def meanwhile() -> None:
+            fill()
+            reconcile.keep(run, handle)
+
+        self._hand_over(run, ownership, variables, spec=spec, meanwhile=meanwhile)
+        return handle
 
     def enqueue(self, run: RunDirectory, ownership: Ownership) -> None:
         """Submit the job of a run whose environment this process, its runner, has built."""
-        self._hand_over(run, ownership, runner_process.variables({}))
+        spec = jsonl.read_json(run.run_json)["spec"]
+        self._hand_over(run, ownership, runner_process.variables({}), spec=spec)
 
     def _hand_over(
-        self, run: RunDirectory, ownership: Ownership, variables: Mapping[str, str]
+        self,
+        run: RunDirectory,
+        ownership: Ownership,
+        variables: Mapping[str, str],
+        *,
+        spec: Mapping[str, Any],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Job:
-        return submitting.submit(run, ownership, self.record, variables)
+        return submitting.submit(
+            run, ownership, self.record, variables, spec=spec, meanwhile=meanwhile
+        )
 
     def _handle(self, run: RunDirectory) -> Handle:
         return {
@@ -177,7 +208,7 @@ class SlurmTarget:
         # Only while it waits: Slurm looks and acts in one step, so a job that has just begun is
         # left to its runner, which sees the request.
         try:
-            self.slurm.run("scancel", "--state=PENDING", *_which(job))
+            self.slurm.run("scancel", "--state=PENDING", *jobs.which(job))
         except SlurmError:
             if owner.is_held(run.lock) or events.read_state(run).status.ended:
                 return  # its runner has seen the request
@@ -185,7 +216,7 @@ class SlurmTarget:
         queue.forget()
         known = self._known([run])[0]
         if known is not None and known.state == "SUSPENDED":  # its runner sees nothing
-            self.slurm.run("scancel", "--state=SUSPENDED", *_which(job))
+            self.slurm.run("scancel", "--state=SUSPENDED", *jobs.which(job))
         if known is not None and known.state == "CANCELLED" and _is_let_go(run):
             text = "Cancelled while it waited in Slurm's queue."
             reconcile.end_lost(run, Reason.CANCELLED, text, self)
@@ -195,7 +226,7 @@ class SlurmTarget:
         job = jobs.read(run)
         if job is not None:
             try:
-                self.slurm.run("scancel", "--quiet", *_which(job))
+                self.slurm.run("scancel", "--quiet", *jobs.which(job))
             except SlurmError as error:
                 if error.silent:
                     raise
@@ -221,12 +252,6 @@ class SlurmTarget:
             place = line.index(one.number) + 1
             found.append(QueuePlace(self.name, place, len(line), why=whys.waiting(one.reason)))
         return found
-
-
-def _which(job: Job) -> list[str]:
-    """Words of scancel for a job, and for no other that has its number by now."""
-    where = [f"--clusters={job.cluster}"] if job.cluster else []
-    return [*where, f"--name={job.name}", job.number]
 
 
 def _is_let_go(run: RunDirectory) -> bool:
