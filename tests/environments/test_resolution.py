@@ -41,6 +41,19 @@ def test_a_conflict_is_told_whole(wheels: Wheelhouse, plan: Plan) -> None:
     assert "you require base<2" in told
 
 
+def test_a_uv_toml_that_somebody_left_in_the_folder_for_temporary_files_does_not_count(
+    wheels: Wheelhouse, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybodys = tmp_path / "tmp"
+    everybodys.mkdir()
+    (everybodys / "uv.toml").write_text("[pip]\nprerelease = 1\n")
+    monkeypatch.setattr("tempfile.tempdir", str(everybodys))
+    monkeypatch.delenv("UV_NO_CONFIG")
+    told = resolution.problem(plan("top", "base<2"))
+    assert told is not None
+    assert "base>=2" in told
+
+
 def test_a_constraint_counts(wheels: Wheelhouse, plan: Plan, source: Path) -> None:
     (source / "limits.txt").write_text("base<2\n")
     told = resolution.problem(plan("top", "-c limits.txt"))

@@ -47,7 +47,7 @@ KINDS = [
     Kind(r"workspace\.json", ".*"),
     Kind(r"\.gitignore", told=False),
     Kind(r"index\.db(-wal|-shm)?", told=False),
-    Kind(r"store\.lock", told=False),
+    Kind(r"store\.(lock|door)", told=False),
     Kind(r"cache/stat-\w+", told=False),
     # What comes of these: test_disk_records.
     Kind(r"blobs/\w\w/\w+", told=False),

@@ -61,16 +61,15 @@ def faulty(calls: str, when: str, *words: str, path: str = "") -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("when", ["1", "1+"])
 @pytest.mark.parametrize("name", ["run.json", "events.jsonl", "notes", "metrics", "std_log.txt"])
-def test_a_file_of_a_run_that_cannot_be_read(project: Path, name: str, when: str) -> None:
+def test_a_file_of_a_run_that_cannot_be_read(project: Path, name: str) -> None:
     """The sentence names it; nothing of it is remembered when the disk answers again."""
     run = only_run(project)
     found = next(path for path in Path(run.path).rglob("*") if path.name == name)
     path = str(found if found.is_file() else next(found.iterdir()))
     before = Path(run.events).read_bytes()
     for words in (["runs"], ["show", run.id], ["metrics", run.id], ["logs", run.id]):
-        done = faulty("read,pread64", when, *words, path=path)
+        done = faulty("read,pread64", "1+", *words, path=path)
         assert done.returncode in (0, 2), done.stderr
         assert "Traceback" not in done.stderr
         assert done.returncode == 0 or "Input/output error" in done.stderr

@@ -121,7 +121,7 @@ def test_an_end_that_was_cut_off_is_kept(project: Path, run: RunDirectory) -> No
     events = Path(run.events)
     lines = events.read_bytes().splitlines(keepends=True)
     events.write_bytes(b"".join(lines[:-1]) + lines[-1][: lines[-1].index(b'"exit_code"')])
-    time.sleep(0.01)
+    time.sleep(0.01)  # longer than a tick of the times of files
     os.utime(run.path)
     Workspace.at(project)
     state = read_state(run)

@@ -66,6 +66,8 @@ def _resolved(spec: EnvironmentSpec, python: list[str], settings: BuildSettings)
         files = {
             "requirements.txt": [*settings.nested, *spec.requirements, *spec.tools],
             "constraints.txt": spec.constraints,
+            # uv takes the nearest one above as well, and anybody may leave one in /tmp.
+            "uv.toml": [],
         }
         for name, lines in files.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
