@@ -13,7 +13,7 @@ import time
 
 from runyard.computes import adoption, processes
 from runyard.computes.local import LocalTarget
-from runyard.record import adoptions, events, owner, script
+from runyard.record import adoptions, events, jsonl, owner, script
 from runyard.record.states import Reason, Status
 from runyard.runner import attempts, finishing, kept, said
 
@@ -54,6 +54,7 @@ def go_on(
     outcome = supervisor.watch(
         _watched(run, found), limit_s=spec.get("max_run_duration_s"), since_s=found.age_s()
     )
+    _date_from_its_end(run, log)
     data = _places(run, spec)
     end = finishing.finish(
         run,
@@ -68,6 +69,14 @@ def go_on(
     if end is not None:
         end.detail["adopted"] = count
     return end
+
+
+def _date_from_its_end(run: RunDirectory, log: EventLog) -> None:
+    """Who looks first may do so days after the script has ended; the run did not take those."""
+    ended = script.read(run).ended
+    if ended is not None:
+        seen = [jsonl.moment(event) or 0.0 for event in events.read_state(run).events]
+        log.date_from(max([ended, *seen]))
 
 
 def begin_again(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
