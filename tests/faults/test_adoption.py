@@ -50,6 +50,22 @@ def go(run: RunDirectory) -> None:
     Path(run.work, "go").touch()
 
 
+def test_an_adopted_run_ended_when_its_script_did(workspace: WorkspaceDirectory) -> None:
+    """However long nobody has looked: its duration is not that."""
+    run = runs.make_run(workspace, GATED)
+    start_ready(run)
+    kill_runner(run)
+    go(run)
+    runs.wait_for(lambda: script.read(run).code is not None)
+    ended = script.read(run).ended
+    assert ended is not None
+    time.sleep(3)
+    reconcile_run(run)
+    times = [event["t"] for event in runs.finish(run).events]
+    assert times == sorted(times)
+    assert ended <= times[-2] <= times[-1] < ended + 2
+
+
 def statuses(run: RunDirectory) -> list[str]:
     return [event["status"] for event in events.read_state(run).events]
 

@@ -14,7 +14,7 @@ import time
 
 from runyard.computes import adoption, pidfd, processes
 from runyard.computes.local import LocalTarget
-from runyard.record import adoptions, cause, events, owner, script
+from runyard.record import adoptions, cause, events, jsonl, owner, script
 from runyard.record.states import Reason, Status
 from runyard.runner import attempts, ending, finishing, kept, said, telling
 from runyard.runner.supervision import Outcome
@@ -65,6 +65,7 @@ def go_on(
         on_cause=lambda outcome: telling.note(run, outcome),
         told=_told(run),
     )
+    _date_from_its_end(run, log)
     data = _places(run, spec)
     end = finishing.finish(
         run,
@@ -95,6 +96,14 @@ def _told(run: RunDirectory) -> Outcome:
     why, outcome.request = cause.read(run)
     outcome.cause = why or None
     return outcome
+
+
+def _date_from_its_end(run: RunDirectory, log: EventLog) -> None:
+    """Who looks first may do so days after the script has ended; the run did not take those."""
+    ended = script.read(run).ended
+    if ended is not None:
+        seen = [jsonl.moment(event) or 0.0 for event in events.read_state(run).events]
+        log.date_from(max([ended, *seen]))
 
 
 def begin_again(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
