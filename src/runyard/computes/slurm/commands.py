@@ -11,6 +11,7 @@ import subprocess
 import time
 from typing import NamedTuple
 
+from runyard.computes import pidfd
 from runyard.errors import ComputeTargetException
 
 TYPE_CHECKING = False
@@ -200,15 +201,14 @@ def _give(process: subprocess.Popen[bytes], text: bytes) -> None:
 
 def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
     """What it has printed, once it has ended. Raises ``subprocess.TimeoutExpired``."""
-    try:
-        pidfd = os.pidfd_open(process.pid)
-    except OSError:  # Linux before 5.3, as on RHEL 8
+    ended = pidfd.opened(process.pid)
+    if ended is None:
         return process.communicate(timeout=max(0.0, until - time.monotonic()))
     assert process.stdout is not None
     assert process.stderr is not None
     found = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
     poller = select.poll()
-    waiting = {pidfd, *found}
+    waiting = {ended, *found}
     for number in waiting:
         poller.register(number, select.POLLIN)
     try:
@@ -224,7 +224,7 @@ def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]
                     waiting.discard(number)
                     poller.unregister(number)
     finally:
-        os.close(pidfd)
+        os.close(ended)
     out, err = found.values()
     return out, err
 
