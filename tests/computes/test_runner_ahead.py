@@ -18,8 +18,10 @@ from runyard.config import planning
 from runyard.errors import ExperimentExecutionException, UserErrorException
 from runyard.record import owner
 from runyard.record.layout import RunDirectory
+from runyard.record.states import Reason
 from runyard.testing import runs
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import os
 print(os.environ["API_TOKEN"], os.environ["PLAIN"], os.environ.get("LATER"))
@@ -144,6 +146,56 @@ def test_where_none_can_be_started_ahead(
 
     monkeypatch.setattr(runner_ahead, "_Ahead", none)
     assert log_of(experiment.submit(config))[0].startswith("hidden-word")
+
+
+ODD = """
+import os, signal, socket, sys, threading, time
+from pathlib import Path
+from runyard.computes.local import LocalTarget
+from runyard.config import planning
+from tests.faults import submitting
+plan = planning.plan
+if sys.argv[2] == "ignores":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+elif sys.argv[2] == "patience":
+    socket.setdefaulttimeout(5)
+else:
+    def planned(*arguments, **named):
+        if not os.fork():
+            sys.stdin.readline()
+            os._exit(0)
+        return plan(*arguments, **named)
+    planning.plan = planned
+folder = Path(sys.argv[1])
+source = submitting.source(folder / "source", "raise SystemExit(3)")
+run = submitting.submit(submitting.workspace(folder), source)
+print(run.directory.path, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("what", ["ignores", "patience", "forks"])
+def test_settings_of_the_submitter_that_a_runner_must_not_have(tmp_path: Path, what: str) -> None:
+    """SIGCHLD that is ignored, a time limit of all sockets, a copy that holds all that is open."""
+    argv = [sys.executable, "-c", ODD, str(tmp_path), what]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as submitter:
+        assert submitter.stdout is not None
+        run = RunDirectory(submitter.stdout.readline().strip())
+        state = runs.finish(run)
+        assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 3)
+
+
+def test_two_that_want_the_same_name(tmp_path: Path) -> None:
+    """Each ends its own runner, if nobody took that."""
+    run = RunDirectory(str(tmp_path / "runs" / "e" / "r"))
+    with runner_ahead.waiting(run):
+        first = runner_process.AHEAD[run.path]
+        with runner_ahead.waiting(run):
+            second = runner_process.AHEAD[run.path]
+        assert run.path not in runner_process.AHEAD
+    for ahead in (first, second):
+        assert ahead._process.returncode == -signal.SIGKILL  # type: ignore[attr-defined]
 
 
 PLANNING = """

@@ -69,7 +69,7 @@ def pool(workspace: Any, **record: Any) -> None:
     """Describe the target 'fake' in the workspace."""
     folder = Path(workspace.directory.path) / "computes"
     folder.mkdir(parents=True)
-    (folder / "fake.json").write_text(json.dumps(record))
+    (folder / "fake.json").write_text(json.dumps({"type": "fake", **record}))
 
 
 @pytest.mark.usefixtures("target")

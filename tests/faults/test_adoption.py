@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runyard.computes import adoption, processes
+from runyard.computes import adoption, processes, runner_process
 from runyard.computes.local import LocalTarget
 from runyard.history.reconcile import reconcile_run
 from runyard.record import adoptions, events, jsonl, owner, script
@@ -48,6 +48,22 @@ def kill_runner(run: RunDirectory) -> None:
 
 def go(run: RunDirectory) -> None:
     Path(run.work, "go").touch()
+
+
+def test_an_adopted_run_ended_when_its_script_did(workspace: WorkspaceDirectory) -> None:
+    """However long nobody has looked: its duration is not that."""
+    run = runs.make_run(workspace, GATED)
+    start_ready(run)
+    kill_runner(run)
+    go(run)
+    runs.wait_for(lambda: script.read(run).code is not None)
+    ended = script.read(run).ended
+    assert ended is not None
+    time.sleep(3)
+    reconcile_run(run)
+    times = [event["t"] for event in runs.finish(run).events]
+    assert times == sorted(times)
+    assert ended <= times[-2] <= times[-1] < ended + 2
 
 
 def statuses(run: RunDirectory) -> list[str]:
@@ -158,6 +174,77 @@ def test_a_script_that_ended_within_its_limit_has_not_reached_it(
     time.sleep(1.2)  # the limit passes
     reconcile_run(run)
     assert runs.finish(run).reason is Reason.COMPLETED
+
+
+TOLD = """
+import signal, sys, time
+def on_term(*_):
+    print('told', flush=True); time.sleep(0.3); sys.exit(4)
+signal.signal(signal.SIGTERM, on_term)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "reason"), [(None, Reason.CANCELLED), (1.0, Reason.TIME_LIMIT)]
+)
+def test_a_script_that_was_told_to_end_has_not_ended_by_itself(
+    workspace: WorkspaceDirectory, limit_s: float | None, reason: Reason
+) -> None:
+    """Whatever its exit code: who had told it was killed before the end was written."""
+    run = runs.make_run(workspace, TOLD + SLEEPER, grace_period_s=9.0, max_run_duration_s=limit_s)
+    start_ready(run)
+    if limit_s is None:
+        events.request(run, "cancel")
+    runs.wait_for(lambda: "told" in runs.log_of(run))
+    kill_runner(run)
+    runs.wait_for(lambda: script.read(run).code == 4)
+    reconcile_run(run)
+    state = runs.finish(run)
+    assert (state.reason, state.detail["adopted"]) == (reason, 1)
+
+
+def test_a_cancel_after_the_script_has_ended_by_itself_does_not_undo_that(
+    workspace: WorkspaceDirectory,
+) -> None:
+    run = runs.make_run(workspace, GATED + "sys.exit(5)")
+    start_ready(run)
+    kill_runner(run)
+    go(run)
+    runs.wait_for(lambda: script.read(run).code == 5)
+    events.request(run, "cancel")
+    reconcile_run(run)
+    assert runs.finish(run).reason is Reason.SCRIPT_EXIT_CODE
+
+
+def test_a_run_is_gone_on_with_though_that_cannot_be_recorded(
+    workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: the script must not run on when its run has an end."""
+    run = runs.make_run(workspace, GATED)
+    start_ready(run)
+    kill_runner(run)
+    os.symlink("nowhere/at-all", adoptions.path_of(run))  # which no writer goes through
+    reconcile_run(run)
+    assert owner.is_held(run.lock)
+    runs.wait_for(lambda: "was not recorded" in Path(run.runner_log).read_text())
+    assert events.read_state(run).status is Status.RUNNING
+    go(run)
+    assert runs.finish(run).reason is Reason.COMPLETED
+
+
+def test_a_runner_that_cannot_go_on_leaves_nothing_running(workspace: WorkspaceDirectory) -> None:
+    run = runs.make_run(workspace, SLEEPER)
+    start_ready(run)
+    kill_runner(run)
+    with open(script.path_of(run), "rb+") as stream:  # as if of containers, which are not there
+        lines = stream.read().replace(b'"space"', b'"container":true,"space"', 1)
+        stream.seek(0)
+        stream.write(lines)
+    reconcile_run(run)
+    state = runs.finish(run)
+    assert state.reason is Reason.RUNNER_LOST
+    assert "container.json" in state.detail["error"]["message"]
+    assert processes.of_run(run.path) == []
 
 
 def test_runners_killed_again_and_again(workspace: WorkspaceDirectory) -> None:
@@ -320,6 +407,33 @@ def test_somebody_elses_run_is_left_to_its_user(
     reconcile_run(run)
     go(run)
     assert runs.finish(run).reason is Reason.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["of an old Linux", "of a Python built on one"])
+def test_without_pidfds(
+    workspace: WorkspaceDirectory, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first runner, its witness and the one that goes on; Pythons of conda have no pidfds."""
+    without = (
+        "del os.pidfd_open"
+        if "Python" in kind
+        else "def opened(*_): raise OSError(38, 'not implemented')\nos.pidfd_open = opened"
+    )
+    runner = tmp_path / "runner.py"
+    runner.write_text(
+        f"import os, sys\n{without}\n"
+        f"sys.path.insert(0, {str(Path(runner_process.RUNNER).parents[2])!r})\n"
+        "from runyard.runner.main import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    monkeypatch.setattr(runner_process, "RUNNER", str(runner))
+    run = runs.make_run(workspace, GATED + "sys.exit(5)")
+    start_ready(run)
+    kill_runner(run)
+    reconcile_run(run)
+    runs.wait_for(lambda: adoptions.count(run) == 1)
+    go(run)
+    state = runs.finish(run)
+    assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 5)
 
 
 def test_a_command_shows_the_true_end(tmp_path: Path) -> None:

@@ -183,6 +183,20 @@ def test_after_a_restart_of_the_machine_secrets_are_forgotten(
     )
 
 
+def test_a_run_that_was_told_to_end_is_not_started_again(workspace: WorkspaceDirectory) -> None:
+    """Here at its time limit, of which the script takes its time to end."""
+    text = "import signal; signal.signal(signal.SIGTERM, lambda *_: print('told', flush=True))\n"
+    run = runs.make_run(
+        workspace, text + COUNTS, max_restarts=3, max_run_duration_s=1.0, grace_period_s=60.0
+    )
+    start(run)
+    runs.wait_for(lambda: "told" in runs.log_of(run))
+    killing.lose(run)
+    reconcile_run(run)
+    assert events.read_state(run).reason is Reason.RUNNER_LOST
+    assert Path(run.outputs, "count").read_text() == "x"
+
+
 @pytest.mark.parametrize(
     ("end", "reason"),
     [("raise SystemExit(3)", Reason.SCRIPT_EXIT_CODE), ("os.kill(os.getpid(), 9)", Reason.SIGNAL)],

@@ -76,6 +76,9 @@ def test_a_damaged_snapshot_is_named_by_who_runs_it_again(
     said = typed("rerun", "-f", run.id)
     assert said.code != 0
     assert damaged.stem in said.err, said.err
+    if kind == "blob" and damage in ("half", "removed"):
+        assert f"{str(damaged)!r}" in said.err
+        assert "runyard verify --repair, then submit its source folder again." in said.err
     assert "Traceback" not in said.err
     assert "trained" not in said.out
 

@@ -182,7 +182,9 @@ def test_beside_a_snapshot_that_cannot_be_read_or_found_no_content_goes(
     manifest.write_bytes(whole[:20])
     snapshots, blobs = StoreGarbage(workspace).find()
     assert (snapshots.count, blobs.count) == (1, 0)
-    assert blobs.kept[0].startswith(f"the snapshot {manifest.name} cannot be read (Snapshot")
+    assert blobs.kept[0].startswith(
+        f"the snapshot {manifest.name} cannot be read (SnapshotException: The list of files of a "
+    )
     manifest.unlink()
     _, blobs = StoreGarbage(workspace).remove()
     assert blobs.kept == [

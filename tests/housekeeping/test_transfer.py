@@ -159,6 +159,21 @@ def test_what_is_not_taken_is_said(history: History, invoke: Invoke) -> None:
     assert not os.path.lexists(os.path.join(come.work, "outside"))
 
 
+@pytest.mark.parametrize("name", ["runs.zip", "runs.tgz", "runs.gz", "runs"])
+def test_the_name_says_what_an_archive_is(history: History, invoke: Invoke, name: str) -> None:
+    said = invoke("export", history.good.id, name)
+    assert (said.code, said.words) == (
+        2,
+        f"error: an archive is a .tar, or compressed a .tar.gz: name it so, not {name!r}",
+    )
+    assert not Path(name).exists()
+
+
+def test_a_folder_that_is_not_there_is_named(history: History, invoke: Invoke) -> None:
+    said = invoke("export", history.good.id, "gone/runs.tar")
+    assert (said.code, said.words) == (2, "error: there is no folder 'gone'; make it first")
+
+
 def test_runs_that_go_on_stay(history: History, invoke: Invoke) -> None:
     run = creation.create_run(history.good.workspace, "main", {"type": "interactive"}, "going")
     assert invoke("export", "going", "a.tar").words == (

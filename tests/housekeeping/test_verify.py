@@ -170,7 +170,9 @@ def test_a_snapshot_that_is_gone_or_damaged(history: History, invoke: Invoke) ->
     )
     manifest.write_bytes(whole.replace(b"train.py", b"brain.py"))
     assert _only(invoke)[2] == "is not what its name says"
-    invoke("verify", "--repair")
+    said = invoke("verify", "--repair")
+    assert said.code == 1  # the run has no snapshot now
+    assert f"error     {manifest} is not there, and {history.good.path} refers to it" in said.out
     (aside,) = Path(history.good.workspace.path, "damaged").iterdir()
     assert b"brain.py" in aside.read_bytes()
     assert not manifest.exists()
@@ -190,13 +192,15 @@ def test_content_that_is_damaged_is_stored_anew_after_a_repair(
     )
     text = f"holds something else than its name says; {of}"
     assert _only(invoke, "--deep") == ("error", str(blob), text, advice)
-    assert invoke("verify", "--deep", "--repair").code == 0
-    assert _only(invoke) == (
-        "error",
-        str(blob),
-        f"is not there; {of}",
-        "put a copy of it back, or: runyard verify --repair, and submit that source again",
-    )
+    said = invoke("verify", "--deep", "--repair")
+    missing = "put a copy of it back, or: runyard verify --repair, and submit that source again"
+    assert said.out.splitlines() == [
+        f"repaired  {blob} {text}",
+        f"error     {blob} is not there; {of}",
+        f"          → {missing}",
+    ]
+    assert (said.code, said.words.endswith("3 blobs checked: 1 error, 0 warnings")) == (1, True)
+    assert _only(invoke) == ("error", str(blob), f"is not there; {of}", missing)
     invoke("submit", "-f", "--user-managed", "-e", "other", "train.py")
     assert blob.read_bytes() == content
     assert invoke("verify", "--deep").code == 0

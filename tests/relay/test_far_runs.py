@@ -124,7 +124,7 @@ def test_a_cancel_goes_there_and_its_end_comes_back(
 ) -> None:
     run = submit(WAITS)
     ready(run)
-    assert run.get_status() == "Running"
+    runs.wait_for(lambda: run.get_status() == "Running")  # said when the script has started
     run.cancel()
     assert runs.finish(run.directory).reason is Reason.CANCELLED
     runs.wait_for(lambda: far_processes(tmp_path) == [])

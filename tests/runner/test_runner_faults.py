@@ -80,6 +80,21 @@ def test_a_full_disk_does_not_change_how_the_run_ended(small_workspace: Workspac
     assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 7)
 
 
+def test_a_script_that_fails_on_a_full_disk_is_told_so(
+    small_workspace: WorkspaceDirectory,
+) -> None:
+    """Its traceback had no room in the log."""
+    run = runs.make_run(small_workspace, FILLING + "print('lost' * 9999, flush=True)")
+    start(run)
+    state = runs.finish(run)
+    assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 1)
+    assert state.detail["hint"] == (
+        f"The disk of the run is full ({run.path}): what the script wrote last, in its log as "
+        "well, may be missing. Make room (runyard gc shows what nothing needs), and submit the "
+        "run again."
+    )
+
+
 def test_a_run_that_has_filled_the_disk_can_be_cancelled(
     small_workspace: WorkspaceDirectory,
 ) -> None:

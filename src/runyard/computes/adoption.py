@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from runyard.computes import processes, restarting, runner_process
-from runyard.record import adoptions, events, jsonl, owner, ranks, script
+from runyard.record import adoptions, cause, events, jsonl, owner, ranks, script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def adopt(run: RunDirectory, ownership: Ownership) -> str:
         raise PermissionError(
             f"run {run.id} lost its runner, and only the user whose run it is can go on with it"
         )
-    if adoptions.count(run) >= adoptions.MOST:
+    if adoptions.count(run) >= adoptions.MOST + _max_restarts(run):
         return (
-            f"{adoptions.MOST} runners that went on with this run were killed as well: what was "
-            "left of it was ended."
+            f"{adoptions.count(run)} runners that went on with this run were killed as well: what "
+            "was left of it was ended."
         )
     why = _obstacle(run, found)
     if not why:
@@ -75,10 +75,10 @@ def _obstacle(run: RunDirectory, found: Script) -> str:
 
 def _again(run: RunDirectory, found: Script, ownership: Ownership, why: str) -> str:
     """Start the run once more, if its script has not begun or it may be; '' or why not."""
-    if events.cancel_requested(run):
+    if events.cancel_requested(run) or cause.read(run)[0]:
         return why
     if not _has_not_begun(run, found):
-        most = int((jsonl.read_json(run.run_json).get("spec") or {}).get("max_restarts") or 0)
+        most = _max_restarts(run)
         if not most:
             return why
         if adoptions.restarts(run) >= most:
@@ -93,6 +93,10 @@ def _again(run: RunDirectory, found: Script, ownership: Ownership, why: str) -> 
         variables = {**runner_process.plain_variables(), **order.places}
     runner_process.start(run, ownership, variables, words=[AGAIN])
     return ""
+
+
+def _max_restarts(run: RunDirectory) -> int:
+    return int((jsonl.read_json(run.run_json).get("spec") or {}).get("max_restarts") or 0)
 
 
 _NOT_KEPT = "It was not started again: what that takes was not kept for this user on this machine."

@@ -40,14 +40,19 @@ def waiting(run: RunDirectory) -> Iterator[None]:
     try:
         yield
     finally:
-        if runner_process.AHEAD.pop(run.path, None) is not None:
+        if runner_process.AHEAD.get(run.path) is ahead:
+            del runner_process.AHEAD[run.path]
+        if not ahead.taken:
             ahead.end()
 
 
 class _Ahead:
     def __init__(self, run: RunDirectory) -> None:
         python, runner = runner_process.own_program()
+        self.taken = False
         self._ours, theirs = socket.socketpair()
+        for one in (self._ours, theirs):
+            one.setblocking(True)  # whatever socket.setdefaulttimeout says
         try:
             with theirs:
                 given = runner_process.variables({})
@@ -79,9 +84,12 @@ class _Ahead:
                 sent = socket.send_fds(self._ours, [body[:_PART_BYTES]], [ownership.fd], flags)
                 while sent < len(body):
                     sent += self._ours.send(body[sent:], flags)
+                # Closing does not tell where another thread has forked a copy of this process.
+                self._ours.shutdown(socket.SHUT_RDWR)
         except OSError:
             self.end()
             return None
+        self.taken = True
         return self._process
 
     def end(self) -> None:

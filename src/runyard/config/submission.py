@@ -98,7 +98,9 @@ def _submit(
         warnings.warn(warning, UserWarning, stacklevel=5)
     for notice in planned.notices:
         _log.info("%s", notice)
-    with store_lock.shared(workspace.path) as hold:  # until run.json refers to the snapshot
+    directory = workspace.directory.run(experiment.name, run_id)
+    # The lock of the store is held until run.json refers to the snapshot.
+    with _target_ahead(planned, directory), store_lock.shared(workspace.path) as hold:
         with writing(workspace.directory):
             snapshot_id = _take_snapshot(planned, workspace.directory, hold)
             run_based.make(config.run_config, workspace.directory)
@@ -114,6 +116,18 @@ def _submit(
         )
     datasets.remember(config, run)
     return ScriptRun(experiment, run.id)
+
+
+def _target_ahead(planned: Plan, run: RunDirectory) -> contextlib.AbstractContextManager[None]:
+    """What the target can do while the folder of the run is made."""
+    target = planning.find_target(planned.spec.target, run.workspace)
+    ahead = getattr(target, "ahead", None)
+    if ahead is None or planned.spec.relay:
+        return contextlib.nullcontext()
+    begun: contextlib.AbstractContextManager[None] = ahead(
+        run, planned.spec.to_dict(), planned.secrets
+    )
+    return begun
 
 
 def _tag_texts(tags: object) -> dict[str, str]:

@@ -84,7 +84,7 @@ class WorkspaceHousekeeping:
     ) -> list[str]:
         """Write runs to a tar archive for another workspace; returns the ids of what is in it.
 
-        ``runs``: ids, or runs. ``target``: a new file, compressed when its name ends in .gz, or a
+        ``runs``: ids, or runs. ``target``: a new file, .tar or compressed .tar.gz, or a
         stream. ``children``: child runs, and theirs, as well. ``warn``: told what is left out.
         Raises UserErrorException for a run that has not ended, and when the file is there.
         """

@@ -10,7 +10,10 @@ from runyard.record import jsonl, owner
 from runyard.record.layout import RunDirectory
 
 MOST = 10
-"""A run that has lost so many of its runners is ended: it may be what ends them."""
+"""A run that has lost so many of its runners, beside those of ``max_restarts``, is ended.
+
+It may be what ends them.
+"""
 
 
 def path_of(run: RunDirectory) -> str:

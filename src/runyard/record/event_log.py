@@ -43,6 +43,12 @@ class EventLog:
         self.has_end = True
         self._appender.sync()
 
+    def date_from(self, moment: float) -> None:
+        """What follows happened from ``moment`` on, and is noted later; seconds since 1970."""
+        now, late = self._now, self._now() - moment
+        if late > 0:
+            self._now = lambda: now() - late
+
     def close(self) -> None:
         """Close the file; a later event opens it again."""
         self._appender.close()

@@ -35,10 +35,10 @@ class Script:
 
     ``witness``: the first line, {} when nobody has started anything; ``pid`` and ``started`` (clock
     ticks since boot) of the script, None when it is not known to have started; ``code`` as of
-    ``Popen.returncode``, None while it runs or when it was not recorded; ``error``: why it could
-    not be started, '' when it could. Of a distributed run ``processes``: [pid, clock ticks] of what
-    the runner started, None when it was killed before it could say so; ``each`` and ``log`` of
-    these.
+    ``Popen.returncode``, None while it runs or when it was not recorded, ``ended`` when that was,
+    seconds since 1970; ``error``: why it could not be started, '' when it could. Of a distributed
+    run ``processes``: [pid, clock ticks] of what the runner started, None when it was killed before
+    it could say so; ``each`` and ``log`` of these.
     """
 
     def __init__(self, lines: "List[Dict[str, Any]]") -> None:
@@ -51,6 +51,7 @@ class Script:
         self.pid: "Optional[int]" = None
         self.started: "Optional[int]" = None
         self.code: "Optional[int]" = None
+        self.ended: "Optional[float]" = None
         self.out_of_memory = False
         self.error = ""
         self.processes: "Optional[List[List[int]]]" = None
@@ -64,6 +65,7 @@ class Script:
             self.pid, self.started = line["script"], line["started"]
         if _is_number(line.get("code")):
             self.code, self.out_of_memory = line["code"], bool(line.get("out_of_memory"))
+            self.ended = jsonl.moment(line)
         if "error" in line:
             self.error = str(line["error"])
         started = line.get("processes")

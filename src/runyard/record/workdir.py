@@ -191,6 +191,9 @@ def _raw(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+_STORE_ANEW = "runyard verify --repair, then submit its source folder again."
+
+
 def _problem(text: str, *values: object) -> Exception:
     from runyard.errors import SnapshotException
 
@@ -261,15 +264,19 @@ class _Copier:
         try:
             source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise _problem("The snapshot store has lost the content of {!r}: no {!r}.", name, path)
+            raise _problem(
+                "The snapshot store has lost the content of {!r}: no {!r}. " + _STORE_ANEW,
+                name,
+                os.fsdecode(path),
+            )
         if os.fstat(source).st_size == size:
             return source
         os.close(source)
         raise _problem(
             "The snapshot store holds damaged content of {!r}: {!r} should have {} bytes. "
-            "Delete that file and submit again.",
+            + _STORE_ANEW,
             name,
-            path,
+            os.fsdecode(path),
             size,
         )
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import time
 
-from runyard.computes import adoption, processes
+from runyard.computes import adoption, pidfd, processes
 from runyard.computes.local import LocalTarget
-from runyard.record import adoptions, events, owner, script
+from runyard.record import adoptions, cause, events, jsonl, owner, script
 from runyard.record.states import Reason, Status
-from runyard.runner import attempts, finishing, kept, said
+from runyard.runner import attempts, ending, finishing, kept, said, telling
+from runyard.runner.supervision import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from runyard.record.owner import Ownership
     from runyard.record.script import Script
     from runyard.runner.ending import End
-    from runyard.runner.supervision import Outcome, Supervisor, Watched
+    from runyard.runner.supervision import Supervisor, Watched
 
 _TO_RECORD_S = 2.0
 """What a witness may take to note the exit code, when the script has ended."""
@@ -42,7 +44,7 @@ def go_on(
     ownership: Ownership,
 ) -> End | None:
     """Watch the script to its end; None: the run waits in the queue of its target again."""
-    count = adoptions.note(run)
+    count = _noted(run)
     kept.of_another(run)
     said.say(f"the runner was killed: {os.getpid()} goes on with the run (number {count})")
     found = script.read(run)
@@ -51,9 +53,19 @@ def go_on(
     if statuses[-1:] not in ([Status.RUNNING.value], [Status.FINALIZING.value]):
         said.status(log, Status.RUNNING, pid=found.pid, runner=os.getpid())
     spec = record["spec"]
+    try:
+        watched = _watched(run, found)
+    except Exception as error:  # nobody would end what runs
+        LocalTarget().reap(run)
+        return ending.End(Reason.RUNNER_LOST, ending.error_detail(error), adopted=count)
     outcome = supervisor.watch(
-        _watched(run, found), limit_s=spec.get("max_run_duration_s"), since_s=found.age_s()
+        watched,
+        limit_s=spec.get("max_run_duration_s"),
+        since_s=found.age_s(),
+        on_cause=lambda outcome: telling.note(run, outcome),
+        told=_told(run),
     )
+    _date_from_its_end(run, log)
     data = _places(run, spec)
     end = finishing.finish(
         run,
@@ -68,6 +80,30 @@ def go_on(
     if end is not None:
         end.detail["adopted"] = count
     return end
+
+
+def _noted(run: RunDirectory) -> int:
+    """A full disk is no reason to leave a script alone that runs."""
+    try:
+        return adoptions.note(run)
+    except OSError as error:
+        said.say(f"that this runner goes on with the run was not recorded: {error}")
+        return adoptions.count(run) + 1
+
+
+def _told(run: RunDirectory) -> Outcome:
+    outcome = Outcome()
+    why, outcome.request = cause.read(run)
+    outcome.cause = why or None
+    return outcome
+
+
+def _date_from_its_end(run: RunDirectory, log: EventLog) -> None:
+    """Who looks first may do so days after the script has ended; the run did not take those."""
+    ended = script.read(run).ended
+    if ended is not None:
+        seen = [jsonl.moment(event) or 0.0 for event in events.read_state(run).events]
+        log.date_from(max([ended, *seen]))
 
 
 def begin_again(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
@@ -115,13 +151,13 @@ class Adopted:
         self._witness = adoption.witness_of(run, found)
         self._pid = self._witness or (found.pid if adoption.runs(run, found) else None)
         self._start = found.witness.get("start") if self._witness else found.started
-        self._pidfd = None if self._pid is None else _opened(self._pid)
+        self._pidfd = None if self._pid is None else pidfd.opened(self._pid)
 
     def wait(self, patience_ms: int) -> bool:
         """Wait so long for the end of the script."""
         if not self._lives():
             return True
-        if self._pidfd is None:  # Linux before 5.3
+        if self._pidfd is None:
             time.sleep(min(patience_ms / 1000, _LOOK_EVERY_S))
         else:
             poller = select.poll()
@@ -136,7 +172,10 @@ class Adopted:
         """End all processes of the run but the witness, which then ends by itself."""
         killed = processes.end(self._left, grace_s)
         until = time.monotonic() + _TO_RECORD_S
-        while self._witness is not None and self._lives() and time.monotonic() < until:
+        while self._witness is not None and self._lives():
+            if time.monotonic() >= until:  # it is stopped
+                os.kill(self._witness, signal.SIGKILL)
+                break
             time.sleep(_LOOK_EVERY_S)
         return killed
 
@@ -163,10 +202,3 @@ class Adopted:
         if self._witness is not None and self._lives():
             found.update(processes.descendants_of_run(self._witness, self._run.path))
         return sorted(found - {self._witness, os.getpid()})
-
-
-def _opened(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return None

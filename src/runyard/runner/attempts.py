@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from runyard.record import script
+from runyard.record import cause, script
 from runyard.record.events import read_state
 from runyard.record.states import Status
 from runyard.runner import said
@@ -42,9 +42,10 @@ def _put_records_aside(run: RunDirectory, to: str) -> None:
     if os.path.isdir(run.ranks):
         os.makedirs(run.launch, exist_ok=True)
         os.rename(run.ranks, to)
-    if os.path.exists(script.path_of(run)):
-        os.makedirs(to, exist_ok=True)
-        os.rename(script.path_of(run), os.path.join(to, "script.jsonl"))
+    for path in (script.path_of(run), cause.path_of(run)):
+        if os.path.exists(path):
+            os.makedirs(to, exist_ok=True)
+            os.rename(path, os.path.join(to, os.path.basename(path)))
 
 
 def _unused(run: RunDirectory, name: str) -> str:

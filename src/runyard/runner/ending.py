@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from runyard.runner.supervision import Outcome
 
 _WRITE_RETRIES_S = 60.0
+_FULL_BYTES = 64 << 10
+_FULL = (
+    "The disk of the run is full ({}): what the script wrote last, in its log as well, may be "
+    "missing. Make room (runyard gc shows what nothing needs), and submit the run again."
+)
 
 
 class End:
@@ -56,7 +61,18 @@ def _classify(run: RunDirectory, outcome: Outcome) -> End:
         who = f"rank {outcome.rank}"
         error["rank"] = detail["rank"] = outcome.rank
     error.setdefault("message", _message(reason, detail, who))
+    if reason is not Reason.OUT_OF_MEMORY and _is_full(run.path):
+        error["hint"] = _FULL.format(run.path)
     return End(reason, error, **detail)
+
+
+def _is_full(folder: str) -> bool:
+    """Whether nothing can be written there; its log cannot have said so, it is there as well."""
+    try:
+        free = os.statvfs(folder)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < _FULL_BYTES
 
 
 def _ended_well(run: RunDirectory) -> End:

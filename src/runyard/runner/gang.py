@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from runyard.computes import processes
+from runyard.computes import pidfd, processes
 from runyard.record import ranks
 from runyard.runner import memory
 from runyard.runner.supervision import reap_orphans
@@ -237,25 +237,28 @@ class Ends:
         self._ended: set[int] = set()
         self._poller = select.poll()
         self._pidfds: set[int] = set()
-        try:
-            for process in processes:
-                pidfd = os.pidfd_open(process.pid)
-                self._pidfds.add(pidfd)
-                self._poller.register(pidfd, select.POLLIN)
-        except OSError:  # Linux before 5.3, as on RHEL 8, or more processes than files may be open
-            for pidfd in self._pidfds:
-                os.close(pidfd)
-            self._pidfds.clear()
+        for process in processes:
+            ended = pidfd.opened(process.pid)
+            if ended is None:
+                self._close()
+                return
+            self._pidfds.add(ended)
+            self._poller.register(ended, select.POLLIN)
+
+    def _close(self) -> None:
+        for ended in self._pidfds:
+            os.close(ended)
+        self._pidfds.clear()
 
     def wait(self, patience_ms: int) -> bool:
         """Wait so long until one more has ended; False when none has."""
         if not self._pidfds:
             return self._waited(patience_ms / 1000)
         ended = self._poller.poll(patience_ms)
-        for pidfd, _ in ended:
-            self._poller.unregister(pidfd)
-            os.close(pidfd)
-            self._pidfds.discard(pidfd)
+        for number, _ in ended:
+            self._poller.unregister(number)
+            os.close(number)
+            self._pidfds.discard(number)
         return bool(ended)
 
     def _waited(self, patience_s: float) -> bool:

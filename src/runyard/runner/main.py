@@ -13,7 +13,7 @@ from runyard.errors import RunyardError
 from runyard.record import jsonl, owner
 from runyard.record.event_log import EventLog
 from runyard.record.layout import RunDirectory
-from runyard.runner import environment, kept, launch, said, subreaper, taking, workfolder
+from runyard.runner import environment, kept, launch, said, subreaper, taking, telling, workfolder
 from runyard.runner.requests import Requests
 from runyard.runner.supervision import Supervisor
 
@@ -221,7 +221,11 @@ def _watch(
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
     next_in_line.prepare(run, spec)
-    outcome = supervisor.watch(watched, limit_s=spec.get("max_run_duration_s"))
+    outcome = supervisor.watch(
+        watched,
+        limit_s=spec.get("max_run_duration_s"),
+        on_cause=lambda outcome: telling.note(run, outcome),
+    )
     return finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
 
 

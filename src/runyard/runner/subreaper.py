@@ -16,7 +16,9 @@ def become() -> None:
     """Orphaned descendants are handed to this process instead of to init (prctl(2)).
 
     To be called before the script is started: one that forks at once would be too quick else.
+    A submitter that ignores SIGCHLD hands that on, and the kernel would tell no exit code.
     """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError("prctl(PR_SET_CHILD_SUBREAPER) failed")
 

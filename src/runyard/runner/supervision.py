@@ -6,6 +6,7 @@ import os
 import select
 import time
 
+from runyard.computes import pidfd
 from runyard.runner import subreaper
 
 TYPE_CHECKING = False
@@ -121,16 +122,24 @@ class Supervisor:
         self._terminated = False
 
     def watch(
-        self, watched: Watched, limit_s: float | None = None, since_s: float = 0.0
+        self,
+        watched: Watched,
+        limit_s: float | None = None,
+        since_s: float = 0.0,
+        *,
+        on_cause: Callable[[Outcome], None] | None = None,
+        told: Outcome | None = None,
     ) -> Outcome:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that.
 
-        ``since_s``: how long it runs already.
+        ``since_s``: how long it runs already. ``on_cause`` is called before it is told to end.
+        ``told``: why another runner has told it to.
         """
-        outcome = Outcome()
+        outcome = told or Outcome()
         begun = time.monotonic() - since_s
         try:
-            self._wait(watched, None if limit_s is None else begun + limit_s, outcome)
+            if outcome.cause is None:
+                self._wait(watched, None if limit_s is None else begun + limit_s, outcome, on_cause)
         finally:  # also when this runner fails: nobody else would end the script
             outcome.killed = watched.end(self._grace_s if outcome.cause else _LEFTOVER_GRACE_S)
         self._requests.follow()
@@ -138,11 +147,19 @@ class Supervisor:
         outcome.seconds = time.monotonic() - begun
         return outcome
 
-    def _wait(self, watched: Watched, deadline: float | None, outcome: Outcome) -> None:
+    def _wait(
+        self,
+        watched: Watched,
+        deadline: float | None,
+        outcome: Outcome,
+        on_cause: Callable[[Outcome], None] | None,
+    ) -> None:
         while not watched.wait(_patience_ms(deadline)):
             watched.look()
             outcome.cause = self._cause(deadline, outcome)
             if outcome.cause is not None:
+                if on_cause is not None:
+                    on_cause(outcome)
                 return
 
     def _cause(self, deadline: float | None, outcome: Outcome) -> str | None:
@@ -188,12 +205,11 @@ class Supervisor:
 
 def end_of(process: Started) -> Callable[[int], bool]:
     """A function that waits so many milliseconds for the end of a process."""
-    try:
-        pidfd = os.pidfd_open(process.pid)
-    except OSError:  # Linux before 5.3, as on RHEL 8
+    ended = pidfd.opened(process.pid)
+    if ended is None:
         return lambda patience_ms: _waited(process, patience_ms / 1000)
     poller = select.poll()
-    poller.register(pidfd, select.POLLIN)
+    poller.register(ended, select.POLLIN)
     return lambda patience_ms: bool(poller.poll(patience_ms))
 
 

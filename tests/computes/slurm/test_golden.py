@@ -107,9 +107,9 @@ def _submitted(workspace: WorkspaceDirectory, **given: object) -> str:
     record = {"name": "hpc", **given_from(settings).record()}
     spec = runs.spec(target="hpc", **changes)
     words = options.command(run, spec, record)
-    script, arguments = submitting._written(run, spec, record)
-    assert arguments == words
-    lines = [f"## {title}", "sbatch", *words, "<script>", "", Path(script).read_text(), ""]
+    script = submitting._written(run, spec, record)
+    assert Path(run.launch, "slurm.sh").read_text() == script
+    lines = [f"## {title}", "sbatch", *words, "<script>", "", script, ""]
     return "\n".join(lines).replace(run.path, "<run>").replace(run.id, "<id>")
 
 

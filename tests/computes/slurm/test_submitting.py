@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from runyard import ComputeTarget, Environment, Experiment, Run, ScriptRunConfig, Workspace
 from runyard.computes.slurm.compute import SlurmCompute
-from runyard.errors import ExperimentExecutionException
+from runyard.errors import ExperimentExecutionException, UserErrorException
 from runyard.record import creation, owner
 from runyard.record.layout import RunDirectory
 from tests.slurm_cluster import SlurmCluster
@@ -60,7 +61,7 @@ def wait_for_a_job() -> None:
         pass
 
 
-def submitted(folder: Path) -> Run:
+def submitted(folder: Path, run_id: str | None = None) -> Run:
     workspace = Workspace.create("tests", path=str(folder / "ws"), exist_ok=True)
     if "hpc" not in workspace.compute_targets:
         ComputeTarget.attach(workspace, "hpc", SlurmCompute.attach_configuration())
@@ -71,7 +72,7 @@ def submitted(folder: Path) -> Run:
     environment.python.user_managed_dependencies = True
     environment.python.interpreter_path = sys.executable
     config = ScriptRunConfig(str(source), "train.py", compute_target="hpc", environment=environment)
-    return Experiment(workspace, "exp").submit(config)
+    return Experiment(workspace, "exp").submit(config, run_id=run_id)
 
 
 def runs_of(folder: Path) -> list[Run]:
@@ -140,3 +141,14 @@ def test_a_job_that_is_refused_keeps_its_run(
     with pytest.raises(ExperimentExecutionException, match="sbatch failed: no more jobs"):
         submitted(tmp_path)
     assert sorted(run.get_status() for run in runs_of(tmp_path)) == ["Completed", "Failed"]
+
+
+def test_a_submission_that_is_refused_starts_no_job_and_leaves_no_process(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    submitted(tmp_path, run_id="one").wait_for_completion(show_output=False)
+    with pytest.raises(UserErrorException, match="run one exists already"):
+        submitted(tmp_path, run_id="one")
+    assert "sbatch" not in [child.name() for child in psutil.Process().children()]
+    assert idle(slurm)
+    assert [run.id for run in runs_of(tmp_path)] == ["one"]

@@ -11,6 +11,7 @@ import subprocess
 import time
 from typing import NamedTuple
 
+from runyard.computes import pidfd
 from runyard.errors import ComputeTargetException
 
 TYPE_CHECKING = False
@@ -74,13 +75,19 @@ class Slurm(NamedTuple):
         *arguments: str,
         variables: Mapping[str, str] | None = None,
         timeout_s: float = QUERY_S,
-        meanwhile: Callable[[], None] = lambda: None,
     ) -> str:
         """What the program printed. Raises SlurmError when it fails, or takes too long.
 
         ``variables``: its environment, that of this process if not given. Times are printed in
-        seconds since 1970. ``meanwhile`` is called while the program runs.
+        seconds since 1970.
         """
+        begun = self.begin(program, *arguments, variables=variables)
+        return begun.finish(timeout_s=timeout_s)
+
+    def begin(
+        self, program: str, *arguments: str, variables: Mapping[str, str] | None = None
+    ) -> Begun:
+        """Start the program, as ``run`` does; it may have to read before it ends."""
         argv = [self.find(program), *arguments]
         if self.conf and not os.path.exists(self.conf):  # which they would wait a minute for
             raise SlurmError(
@@ -93,15 +100,9 @@ class Slurm(NamedTuple):
         else:
             env = self.variables(variables)
         try:
-            done = _done(argv, env, timeout_s, meanwhile)
-        except subprocess.TimeoutExpired:
-            text = f"{program} has not answered within {timeout_s:.0f} s; see: scontrol ping"
-            raise SlurmError(text, silent=True) from None
+            return Begun(program, argv, env)
         except OSError as error:
             raise SlurmError(f"{program} cannot be started: {error}") from error
-        if done.returncode != 0:
-            raise _failed(program, done)
-        return done.stdout.decode(errors="replace")
 
     def _refuse_anothers(self) -> None:
         """Raise SlurmError for a slurm.conf of another user that this one has not named.
@@ -142,38 +143,72 @@ class Slurm(NamedTuple):
         return kept
 
 
-def _done(
-    argv: list[str], env: dict[str, str], timeout_s: float, meanwhile: Callable[[], None]
-) -> subprocess.CompletedProcess[bytes]:
-    """As ``subprocess.run``, whose wait with a limit sleeps on for a millisecond behind the end."""
-    begun = time.monotonic()
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=env,
-    ) as process:
-        try:
-            meanwhile()
-            said = _said(process, begun + timeout_s)
-            return subprocess.CompletedProcess(argv, process.wait(), *said)
-        except BaseException:
+class Begun:
+    """A program of Slurm that was started."""
+
+    def __init__(self, program: str, argv: list[str], env: dict[str, str]) -> None:
+        self._program = program
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=env)
+
+    def finish(
+        self,
+        text: str = "",
+        *,
+        timeout_s: float,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Give it ``text`` to read, and wait for what it prints; raises as ``Slurm.run`` does.
+
+        ``meanwhile`` is called while it works.
+        """
+        # As subprocess.run, whose wait with a limit sleeps on for a millisecond behind the end.
+        begun = time.monotonic()
+        with self._process as process:
+            try:
+                _give(process, text.encode("utf-8", "surrogateescape"))
+                meanwhile()
+                said = _said(process, begun + timeout_s)
+                done = subprocess.CompletedProcess(process.args, process.wait(), *said)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                text = (
+                    f"{self._program} has not answered within {timeout_s:.0f} s; see: scontrol ping"
+                )
+                raise SlurmError(text, silent=True) from None
+            except BaseException:
+                process.kill()
+                raise
+        if done.returncode != 0:
+            raise _failed(self._program, done)
+        return done.stdout.decode(errors="replace")
+
+    def end(self) -> None:
+        """End it before it was given anything."""
+        with self._process as process:
             process.kill()
-            raise
+
+
+def _give(process: subprocess.Popen[bytes], text: bytes) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended: its exit code says why
+        process.stdin.write(text)
+        process.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    process.stdin = None
 
 
 def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
     """What it has printed, once it has ended. Raises ``subprocess.TimeoutExpired``."""
-    try:
-        pidfd = os.pidfd_open(process.pid)
-    except OSError:  # Linux before 5.3, as on RHEL 8
+    ended = pidfd.opened(process.pid)
+    if ended is None:
         return process.communicate(timeout=max(0.0, until - time.monotonic()))
     assert process.stdout is not None
     assert process.stderr is not None
     found = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
     poller = select.poll()
-    waiting = {pidfd, *found}
+    waiting = {ended, *found}
     for number in waiting:
         poller.register(number, select.POLLIN)
     try:
@@ -189,7 +224,7 @@ def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]
                     waiting.discard(number)
                     poller.unregister(number)
     finally:
-        os.close(pidfd)
+        os.close(ended)
     out, err = found.values()
     return out, err
 

@@ -50,6 +50,12 @@ class SlurmPool(SlurmTarget):
     def _handle(self, run: RunDirectory) -> Handle:
         return {**super()._handle(run), engine.ENGINE: self.record[engine.ENGINE]}
 
+    def ahead(
+        self, run: RunDirectory, spec: Mapping[str, Any], secrets: Mapping[str, str]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Nothing: whether the job is to be held is known when it has its ticket."""
+        return contextlib.nullcontext()
+
     def _hand_over(
         self,
         run: RunDirectory,

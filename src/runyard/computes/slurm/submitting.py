@@ -10,7 +10,7 @@ import time
 from runyard import _lending
 from runyard.computes import channels, runner_process
 from runyard.computes.slurm import jobs, options
-from runyard.computes.slurm.commands import SUBMIT_S, Slurm, SlurmError
+from runyard.computes.slurm.commands import SUBMIT_S, Begun, Slurm, SlurmError
 from runyard.computes.slurm.jobs import Job
 from runyard.computes.slurm.script import batch_script
 from runyard.record import creation, owner
@@ -19,7 +19,7 @@ from runyard.record.states import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
@@ -48,13 +48,64 @@ def submit(
     the job for the lock; what it raises is raised when the job has been taken back. Raises
     SlurmError when sbatch refuses; then the lock is still held.
     """
-    slurm = Slurm(str(record.get("slurm_conf") or ""))
-    script, arguments = _written(run, spec, record)
+    script = _written(run, spec, record)
     name = jobs.name_of(run)
     # From here on the run is found again, whoever is killed: by the name of its job.
     owner.sign(ownership, {**owner.identity(), "run": run.path, jobs.SIGNED: name})
     _say_queued(run, str(record["name"]))
     begun = time.time()
+    beside = _Beside(run, meanwhile)
+    sbatch = _WAITING.pop(run.path, None) or _sbatch(run, spec, record, variables)
+    answer = sbatch.finish(script, timeout_s=SUBMIT_S, meanwhile=beside)
+    number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")
+    if not number.isdigit():
+        raise SlurmError(f"sbatch has printed no job id: {answer.strip()!r}")
+    job = Job(number, cluster, name, begun, os.getuid())
+    if beside.failure is not None:
+        with contextlib.suppress(SlurmError):  # its batch script finds no folder
+            _slurm(record).run("scancel", "--quiet", *jobs.which(job))
+        raise beside.failure
+    jobs.write(run, job)
+    ownership.release()
+    return job
+
+
+@contextlib.contextmanager
+def ahead(
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    variables: Mapping[str, str],
+    spec: Mapping[str, Any],
+) -> Iterator[None]:
+    """Start the sbatch of a run that does not exist yet; parameters are those of ``submit``.
+
+    A third of its time is its own start, for which it needs no more than its options: it reads the
+    script behind that. One that is not given any, because the submission was refused or killed,
+    submits nothing.
+    """
+    try:
+        sbatch = _sbatch(run, spec, record, variables)
+    except SlurmError:  # submit will say so
+        yield
+        return
+    _WAITING[run.path] = sbatch
+    try:
+        yield
+    finally:
+        if _WAITING.pop(run.path, None) is not None:
+            sbatch.end()
+
+
+_WAITING: dict[str, Begun] = {}
+"""Of runs that are being submitted, by the path of each; see ``ahead``."""
+
+
+def _sbatch(
+    run: RunDirectory,
+    spec: Mapping[str, Any],
+    record: Mapping[str, Any],
+    variables: Mapping[str, str],
+) -> Begun:
     told = {
         **variables,
         _TOLD: CHANNEL,
@@ -63,26 +114,11 @@ def submit(
         # it.
         "RUNYARD_RUN_DIRECTORY": run.path,
     }
-    beside = _Beside(run, meanwhile)
-    answer = slurm.run(
-        "sbatch",
-        *arguments,
-        script,
-        variables=told,
-        timeout_s=SUBMIT_S,
-        meanwhile=beside,
-    )
-    number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")
-    if not number.isdigit():
-        raise SlurmError(f"sbatch has printed no job id: {answer.strip()!r}")
-    job = Job(number, cluster, name, begun, os.getuid())
-    if beside.failure is not None:
-        with contextlib.suppress(SlurmError):  # its batch script finds no folder
-            slurm.run("scancel", "--quiet", *jobs.which(job))
-        raise beside.failure
-    jobs.write(run, job)
-    ownership.release()
-    return job
+    return _slurm(record).begin("sbatch", *options.command(run, spec, record), variables=told)
+
+
+def _slurm(record: Mapping[str, Any]) -> Slurm:
+    return Slurm(str(record.get("slurm_conf") or ""))
 
 
 class _Beside:
@@ -119,23 +155,20 @@ def _say_queued(run: RunDirectory, target: str) -> None:
         log.close()
 
 
-def _written(
-    run: RunDirectory, spec: Mapping[str, Any], record: Mapping[str, Any]
-) -> tuple[str, list[str]]:
-    """Write the batch script; its path, and the options of sbatch."""
-    arguments = options.command(run, spec, record)
+def _written(run: RunDirectory, spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Write the batch script, for people, and return it: sbatch reads it from its input."""
     path = os.path.join(run.launch, "slurm.sh")
     text = batch_script(
         run.path,
         runner_command(run, record),
-        submitted_by=["sbatch", *arguments, path],
+        submitted_by=["sbatch", *options.command(run, spec, record), path],
         modules=record.get("modules") or (),
         prologue=str(record.get("prologue") or ""),
     )
     os.makedirs(run.launch, exist_ok=True)
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text)
-    return path, arguments
+    return text
 
 
 def runner_command(run: RunDirectory, record: Mapping[str, Any]) -> list[str]:

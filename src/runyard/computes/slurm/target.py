@@ -69,6 +69,18 @@ class SlurmTarget:
         spec = jsonl.read_json(run.run_json)["spec"]
         return self.submit_beside(run, ownership, secrets, spec, lambda: None)
 
+    def ahead(
+        self, run: RunDirectory, spec: Mapping[str, Any], secrets: Mapping[str, str]
+    ) -> contextlib.AbstractContextManager[None]:
+        """What of ``submit_beside`` may be done while the folder of the run is made."""
+        if not self._submits(spec):
+            return contextlib.nullcontext()
+        return submitting.ahead(run, self.record, runner_process.variables(secrets), spec)
+
+    def _submits(self, spec: Mapping[str, Any]) -> bool:
+        """Whether the job can be submitted at once."""
+        return _is_ready(spec["environment"], bool(self.record.get(images.SETTING)))
+
     def submit_beside(
         self,
         run: RunDirectory,
@@ -82,7 +94,7 @@ class SlurmTarget:
         That is done while sbatch works: the job cannot begin before the lock is released.
         """
         variables = runner_process.variables(secrets)
-        if not _is_ready(spec["environment"], bool(self.record.get(images.SETTING))):
+        if not self._submits(spec):
             fill()
             pid = runner_process.start(run, ownership, variables, words=("prepare",))
             return {**self._handle(run), **owner.identity(pid)}

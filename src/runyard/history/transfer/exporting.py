@@ -48,9 +48,9 @@ class Exporting:
     ) -> list[str]:
         """Write them, with their children; returns the ids.
 
-        To a new file, compressed when its name ends in ``.gz``, or to a stream. Raises
-        UserErrorException when the file is there, or a run has not ended; OSError. No half of a
-        file is left then.
+        To a new file, ``.tar`` or compressed ``.tar.gz``, or to a stream. Raises
+        UserErrorException when the file is there, has another name or no folder, or a run has not
+        ended; OSError. No half of a file is left then.
         """
         given = [*runs]
         chosen = _in_order([*given, *self._below(given)])
@@ -78,6 +78,12 @@ class Exporting:
     def _to_file(self, runs: list[RunDirectory], path: Path) -> None:
         if os.path.lexists(path):
             raise UserErrorException(f"{path} is there already; give another name, or remove it")
+        if not path.name.endswith((".tar", ".tar.gz")):
+            raise UserErrorException(
+                f"an archive is a .tar, or compressed a .tar.gz: name it so, not {path.name!r}"
+            )
+        if not path.parent.is_dir():
+            raise UserErrorException(f"there is no folder {str(path.parent)!r}; make it first")
         part = path.with_name(f"{path.name}.{os.getpid()}.part~")
         try:
             with regular.create(str(part)) as stream:

@@ -58,7 +58,10 @@ def _guarded(report: Report, place: str, look: Callable[[], Iterator[Finding]]) 
 
 
 def repair(workspace: WorkspaceDirectory, report: Report) -> None:
-    """Carry out what is safe: nothing is lost by it. Others keep their advice."""
+    """Carry out what is safe, and look again: nothing is lost by it. Others keep their advice.
+
+    What was put aside is missing then; the report says so until it is stored anew.
+    """
     for finding in report.findings:
         if finding.mend is not None and not finding.repaired:
             try:
@@ -66,3 +69,8 @@ def repair(workspace: WorkspaceDirectory, report: Report) -> None:
                 finding.repaired = True
             except OSError as error:
                 finding.advice = f"the repair failed: {error.strerror or error}. {finding.advice}"
+    if any(finding.repaired for finding in report.findings):
+        known = {(f.place, f.text) for f in report.findings if not f.repaired}
+        left = examine(workspace, deep=report.deep)
+        report.counts = left.counts
+        report.findings += [f for f in left.findings if (f.place, f.text) not in known]
