@@ -43,7 +43,8 @@ def test_submit_killed_before_each_of_its_calls() -> None:
     assert answer["killed"]["submit"] >= answer["count"] - 10 > 40, answer
     said = "submit had not returned: "
     ended = {end.removeprefix(said) for end in answer["ends"]}
-    assert {"no run", "runner_lost"} <= ended, answer
+    # Whether one is lost is chance: a runner waits, and mostly goes on without the submitter.
+    assert "no run" in ended, answer
     assert ended & {"completed", "script_exit_code"}, answer
 
 

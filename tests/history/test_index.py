@@ -220,6 +220,47 @@ def test_damaged_events_do_not_break_a_list(
     assert index.select()[0].status == "NotStarted"
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"created": float("nan")},
+        {"created": float("inf")},
+        {"created": -1e300},
+        {"spec": {"target": ["x"]}},
+        {"spec": {"environment": {"key": {"x": 1}}}},
+    ],
+)
+def test_what_no_table_can_hold_is_a_damaged_run_beside_others(
+    workspace: WorkspaceDirectory, index: Index, damage: dict[str, object]
+) -> None:
+    make_run(workspace, run_id="good")
+    bad = make_run(workspace, run_id="bad")
+    jsonl.write_once(bad.run_json, {**jsonl.read_json(bad.run_json), **damage})
+    with pytest.warns(UserWarning, match=r"run bad cannot be read and is listed"):
+        found = {entry.id: entry.status for entry in index.select()}
+    assert found == {"good": "NotStarted", "bad": "Damaged"}
+
+
+def test_names_that_are_no_text_break_no_list(workspace: WorkspaceDirectory, index: Index) -> None:
+    run = make_run(workspace, run_id="odd")
+    record = {**jsonl.read_json(run.run_json), "parent": "\ud800", "type": "a\udcff"}
+    jsonl.write_once(run.run_json, record)
+    NoteWriter(run).write("display_name", None, "b\ud800")
+    NoteWriter(run).write("tag", "c\udcff", "d\ud800")
+    (found,) = index.select()
+    assert (found.parent, found.type, found.display_name) == ("\\ud800", "a\\udcff", "b\\ud800")
+    assert found.tags == {"c\\udcff": "d\\ud800"}
+
+
+def test_folders_whose_names_are_no_text_are_no_runs(
+    workspace: WorkspaceDirectory, index: Index
+) -> None:
+    good = make_run(workspace, run_id="good")
+    shutil.copytree(good.path, os.path.join(os.path.dirname(good.path), "\udcff"))
+    shutil.copytree(good.path, os.path.join(workspace.experiment("\udcff"), "run"))
+    assert ids(index) == ["good"]
+
+
 def test_a_run_of_a_newer_format_is_not_guessed_at(
     workspace: WorkspaceDirectory, index: Index
 ) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import os
 import pickle
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from runyard.errors import SnapshotException, UserErrorException
-from runyard.history import snapshots_cli, targets
+from runyard.history import snapshots_cli, store_lock, targets
 from runyard.history.experiment import Experiment
 from runyard.history.run import Run, ScriptRun, get_run
 from runyard.history.targets import TargetState, register_target
@@ -280,13 +282,17 @@ def test_one_snapshot_of_a_folder_or_a_file(experiment: Experiment, run: Run) ->
     other = Run(experiment, make_run(experiment.workspace.directory, "exp", target="fake").id)
     other.take_snapshot("src/train.py")
     assert other.get_snapshot_id() == snapshot
-    with pytest.raises(UserErrorException, match=r"there is nothing at 'nowhere' to take"):
-        snapshots_cli.store(experiment.workspace.path, "nowhere")
+    with (
+        store_lock.shared(experiment.workspace.path) as hold,
+        pytest.raises(UserErrorException, match=r"there is nothing at 'nowhere' to take"),
+    ):
+        snapshots_cli.store(experiment.workspace.path, "nowhere", hold)
 
 
 def test_the_command_that_takes_snapshots_for_scripts(
-    experiment: Experiment, capsys: pytest.CaptureFixture[str]
+    experiment: Experiment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     Path("src").mkdir()
     assert snapshots_cli.main([experiment.workspace.path, "src"]) == 0
     assert len(capsys.readouterr().out.strip()) == 32

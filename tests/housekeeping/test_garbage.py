@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,10 @@ import pytest
 from runyard.errors import SnapshotException, WorkspaceException
 from runyard.history import store_lock
 from runyard.history.garbage import StoreGarbage
+from runyard.history.references import References
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.workspace import Workspace
+from runyard.job.run import Run as JobRun
 from runyard.record import creation
 from runyard.record.layout import WorkspaceDirectory
 from runyard.record.notes import NoteWriter
@@ -110,12 +114,47 @@ def test_a_snapshot_that_a_script_has_taken_is_one_that_a_run_refers_to(
     assert [group.count for group in StoreGarbage(workspace, 0).remove()] == [0, 0]
 
 
-def test_beside_a_run_that_cannot_be_read_no_snapshot_goes(
+def test_a_snapshot_that_a_script_notes_while_gc_is_at_work_stays(
     workspace: WorkspaceDirectory, sources: list[Path]
+) -> None:
+    run = creation.create_run(workspace, "exp", {"type": "x", "snapshot": None})
+    other = creation.create_run(workspace, "exp", {"type": "x", "snapshot": None})
+    references = References(workspace)
+    references.refresh()
+    assert references.ids == set()
+    NoteWriter(run).write("property", "ContentSnapshotId", "1" * 32)
+    references.refresh()
+    assert references.ids == {"1" * 32}
+    NoteWriter(other).write("property", "ContentSnapshotId", "2" * 32)
+    references.refresh()
+    assert references.ids == {"1" * 32, "2" * 32}
+
+
+def test_what_a_script_stores_stays_until_it_has_noted_it(
+    workspace: WorkspaceDirectory, sources: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNYARD_PYTHON", sys.executable)
+    run = JobRun(creation.create_run(workspace, "exp", {"type": "x", "snapshot": None}))
+    note = run.add_properties
+
+    def slowly(properties: dict[str, str]) -> None:
+        with pytest.raises(WorkspaceException, match="a process that submits runs"):
+            store_lock.alone(workspace.path, 0.0)
+        note(properties)
+
+    monkeypatch.setattr(run, "add_properties", slowly)
+    snapshot = run.take_snapshot(str(sources[0]))
+    assert [group.count for group in StoreGarbage(workspace, -1).remove()] == [0, 0]
+    assert stores.snapshots(workspace) == {snapshot}
+
+
+@pytest.mark.parametrize("content", ['{"snapshot": ', '{"format": 99, "source": {"id": "x"}}'])
+def test_beside_a_run_that_cannot_be_read_no_snapshot_goes(
+    workspace: WorkspaceDirectory, sources: list[Path], content: str
 ) -> None:
     stores.remove(stores.recorded(workspace, sources[0]))
     damaged = stores.recorded(workspace, sources[1], "broken")
-    Path(damaged.run_json).write_text('{"snapshot": ')
+    Path(damaged.run_json).write_text(content)
     stores.grow_old(workspace)
     snapshots, blobs = StoreGarbage(workspace).remove()
     assert snapshots.count == blobs.count == 0
@@ -247,6 +286,22 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", refuse)
         yield
+
+
+def test_on_a_network_file_system_which_locks_alone_only_what_is_open_for_writing(
+    workspace: WorkspaceDirectory, sources: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def of_nfs(fd: int, how: int) -> None:
+        written = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+        if how & fcntl.LOCK_EX and not written:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    stores.remove(stores.recorded(workspace, sources[0]))
+    assert [group.count for group in StoreGarbage(workspace, -1).remove()] == [1, 2]
 
 
 @pytest.mark.usefixtures("without_locks")

@@ -167,7 +167,10 @@ _UNENDED = {"t": 2.0, "status": "Running", "detail": {}}
         (_without("run.json"), "run bad: "),
         (_instead("run.json", b"{"), "run bad: "),
         (_instead("run.json", {**_RECORD, "id": "../../evil"}), "its run.json is of '../../evil'"),
-        (_instead("run.json", {**_RECORD, "created": "now"}), "could not convert string to float"),
+        (_instead("run.json", {**_RECORD, "created": "now"}), "has no usable 'created': 'now'"),
+        (_instead("run.json", {**_RECORD, "created": float("nan")}), "no usable 'created': nan"),
+        (_instead("run.json", {**_RECORD, "created": 10**400}), "no usable 'created': 1000"),
+        (_instead("run.json", {**_RECORD, "tags": 1}), "has no usable 'tags': 1"),
         (_instead("run.json", {**_RECORD, "format": 9}), "it is of a newer release; upgrade"),
         (_instead("run.json", b"[" * 100_000), "run bad: "),
         (_without("events.jsonl"), "run bad: it has not ended"),
@@ -178,6 +181,13 @@ def test_a_run_that_is_none(workspace: Workspace, members: Members, why: str) ->
     text = _refused(workspace, _packed(members))
     assert text.startswith("the archive is refused: ")
     assert why in text
+
+
+@pytest.mark.parametrize("time", ["inf", "-inf", "nan", "1e300"])
+def test_a_file_of_no_time(workspace: Workspace, time: str) -> None:
+    members = _good()
+    members[-1][0].pax_headers = {"mtime": time}
+    assert f"it is of the time {float(time)}" in _refused(workspace, _packed(members))
 
 
 @pytest.mark.parametrize(

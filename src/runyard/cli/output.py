@@ -34,6 +34,7 @@ def error(line: str) -> None:
 
 _COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
 """As click writes them; no other sequence is of ours."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _encodable(line: str) -> str:
@@ -44,7 +45,7 @@ def _encodable(line: str) -> str:
     """
     if line.isprintable():
         return line
-    shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    shown = _SURROGATE.sub("\ufffd", line)
     parts = _COLOUR.split(shown)
     return "".join(p if n % 2 else _harmless(p, "\n\t") for n, p in enumerate(parts))
 
@@ -57,7 +58,7 @@ def _harmless(text: str, kept: str = "") -> str:
 
 def one_line(value: object) -> str:
     """A value of the user's for one line: no line breaks, no escape sequences."""
-    shown = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    shown = _SURROGATE.sub("\ufffd", str(value))
     return _harmless(shown)
 
 

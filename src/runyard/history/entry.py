@@ -76,20 +76,20 @@ def _read(run: RunDirectory, stamp: int) -> Entry:
     return Entry(
         experiment=run.experiment,
         id=run.id,
-        type=record.get("type") or "",
-        parent=record.get("parent"),
+        type=_text(record.get("type")) or "",
+        parent=_text(record.get("parent")),
         status=state.status.value,
         reason=state.reason.value if state.reason else None,
         created=float(record["created"]),
         started=state.started,
         ended=state.ended,
-        display_name=notes.display_name,
+        display_name=_text(notes.display_name),
         tags_json=encode(notes.tags),
         properties_json=encode(properties(record, notes)),
-        target=target_name(record),
+        target=_text(target_name(record)),
         stamp=stamp,
         problem=None,
-        environment=environment_key(record),
+        environment=_text(environment_key(record)),
     )
 
 
@@ -115,8 +115,20 @@ def environment_key(record: dict[str, Any]) -> str | None:
 
 def encode(values: dict[str, Any]) -> str:
     """Names and values as compact JSON; a value that is not text becomes text."""
-    texts = {key: value if isinstance(value, str) else str(value) for key, value in values.items()}
+    texts = {_text(key): _text(str(value)) for key, value in values.items()}
     return json.dumps(texts, separators=(",", ":"))
+
+
+def _text(value: object) -> str | None:
+    """What the database can hold, or show: a script may give names that are no Unicode text.
+
+    Raises ValueError for what is no text.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.80} is where a text should be")
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _damaged(run: RunDirectory, stamp: int, problem: str) -> Entry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import time
 import warnings
@@ -24,6 +25,7 @@ from runyard.record.layout import RunDirectory, WorkspaceDirectory
 TagFilter = str | Mapping[str, str] | None
 """A name that must be there, or names with the values they must have."""
 
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 _RACY_NS = 2_000_000_000
 """A stamp younger than this may be given again to a later change: clocks of file systems tick
 every 4 ms (ext4) to 2 s (others). Such a run is read again next time."""
@@ -221,9 +223,14 @@ def experiment_names(workspace: WorkspaceDirectory) -> list[str]:
     """The experiments that have a folder of runs, sorted."""
     try:
         with os.scandir(workspace.runs) as entries:
-            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+            return sorted(e.name for e in entries if _may_be_ours(e.name) and e.is_dir())
     except FileNotFoundError:
         return []
+
+
+def _may_be_ours(name: str) -> bool:
+    """No run is called by what is no Unicode text, and no database can hold it."""
+    return not name.startswith(".") and (name.isascii() or _NO_TEXT.search(name) is None)
 
 
 def _stamps(folder: str) -> dict[str, int]:
@@ -236,7 +243,7 @@ def _stamps(folder: str) -> dict[str, int]:
     try:
         # A quarter faster than scandir, whose entries build whole paths.
         for name in os.listdir(fd):
-            if not name.startswith("."):
+            if _may_be_ours(name):
                 found[name] = _stamp(name, fd)
     finally:
         os.close(fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -237,10 +238,14 @@ class Run(job_run.Run):
     def _is_submitted(self) -> bool:
         return target_name(self._run_json()) is not None
 
-    def _store_snapshot(self, path: str) -> str:
+    @contextlib.contextmanager
+    def _stored_snapshot(self, path: str) -> Iterator[str]:
+        from runyard.history import store_lock
         from runyard.history.snapshots_cli import store
 
-        return store(self.directory.workspace.path, path)
+        workspace = self.directory.workspace.path
+        with store_lock.shared(workspace) as hold:
+            yield store(workspace, path, hold)
 
     def _model(self, workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> Model:
         from runyard.history.model import Model

@@ -115,7 +115,8 @@ def alone(workspace: str | os.PathLike[str], wait_s: float) -> Hold:
     Raises WorkspaceException when others do not let go of it for ``wait_s``, OSError when the
     lock file cannot be written. Where there are no locks, ``locked`` is False.
     """
-    door = _opened(os.path.join(workspace, DOOR), os.O_RDONLY)
+    # Written to by nobody, yet NFS and CIFS lock exclusively only what is open for writing.
+    door = _opened(os.path.join(workspace, DOOR), os.O_RDWR)
     fd = -1
     try:
         fd = _opened(os.path.join(workspace, NAME), os.O_RDWR)

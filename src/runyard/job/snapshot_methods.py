@@ -1,5 +1,6 @@
 """The snapshot of a run: taking one, and getting its files back (spec 12.7)."""
 
+import contextlib
 import os
 
 from runyard.errors import RunEnvironmentException, SnapshotException
@@ -8,7 +9,7 @@ from runyard.job.label_methods import LabelMethods
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Tuple
+    from typing import Dict, Iterator, Optional, Tuple
     from zipfile import ZipFile
 
 _COMMAND = "runyard.history.snapshots_cli"
@@ -32,13 +33,18 @@ class SnapshotMethods(LabelMethods):
             raise SnapshotException(
                 "run {} has the snapshot {} already; a run has one".format(self.id, existing)
             )
-        snapshot_id = self._store_snapshot(file_or_folder_path)
-        self.add_properties({"ContentSnapshotId": snapshot_id})
+        with self._stored_snapshot(file_or_folder_path) as snapshot_id:
+            self.add_properties({"ContentSnapshotId": snapshot_id})
         return snapshot_id
 
-    def _store_snapshot(self, path: str) -> str:
-        """Let the runyard of the submitter do it, in its own interpreter."""
+    @contextlib.contextmanager
+    def _stored_snapshot(self, path: str) -> "Iterator[str]":
+        """Let the runyard of the submitter do it, in its own interpreter.
+
+        Within, `runyard gc` does not remove it again.
+        """
         import subprocess
+        import tempfile
 
         python = os.environ.get(context.PYTHON)
         if not python:
@@ -49,19 +55,25 @@ class SnapshotMethods(LabelMethods):
                 )
             )
         command = [python, "-m", _COMMAND, self.directory.workspace.path, os.path.abspath(path)]
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_submitters_environment(),
-            universal_newlines=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise SnapshotException(
-                "the snapshot of {!r} was not stored: {}".format(path, done.stderr.strip())
+        with contextlib.ExitStack() as stack:
+            said = stack.enter_context(tempfile.TemporaryFile("w+"))
+            storing = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=_submitters_environment(),
+                universal_newlines=True,
             )
-        return done.stdout.strip()
+            stack.enter_context(storing)  # at its end stdin is closed, and its end waited for
+            snapshot_id = (storing.stdout.readline() if storing.stdout else "").strip()
+            if not snapshot_id:
+                storing.wait()
+                said.seek(0)
+                raise SnapshotException(
+                    "the snapshot of {!r} was not stored: {}".format(path, said.read().strip())
+                )
+            yield snapshot_id
 
     def restore_snapshot(
         self, snapshot_id: "Optional[str]" = None, path: "Optional[str]" = None

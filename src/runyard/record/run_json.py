@@ -19,6 +19,8 @@ _SHAPE: "Dict[str, Any]" = {
     "tags": (dict, _NOTHING),
     "properties": (dict, _NOTHING),
 }
+_END_OF_TIME = 253402300800
+"""The year 10000, in s since 1970: what is later no calendar can show."""
 
 
 def read(run: RunDirectory) -> "Dict[str, Any]":
@@ -32,7 +34,11 @@ def read(run: RunDirectory) -> "Dict[str, Any]":
         return record
     for key, kinds in sorted(_SHAPE.items()):
         if not isinstance(record.get(key, FORMAT if key == "format" else None), kinds):
-            raise ValueError(
-                "{} has no usable {!r}: {!r:.80}".format(run.run_json, key, record.get(key))
-            )
+            raise _unusable(run, key, record.get(key))
+    if not 0 <= record["created"] < _END_OF_TIME:  # nor is one that is no number (NaN)
+        raise _unusable(run, "created", record["created"])
     return record
+
+
+def _unusable(run: RunDirectory, key: str, value: object) -> ValueError:
+    return ValueError("{} has no usable {!r}: {!r:.80}".format(run.run_json, key, value))

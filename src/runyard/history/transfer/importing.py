@@ -22,7 +22,7 @@ from runyard.history.index import experiment_names
 from runyard.history.transfer import members, reading
 from runyard.history.transfer.arriving import Arriving
 from runyard.history.transfer.renaming import free_name, rename
-from runyard.record import creation, jsonl
+from runyard.record import creation, jsonl, run_json
 from runyard.record.events import read_state
 from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
 from runyard.record.workdir import read_manifest
@@ -121,12 +121,11 @@ def _check_snapshot(arriving: Arriving, snapshot: str) -> None:
 
 
 def _check_run(run: RunDirectory) -> None:
-    record = jsonl.read_json(run.run_json)
+    record = run_json.read(run)
     if record.get("format", FORMAT) > FORMAT:
         raise _bad(run, "it is of a newer release; upgrade runyard")
     if (record.get("id"), record.get("experiment")) != (run.id, run.experiment):
         raise _bad(run, f"its run.json is of {record.get('id')!r}")
-    float(record["created"])
     if not read_state(run).status.ended:
         raise _bad(run, "it has not ended")
     for name in RunDirectory.FOLDERS:

@@ -17,6 +17,8 @@ from runyard.errors import UserErrorException
 from runyard.history.transfer.members import refused
 
 _HEADER_BYTES = 1 << 17
+_END_OF_TIME = 253402300800
+"""The year 10000, in s since 1970."""
 _EXTENSIONS = (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _TAKEN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE)
 _KINDS = {
@@ -59,6 +61,8 @@ def entries(stream: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, BinaryIO | None
             archive.members = []  # type: ignore[attr-defined]  # it would remember each
             if info.size < 0 or info.name.startswith("/"):
                 raise refused(info.name, "it leads out of its folder")
+            if not abs(info.mtime) < _END_OF_TIME:
+                raise refused(info.name, f"it is of the time {info.mtime}")
             content = archive.extractfile(info) if info.isreg() else None
             yield info, cast("BinaryIO | None", content)
 

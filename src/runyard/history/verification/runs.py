@@ -10,7 +10,7 @@ from typing import Any
 from runyard.history.entry import newer_format
 from runyard.history.index import experiment_names
 from runyard.history.verification.finding import Finding
-from runyard.record import jsonl
+from runyard.record import jsonl, run_json
 from runyard.record.events import State
 from runyard.record.layout import FORMAT, RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
@@ -88,15 +88,12 @@ def _without_a_record(run: RunDirectory, names: set[str]) -> Iterator[Finding]:
 
 def _record(run: RunDirectory) -> tuple[dict[str, Any], Finding | None]:
     try:
-        record = jsonl.read_json(run.run_json)
+        record = run_json.read(run)
         if record.get("format", FORMAT) > FORMAT:
             text, advice = newer_format(record["format"]), "upgrade runyard"
             return record, Finding("error", run.run_json, text, advice)
-        float(record["created"])
     except FileNotFoundError:
         return {}, None  # removed meanwhile
-    except KeyError:
-        return {}, Finding("error", run.run_json, "lacks 'created'", _COPY + run.path)
     except UNREADABLE as error:
         return {}, Finding("error", run.run_json, reason(error), _COPY + run.path)
     found = record.get("id"), record.get("experiment")
