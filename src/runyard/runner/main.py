@@ -95,28 +95,40 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         from runyard.runner import adopting
 
         return adopting.go_on(run, record, supervisor, log, ownership)
-    if words[1:] == ["again"]:
-        from runyard.runner import adopting
-
-        record = adopting.begin_again(run, record, log)
-        spec = record["spec"]
-    if words == ["take"]:
-        record = _next_attempt(run, record, log)
-        spec = record["spec"]
-    # Elsewhere it is for others to start a run again.
-    is_here = words != ["take"] and words[1:] in ([], ["again"])
-    if is_here and spec.get("max_restarts"):
+    record = _attempt(run, record, log, words)
+    spec = record["spec"]
+    if spec.get("max_restarts") and _is_here(words):
         kept.keep(run, spec)
     prefix = environment.reuse(run, spec)
-    if prefix is None and words == ["take"]:
-        return taking.without_environment(spec)
     if prefix is None:
-        if is_here:
+        if words == ["take"]:
+            return taking.without_environment(spec)
+        if _is_here(words):
             kept.keep(run, spec)
         built = _build(run, spec, supervisor, ownership, log)
         if not isinstance(built, dict):
             return built
         prefix = built
+    return _begin(run, record, prefix, supervisor, log, ownership=ownership, words=words)
+
+
+def _is_here(words: list[str]) -> bool:
+    """Whether it is for this machine to start the run again; elsewhere others do."""
+    return words != ["take"] and words[1:] in ([], ["again"])
+
+
+def _begin(
+    run: RunDirectory,
+    record: dict[str, Any],
+    prefix: dict[str, Any],
+    supervisor: Supervisor,
+    log: EventLog,
+    *,
+    ownership: Ownership,
+    words: list[str],
+) -> End | None:
+    """From an environment that is there to the end of the run."""
+    spec = record["spec"]
     asked = supervisor.asked_to_end()  # a request may have come first
     if asked is not None:
         from runyard.runner import ending, finishing
@@ -127,7 +139,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
         return None
     workfolder.prepare(run, record)
     has_data = any(spec.get(kind) for kind in ("data", "datasets", "outputs"))
-    if has_data and is_here:
+    if has_data and _is_here(words):
         kept.keep(run, spec)
     data = _stage(run, spec, supervisor, ownership, log) if has_data else []
     if not isinstance(data, list):
@@ -150,8 +162,16 @@ def _build(
     return environment.build(run, spec["environment"], supervisor, ownership)
 
 
-def _next_attempt(run: RunDirectory, record: dict[str, Any], log: EventLog) -> dict[str, Any]:
-    """The record of a run that a cluster starts, and may have started before."""
+def _attempt(
+    run: RunDirectory, record: dict[str, Any], log: EventLog, words: list[str]
+) -> dict[str, Any]:
+    """The record of a run that may have been started before: by a cluster, or by a lost runner."""
+    if words[1:] == ["again"]:
+        from runyard.runner import adopting
+
+        return adopting.begin_again(run, record, log)
+    if words != ["take"]:
+        return record
     from runyard.runner import attempts
 
     count = attempts.begin(run, log)
