@@ -322,6 +322,8 @@ def test_runs_of_other_machines_are_left_to_them(workspace: WorkspaceDirectory, 
     third = pools.submit(pool)
     assert runs.finish(third).reason is Reason.COMPLETED
     assert pools.status(second) is Status.QUEUED
+    # Its runner has looked at the queue then, and its node is free.
+    runs.wait_for(lambda: not owner.is_held(third.lock))
     ticket.write_text(here)
     pool.kick()
     assert runs.finish(second).reason is Reason.COMPLETED

@@ -59,7 +59,7 @@ def test_an_adopted_run_ended_when_its_script_did(workspace: WorkspaceDirectory)
     runs.wait_for(lambda: script.read(run).code is not None)
     ended = script.read(run).ended
     assert ended is not None
-    time.sleep(3)
+    time.sleep(3)  # more than the end of a run may take, below
     reconcile_run(run)
     times = [event["t"] for event in runs.finish(run).events]
     assert times == sorted(times)

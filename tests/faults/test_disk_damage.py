@@ -71,6 +71,7 @@ KINDS = [
     Kind(rf"{RUN}/container\.json", told=False),
     Kind(rf"{RUN}/environment\.json", "env lock RUN"),
     Kind(rf"{RUN}/launch/script\.jsonl", told=False),
+    Kind(rf"{RUN}/launch/cause\.json", told=False),
     Kind(rf"{RUN}/requests/[^/]+", told=False),
     Kind(rf"{RUN}/notes/[^/]+\.jsonl"),
     Kind(rf"{RUN}/metrics/[^/]+\.jsonl", "metrics RUN loss"),

@@ -205,7 +205,9 @@ def test_what_a_power_loss_cut_short_is_written_again(source: Path, tmp_path: Pa
     for path in (tmp_path / "ws/blobs").glob("??/*"):
         path.chmod(0o644)
         path.write_bytes(b"")
-    with pytest.raises(SnapshotException, match=r"damaged content of 'a/b/one.py'.*submit again"):
+    with pytest.raises(
+        SnapshotException, match=r"damaged content of 'a/b/one.py'.*verify --repair"
+    ):
         store.restore(taken.id, tmp_path / "broken")
     store.manifest_path(taken.id).write_bytes(b"")
     store.take(source)

@@ -98,12 +98,13 @@ def _submit(
         warnings.warn(warning, UserWarning, stacklevel=5)
     for notice in planned.notices:
         _log.info("%s", notice)
+    with writing(workspace.directory):
+        run_based.make(config.run_config, workspace.directory)
     directory = workspace.directory.run(experiment.name, run_id)
     # The lock of the store is held until run.json refers to the snapshot.
     with _target_ahead(planned, directory), store_lock.shared(workspace.path) as hold:
         with writing(workspace.directory):
             snapshot_id = _take_snapshot(planned, workspace.directory, hold)
-            run_based.make(config.run_config, workspace.directory)
         record = _record(planned, workspace.name, snapshot_id, tags, parent)
         run = start(
             workspace.directory,
