@@ -110,20 +110,13 @@ def _of_container(spec: Any) -> list[Problem]:
 
 def _remove_container(run: RunDirectory) -> None:
     """Its processes are not all to be found, or to be ended, by their variables."""
-    import re
-
-    from runyard.containers import finding
+    from runyard.containers import finding, run_names
     from runyard.containers.errors import EngineError
 
-    # As the runner names its container.
-    own = "runyard-" + re.sub("[^A-Za-z0-9_.-]", "_", run.id)
     try:
         place = jsonl.read_json(run.container_json)
-        for name in map(str, place.get("containers") or [place["container"]]):
-            # The file may have come with somebody else's workspace: it names neither a program to
-            # start nor a container of another run.
-            if name.rpartition("-")[0] != own:
-                raise ValueError(f"{name!r} is no container of this run")
+        # Of its file no program is started: engines are found by their names.
+        for name in run_names.recorded(run, place):
             finding.named(place["engine"]).remove(name)
     except (OSError, ValueError, KeyError, EngineError) as error:
         import logging  # 7 ms of every runner that starts who is next

@@ -10,7 +10,7 @@ import time
 from types import SimpleNamespace
 
 from runyard.computes import mpi_left, processes, rehearsed_channel, spawning
-from runyard.containers import finding
+from runyard.containers import finding, run_names
 from runyard.record import jsonl, owner, ranks
 from runyard.record.states import Reason
 from runyard.runner.contained import Contained
@@ -34,24 +34,12 @@ def watched(run: RunDirectory, found: Script) -> Watched:
     """What is to be watched of such a run. Raises OSError or EngineError."""
     if found.in_container:
         place = jsonl.read_json(run.container_json)
-        contained = [AdoptedContainer(run, place, name) for name in containers_of(run, place)]
+        contained = [AdoptedContainer(run, place, name) for name in run_names.recorded(run, place)]
         if found.gang is None:
             return contained[0]
         log = run.join("system_logs", "launch.txt")
         return ContainerGang(contained, _plan(found), run, log)
     return AdoptedGang(run, found)
-
-
-def containers_of(run: RunDirectory, place: dict[str, Any]) -> list[str]:
-    """The names of a run's containers. Raises ValueError for one of another run."""
-    import re
-
-    own = "runyard-" + re.sub("[^A-Za-z0-9_.-]", "_", run.id)
-    names = [str(name) for name in place.get("containers") or [place["container"]]]
-    for name in names:
-        if name.rpartition("-")[0] != own:
-            raise ValueError(f"{name!r} is no container of this run")
-    return names
 
 
 def _plan(found: Script) -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 
 from runyard.computes import channels
-from runyard.containers import arguments, finding, gpus
+from runyard.containers import arguments, finding, gpus, run_names
 from runyard.containers.command import Mount, run_command
 from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.job import context
@@ -103,7 +102,7 @@ class Begun:
         self._channel = channel
         self._data = data
         self._engine: Engine = prefix.get("engine") or finding.find()
-        own = f"runyard-{re.sub('[^A-Za-z0-9_.-]', '_', run.id)}"
+        own = run_names.beginning(run)
         self._names = [f"{own}-{creation.random_hex(4)}" for _ in range(count)]
         place = {"engine": self._engine.name, "program": self._engine.program}
         several = {"containers": self._names} if count > 1 else {}
