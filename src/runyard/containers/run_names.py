@@ -6,7 +6,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from runyard.record.layout import RunDirectory
@@ -17,14 +17,13 @@ def beginning(run: RunDirectory) -> str:
     return "runyard-" + re.sub("[^A-Za-z0-9_.-]", "_", run.id)
 
 
-def recorded(run: RunDirectory, place: Mapping[str, Any]) -> list[str]:
+def recorded(run: RunDirectory, place: Mapping[str, Any]) -> Iterator[str]:
     """The names of the run's containers by its container.json, which is ``place``.
 
-    Raises ValueError for one of another run: the file may have come with somebody else's workspace.
-    KeyError where it names none.
+    Raises ValueError when it comes to one of another run: the file may have come with somebody
+    else's workspace. KeyError where it names none.
     """
-    names = [str(name) for name in place.get("containers") or [place["container"]]]
-    for name in names:
+    for name in map(str, place.get("containers") or [place["container"]]):
         if name.rpartition("-")[0] != beginning(run):
             raise ValueError(f"{name!r} is no container of this run")
-    return names
+        yield name

@@ -3,8 +3,7 @@
 A workspace may lie on a file system that many share, or have come in an archive. Where a file
 should be there may be a pipe, which lets a reader wait for ever, a device, which never ends, a file
 larger than memory, or a link to a file of whoever reads. What is read has to be a regular file;
-what is written, or locked, is never
-reached through a link.
+what is written, or locked, is never reached through a link.
 """
 
 import errno
