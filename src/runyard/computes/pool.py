@@ -93,7 +93,7 @@ class Pool(LocalTarget):
     ) -> str:
         """From the ticket on the run starts when its turn comes, whatever becomes of us."""
         name = pool_queue.new_name(self.folder.queue, spec.get("vm_priority"))
-        order = pool_starting.order(run, spec, variables)
+        order = pool_private.order(run, spec, variables)
         pool_private.keep(self.folder.path, name, order)
         try:
             owner.sign(ownership, {**owner.identity(), "run": run.path, "ticket": name})

@@ -14,6 +14,7 @@ import json
 import os
 import stat
 
+from runyard.computes import runner_process
 from runyard.errors import ComputeTargetException
 from runyard.record import jsonl
 
@@ -21,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
+
+    from runyard.record.layout import RunDirectory
 
 MEMORY = "/dev/shm"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -46,6 +49,18 @@ class Order:
     def body(self) -> dict[str, Any]:
         """What of it may be on the disk."""
         return {name: value for name, value in vars(self).items() if name != "variables"}
+
+
+def order(run: RunDirectory, spec: Mapping[str, Any], variables: Mapping[str, str]) -> Order:
+    """What starting the run takes; ``variables``: its whole environment."""
+    body = {
+        "run": f"{run.experiment}/{run.id}",
+        "nodes": int(spec.get("node_count") or 1),
+        "secrets": bool(spec.get("secret_variables")),
+        "program": runner_process.own_program(),
+        "places": runner_process.places(),
+    }
+    return Order(body, variables)
 
 
 def keep(pool: str, ticket: str, order: Order) -> None:

@@ -23,7 +23,6 @@ from runyard.record.states import Reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from runyard.computes.pool import Pool
@@ -74,18 +73,6 @@ def _body(folder: PoolFolder, name: str) -> dict[str, Any] | None:
 
         logging.getLogger(__name__).warning("left out, and its run will end as lost: %s", error)
         return None
-
-
-def order(run: RunDirectory, spec: Mapping[str, Any], variables: Mapping[str, str]) -> Order:
-    """What starting the run takes."""
-    body = {
-        "run": f"{run.experiment}/{run.id}",
-        "nodes": int(spec.get("node_count") or 1),
-        "secrets": bool(spec.get("secret_variables")),
-        "program": runner_process.own_program(),
-        "places": runner_process.places(),
-    }
-    return Order(body, variables)
 
 
 def ticket(of: Order) -> dict[str, Any]:

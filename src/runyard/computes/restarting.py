@@ -11,8 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from runyard.computes import pool_private, runner_process
-from runyard.computes.pool_private import Order
+from runyard.computes import pool_private
 from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from runyard.computes.pool_private import Order
     from runyard.record.layout import RunDirectory
 
 _NAME = "run"
@@ -27,15 +27,9 @@ _NAME = "run"
 
 def keep(run: RunDirectory, spec: Mapping[str, Any]) -> None:
     """Keep what starting this process's run again takes. Raises OSError or RunyardError."""
-    body = {
-        "run": f"{run.experiment}/{run.id}",
-        "nodes": 1,
-        "secrets": bool(spec.get("secret_variables")),
-        "program": runner_process.own_program(),
-        "places": runner_process.places(),
-    }
     pool_private.forget(run.path, _NAME)
-    pool_private.keep(run.path, _NAME, Order(body, os.environ))
+    order = pool_private.order(run, spec, os.environ)
+    pool_private.keep(run.path, _NAME, order)
     pool_private.persist(run.path, _NAME)
 
 
