@@ -1,7 +1,9 @@
-"""Run all benchmarks, or those named: ``python -m benchmarks [submit log …]``.
+"""Run all benchmarks, or those named: ``python -m benchmarks [submit log start …]``.
 
 Each prints one JSON object; at the end a table says what was measured beside its budget. Exit 1
-when a budget is exceeded or a benchmark fails.
+when a budget is exceeded or a benchmark fails. Then follow the scenarios of ``benchmarks.beside``,
+or those named, whose results are written to docs/. ``curves`` are those of ``benchmarks.curves``,
+which take a quarter of an hour, and only when they are named.
 """
 
 from __future__ import annotations
@@ -13,20 +15,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.beside.__main__ import main as beside
+from benchmarks.beside.scenario import find
+from benchmarks.curves.__main__ import main as curves
 from benchmarks.measure import Measure, table
+
+_CURVES = "curves"
 
 
 def main(names: list[str]) -> int:
     """Run each benchmark in a process of its own, so that none warms up another."""
-    folder = Path(__file__).parent
-    found = sorted(path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py"))
-    unknown = sorted(set(names) - set(found))
+    scenarios = [name for name in names or find() if name in find()]
+    budgets = _names_of_budgets()
+    unknown = sorted(set(names) - set(budgets) - set(scenarios) - {_CURVES})
     if unknown:
-        print(f"no benchmark named {', '.join(unknown)}; there are: {', '.join(found)}")
+        there = ", ".join(sorted({*budgets, *find(), _CURVES}))
+        print(f"no benchmark named {', '.join(unknown)}; there are: {there}")
         return 2
+    codes = [_budgets([name for name in names or budgets if name in budgets])]
+    codes += [beside(scenarios)] if scenarios else []
+    codes += [curves([])] if _CURVES in names else []
+    return max(codes)
+
+
+def _names_of_budgets() -> list[str]:
+    folder = Path(__file__).parent
+    return sorted(path.stem.removeprefix("bench_") for path in folder.glob("bench_*.py"))
+
+
+def _budgets(names: list[str]) -> int:
     measures: list[Measure] = []
     failed = []
-    for name in names or found:
+    for name in names:
         result = _run(name)
         failed += [name] if result is None else []
         measures += result or []

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.measure import Measure, report
-from runyard.history.index import Index, Query
+from runyard.history.index import Index
+from runyard.history.index_query import Query
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 RUNS = 10_000
@@ -72,12 +73,13 @@ def _timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def make_runs(workspace: WorkspaceDirectory, count: int) -> None:
-    """Directories of ended runs, as a workspace has them after some months."""
+def make_runs(workspace: WorkspaceDirectory, count: int) -> RunDirectory:
+    """Directories of ended runs, as a workspace has them after some months; returns the newest."""
     for number in range(count):
         experiment = f"experiment-{number % EXPERIMENTS}"
         run = workspace.run(experiment, f"{experiment}_{CREATED + number}_{number:08x}")
         _make_run(run, number)
+    return run
 
 
 def _make_run(run: RunDirectory, number: int) -> None:

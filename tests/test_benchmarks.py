@@ -1,8 +1,3 @@
-from pathlib import Path
-
-import pytest
-
-from benchmarks import bench_environment_peers as peers
 from benchmarks.measure import Measure, report, table
 
 
@@ -22,16 +17,3 @@ def test_a_report_is_within_budget_when_every_measure_is() -> None:
         "calls": 3,
     }
     assert report([good, bad])["within_budget"] is False
-
-
-def test_what_keeps_mlflow_from_being_measured_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(peers.Missing, match="needs pyenv, which is not on PATH"):
-        peers.Mlflow(tmp_path / "one")
-    pyenv = tmp_path / "pyenv"
-    pyenv.write_text("#!/bin/sh\necho 3.1.4\n")
-    pyenv.chmod(0o755)
-    with pytest.raises(peers.Missing, match=r"would have to compile Python \d"):
-        peers.Mlflow(tmp_path / "two")

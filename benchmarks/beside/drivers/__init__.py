@@ -1,0 +1,1 @@
+"""Programs that run in the interpreters of peers: each imports its peer and answers orders."""
