@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +37,8 @@ _AS_NODE = 'hostname "$0" && mount --bind "$1/hosts" /etc/hosts && shift && exec
 """A node has a host name of its own, and knows the others by theirs."""
 _PASSWORD = secrets.token_hex(8)
 _START_S = 60.0
+_RESENT_S = 200.0
+"""A busy machine may answer too late for a credential (5 s); slurmctld asks again in 1 or 2 min."""
 
 _SETTINGS = {
     "AuthType": "auth/munge",
@@ -144,6 +147,31 @@ class SlurmCluster:
         """
         self._kill("slurmctld")
 
+    def crash_controller(self) -> None:
+        """slurmctld by SIGKILL, and again: it has forgotten the last seconds.
+
+        It gives no number of a job that it has forgotten to another one: a node that still knows
+        the first would have the second cancelled.
+        """
+        os.kill(self._pid("slurmctld"), signal.SIGKILL)
+        self._kill("slurmctld")
+        first = int(self._settings.get("FirstJobId", "1"))
+        self._settings["FirstJobId"] = str(first + 1000)
+        self._write_conf()
+        self.start_controller()
+
+    def state_saved(self) -> float:
+        """When slurmctld has last written down its jobs, seconds since 1970; 0: never."""
+        place = self.folder / "state" / "job_state"
+        return place.stat().st_mtime if place.exists() else 0.0
+
+    def crash_slurmd(self, node: str) -> None:
+        """The slurmd of a node by SIGKILL; its jobs go on, and it is started again at once."""
+        os.kill(self._pid(node), signal.SIGKILL)
+
+    def _pid(self, name: str) -> int:
+        return int((self.folder / f"{name}.pid").read_text())
+
     def start_controller(self) -> None:
         """Start slurmctld; what it knew, it reads from its files."""
         argv = [program_of("slurmctld", "slurm"), "-D", "-f", str(self.conf)]
@@ -174,8 +202,12 @@ class SlurmCluster:
         if self._jobs():
             jobs = {line.split()[0] for line in self._jobs()}
             subprocess.run(["scancel", *jobs], env={**os.environ, **self.environment}, check=False)
-        self.wait_until(lambda: not self._jobs(), "no job is left")
+        self.wait_until(lambda: not self._jobs(), "no job is left", _RESENT_S)
         self.wait_until(self._all_idle, "every node is idle again")
+
+    def is_idle(self) -> bool:
+        """Whether it has no job, and all its nodes wait for one; one that is down is resumed."""
+        return not self._jobs() and self._all_idle()
 
     def log(self) -> str:
         """The last lines of its logs, and where its jobs are."""

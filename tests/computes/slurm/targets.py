@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from runyard.computes import processes
 from runyard.computes.slurm.configuration import given_from
 from runyard.computes.slurm.target import SlurmTarget
-from runyard.record import computes
-from runyard.record.layout import WorkspaceDirectory
+from runyard.record import computes, owner
+from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from tests.slurm_cluster import SlurmCluster
 
 
@@ -20,3 +25,22 @@ def target_of(
     record = computes.read(workspace, name)
     assert record is not None
     return SlurmTarget(workspace, record)
+
+
+def kill_job(run: RunDirectory) -> None:
+    """Kill what a run's job is on its first node: batch script, runner and script."""
+    for pid in (*_batch_and_runner(run), *processes.of_run(run.path)):
+        with suppress(ProcessLookupError):  # the runner is one of the run
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_runner(run: RunDirectory) -> None:
+    """Kill a run's runner, and first the batch script, which would start another one."""
+    for pid in _batch_and_runner(run):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _batch_and_runner(run: RunDirectory) -> tuple[int, int]:
+    runner = owner.signature(run.lock)["pid"]
+    stat = Path(f"/proc/{runner}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1]), runner

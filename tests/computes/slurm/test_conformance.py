@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 
 from runyard.computes.protocol import Handle
 from runyard.computes.slurm.target import SlurmTarget
-from runyard.record import owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.testing import ComputeTargetConformance
-from tests.computes.slurm.targets import target_of
+from tests.computes.slurm.targets import kill_runner, target_of
 from tests.slurm_cluster import SlurmCluster
 
 
@@ -23,4 +19,4 @@ class TestSlurm(ComputeTargetConformance):
 
     def kill_runner(self, handle: Handle) -> None:
         """Its nodes are places on this machine."""
-        os.kill(owner.signature(RunDirectory(handle["run"]).lock)["pid"], signal.SIGKILL)
+        kill_runner(RunDirectory(handle["run"]))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from runyard.computes.slurm import jobs
 from runyard.computes.slurm.compute import SlurmCompute
 from runyard.errors import RunyardError
 from runyard.history.run import Run
-from runyard.record import owner
 from runyard.record.states import Reason
+from tests.computes.slurm.targets import kill_job
 from tests.slurm_cluster import SlurmCluster
 
 WAITS = """
@@ -65,6 +64,41 @@ def test_a_controller_that_is_killed_and_comes_back(slurm: SlurmCluster, tmp_pat
     again = submitted(tmp_path)
     again.wait_for_completion()
     assert again.get_status() == "Completed"
+
+
+def test_a_controller_that_crashes_beside_a_run_and_comes_back(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    """By SIGKILL, when it has written down that the run runs: seconds behind each change."""
+    run = submitted(tmp_path)
+    slurm.wait_until(lambda: run.get_status() == "Running", "it runs")
+    job = jobs.read(run.directory)
+    assert job is not None
+    begun = time.time()
+    slurm.ask("scontrol", "update", f"JobId={job.number}", "Comment=runs")
+    slurm.wait_until(lambda: slurm.state_saved() > begun, "it is written down")
+    slurm.crash_controller()
+    assert run.get_status() == "Running"
+    (tmp_path / "go").touch()
+    slurm.wait_until(lambda: run.get_status() == "Completed", "the run has ended")
+    slurm.wait_until(lambda: slurm.state(job.number) == "COMPLETED", "its job has, too")
+
+
+def test_a_run_that_a_crashed_controller_has_forgotten_says_so(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    saved = slurm.state_saved()
+    run = submitted(tmp_path, held=True)
+    slurm.crash_controller()
+    job = jobs.read(run.directory)
+    assert job is not None
+    if slurm.state_saved() == saved and job.number not in slurm.ask("squeue", "-ho", "%i"):
+        assert run.get_status() == "Failed"
+        error = run.get_details()["error"]["error"]
+        assert error["reason"] == Reason.LAUNCH_FAILED.value
+        assert error["message"].startswith(f"Slurm knows nothing of its job {job.number} any more")
+    else:
+        assert run.get_status() == "Queued"
 
 
 @pytest.mark.filterwarnings("ignore:compute target")
@@ -128,7 +162,7 @@ def test_a_forgotten_job_is_no_riddle(
     job = jobs.read(run.directory)
     assert job is not None
 
-    os.kill(owner.signature(run.directory.lock)["pid"], signal.SIGKILL)
+    kill_job(run.directory)
     with cluster.configured(MinJobAge="2"):
         known = f"JobId={job.number} "
         cluster.wait_until(

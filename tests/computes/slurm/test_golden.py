@@ -107,8 +107,7 @@ def _submitted(workspace: WorkspaceDirectory, **given: object) -> str:
     record = {"name": "hpc", **given_from(settings).record()}
     spec = runs.spec(target="hpc", **changes)
     words = options.command(run, spec, record)
-    script = submitting._written(run, spec, record)
-    assert Path(run.launch, "slurm.sh").read_text() == script
+    script = submitting._script(run, spec, record)
     lines = [f"## {title}", "sbatch", *words, "<script>", "", script, ""]
     return "\n".join(lines).replace(run.path, "<run>").replace(run.id, "<id>")
 

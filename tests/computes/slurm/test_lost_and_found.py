@@ -20,7 +20,7 @@ from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.runner import attempts, ending, finishing, workfolder
 from runyard.testing import runs
-from tests.computes.slurm.targets import target_of
+from tests.computes.slurm.targets import kill_job, target_of
 from tests.slurm_cluster import SlurmCluster
 
 HELD: dict[str, Any] = {"sbatch_options": {"hold": True}}
@@ -165,7 +165,7 @@ def test_the_runner_writes_the_number_that_nobody_wrote(
     slurm.ask("scontrol", "release", before.number)
     runs.wait_for(lambda: "ready" in runs.log_of(run))
     assert jobs.read(run) == before._replace(submitted=0.0)
-    os.kill(owner.signature(run.lock)["pid"], 9)
+    kill_job(run)
 
     def is_told() -> bool:
         reconcile.reconcile([run])
@@ -213,6 +213,8 @@ def test_many_jobs_are_asked_for_by_their_numbers(
         (True, Reason.PREEMPTED, None, Reason.PREEMPTED),
         (False, Reason.DATA_FAILED, Interruption(Reason.NODE_LOST, "lost"), Reason.NODE_LOST),
         (False, Reason.CANCELLED, Interruption(None, "not asked"), Reason.CANCELLED),
+        (True, Reason.PREEMPTED, Interruption(Reason.RUNNER_LOST, "failed"), Reason.RUNNER_LOST),
+        (False, Reason.SIGNAL, Interruption(Reason.RUNNER_LOST, "failed"), Reason.SIGNAL),
     ],
 )
 def test_a_job_that_is_ended_before_its_script_begins(

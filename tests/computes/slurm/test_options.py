@@ -107,3 +107,8 @@ def test_low_priority_may_be_preempted_and_begins_again() -> None:
         "--qos=high",
         "--requeue",
     ]
+
+
+def test_a_run_that_may_be_started_again_is_queued_again() -> None:
+    assert asked(max_restarts=2) == ["--requeue"]
+    assert asked(max_restarts=0) == []

@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runyard import Workspace
 from runyard.computes.slurm import jobs
+from runyard.computes.slurm.commands import SlurmError
 from runyard.computes.slurm.target import SlurmTarget
 from runyard.environments.spec import EnvironmentSpec
 from runyard.history import reconcile
 from runyard.history.targets import TargetState
-from runyard.record import events
+from runyard.record import events, jsonl
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
@@ -65,6 +67,53 @@ def test_it_is_built_here_and_runs_there(
     again = unbuilt(workspace)
     assert "pid" not in runs.start(target, again)  # nobody here is needed to build
     assert runs.finish(again).reason is Reason.COMPLETED
+
+
+def test_it_is_kept_while_a_run_of_another_workspace_waits_for_it(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    other = Workspace.create("other", path=str(tmp_path / "other"))
+
+    def collected() -> list[str]:
+        """What ``runyard gc`` in the other workspace removes, or why it does not."""
+        (group,) = other.gc(remove=True, only=["environments"], unused_s=0.0)
+        return [*group.names, *group.kept]
+
+    built = unbuilt(workspace)
+    runs.start(target_of(slurm, workspace), built)
+    assert runs.finish(built, 60).reason is Reason.COMPLETED
+    key = jsonl.read_json(built.environment_json)["key"]
+    held = target_of(slurm, workspace, sbatch_options={"hold": True})
+    waiting, cancelled = unbuilt(workspace), unbuilt(workspace)
+    for run in (waiting, cancelled):
+        runs.start(held, run)
+    held.cancel(reconcile.handle_of(cancelled))
+
+    assert collected() == [f"{key}: kept: {waiting.path} waits in the queue of its cluster"]
+    job = jobs.read(waiting)
+    assert job is not None
+    slurm.ask("scontrol", "release", job.number)
+    assert runs.finish(waiting, 60).reason is Reason.COMPLETED
+    slurm.wait_until(lambda: slurm.state(job.number) == "COMPLETED", "its job has ended")
+
+    notes = tmp_path / "cache" / "environments" / ".waiting" / key
+    assert {path.name.rpartition("-")[0] for path in notes.iterdir()} <= {cancelled.id}
+    assert collected() == [key]
+    assert list(notes.iterdir()) == []
+
+
+def test_a_submit_whose_environment_is_removed_meanwhile_says_so(
+    slurm: SlurmCluster, target: SlurmTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = unbuilt(target.workspace)
+    monkeypatch.setattr(SlurmTarget, "_submits", lambda *_: True)  # it was there a moment ago
+    with pytest.raises(SlurmError) as caught:
+        runs.start(target, run)
+    assert str(caught.value.message) == (
+        "the environment 'empty' of the run was removed from the cache while the run was being "
+        "submitted: submit it again"
+    )
+    assert slurm.ask("squeue", "--noheader", "--states=RUNNING,PENDING") == ""
 
 
 def test_a_build_that_fails_is_the_end(target: SlurmTarget, workspace: WorkspaceDirectory) -> None:

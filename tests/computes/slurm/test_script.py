@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,70 @@ def carried_out(script: Path) -> subprocess.CompletedProcess[str]:
 def test_it_starts_the_runner(tmp_path: Path) -> None:
     done = carried_out(written(tmp_path))
     assert (done.returncode, done.stdout) == (0, f"started {tmp_path / 'run'}\n")
+
+
+COUNTED = 'echo "$2" >>"$1/starts"; test "$(wc -l <"$1/starts")" -gt {times} || kill -{signal} $$'
+
+
+@pytest.mark.parametrize(
+    ("times", "signal", "starts", "code"),
+    [(0, "KILL", 1, 0), (3, "KILL", 4, 0), (2, "SEGV", 3, 0), (99, "KILL", 11, 137)],
+)
+def test_a_runner_that_was_killed_is_followed_by_another_one(
+    tmp_path: Path, times: int, signal: str, starts: int, code: int
+) -> None:
+    text = COUNTED.format(times=times, signal=signal)
+    script = written(tmp_path, runner=["sh", "-c", text, "sh", str(tmp_path), NASTY])
+    done = carried_out(script)
+    assert done.returncode == code
+    assert (tmp_path / "starts").read_text() == f"{NASTY}\n" * starts
+    assert done.stderr.count("runyard: the runner (process ") == (10 if code else times)
+    assert len(set(re.findall(r"process (\d+)\)", done.stderr))) == (10 if code else times)
+
+
+def test_one_that_has_ended_is_not_followed(tmp_path: Path) -> None:
+    done = carried_out(written(tmp_path, runner=["sh", "-c", "echo ends; exit 1"]))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "ends\n", "")
+
+
+HEARS = (
+    "import os, signal, sys; told = {10, 15}; [signal.signal(n, print) for n in told]; "
+    "signal.pthread_sigmask(signal.SIG_BLOCK, told); print('begun', file=sys.stderr, flush=True); "
+    "[print('heard', int(signal.sigwait(told)), flush=True) for _ in told]; "
+)
+
+
+@pytest.mark.parametrize("then", ["", "os.kill(os.getpid(), 9)"])
+def test_the_runner_hears_what_slurm_tells_the_shell(tmp_path: Path, then: str) -> None:
+    """Once told to end, the job has no use for another runner."""
+    script = written(tmp_path, runner=[sys.executable, "-c", HEARS + then])
+    with subprocess.Popen(
+        ["bash", str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == "begun\n"
+        process.send_signal(signal.SIGUSR1)
+        assert process.stdout.readline() == "heard 10\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert out == "heard 15\n"
+    assert process.returncode == (137 if then else 0), err
+    assert "\nbegun\n" not in err
+
+
+def test_what_the_runner_starts_is_marked_and_the_shell_is_not(tmp_path: Path) -> None:
+    text = "tr '\\0' '\\n' </proc/$PPID/environ; echo; env"
+    script = written(tmp_path, runner=["sh", "-c", text])
+    done = subprocess.run(
+        ["bash", str(script)],
+        env={**os.environ, "RUNYARD_RUN_DIRECTORY": "/"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    marks = [line for line in done.stdout.splitlines() if line.startswith("RUNYARD_RUN_DIR")]
+    assert marks == ["RUNYARD_RUN_DIRECTORY=/", f"RUNYARD_RUN_DIRECTORY={tmp_path / 'run'}"]
 
 
 def test_no_value_reaches_the_shell_unquoted(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from runyard import ComputeTarget, Environment, Experiment, Run, ScriptRunConfig, Workspace
 from runyard.computes.slurm.compute import SlurmCompute
 from runyard.errors import ExperimentExecutionException, UserErrorException
+from runyard.history import leftovers
 from runyard.record import creation, owner
 from runyard.record.layout import RunDirectory
 from tests.slurm_cluster import SlurmCluster
@@ -33,7 +35,7 @@ real = getattr(found, name)
 def dies(*arguments, **named):
     if when == "after":
         real(*arguments, **named)
-    if name == "fill":
+    if name in ("fill", "_keep", "_say_queued"):
         own.wait_for_a_job()
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -43,7 +45,8 @@ own.submitted(Path(folder))
 
 STEPS = [
     ("runyard.record.creation.make_folder", "after", None),
-    ("runyard.computes.slurm.submitting._written", "after", None),
+    ("runyard.computes.slurm.submitting._script", "after", None),
+    ("runyard.computes.slurm.submitting._keep", "after", None),
     ("runyard.computes.slurm.submitting._say_queued", "after", None),
     ("runyard.record.creation.fill", "before", None),
     ("runyard.record.creation.fill", "after", "Completed"),
@@ -110,6 +113,10 @@ def test_a_submitter_that_is_killed(
         said = f"runyard: {folder.id} was never submitted whole: there is nothing to run\n"
         assert Path(folder.slurm_log).read_text() == said
         assert not Path(folder.runner_log).exists()
+    later = time.time() + 7200  # as gc looks at it when it is old
+    group = leftovers.collect(folder.workspace, remove=True, now=later, grace_s=0)
+    assert (group.count, group.kept) == (0 if becomes else 1, [])
+    assert Path(folder.path).exists() == bool(becomes)
 
 
 def test_a_run_that_cannot_be_written_takes_its_job_back(

@@ -21,7 +21,7 @@ from runyard.record import computes, events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
-from tests.computes.slurm.targets import target_of
+from tests.computes.slurm.targets import kill_runner, target_of
 from tests.slurm_cluster import SlurmCluster
 
 READY = "import time; print('ready', flush=True); time.sleep(600)"
@@ -158,11 +158,11 @@ def test_a_controller_that_does_not_answer_ends_nothing(
 ) -> None:
     run = submitted(target)
     wait_until_ready(run)
-    os.kill(owner.signature(run.lock)["pid"], 9)
+    kill_runner(run)
     slurm.kill_controller()
     begun = time.monotonic()
     assert target.poll([reconcile.handle_of(run)]) == [TargetState.UNKNOWN]
-    assert time.monotonic() - begun < 12
+    assert time.monotonic() - begun < 15  # squeue is given 8, once
     slurm.start_controller()
     assert ended(run).reason is Reason.RUNNER_LOST
 

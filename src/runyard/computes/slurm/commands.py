@@ -11,8 +11,8 @@ import subprocess
 import time
 from typing import NamedTuple
 
-from runyard.computes import pidfd
 from runyard.errors import ComputeTargetException
+from runyard.record import pidfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ import os
 import re
 from typing import NamedTuple
 
+from runyard.computes.slurm import states
 from runyard.computes.slurm.commands import Slurm, SlurmError
+from runyard.history.targets import TargetState
 from runyard.record.states import Reason
 
 
@@ -21,6 +23,8 @@ _FIELD = re.compile(r"(?:^|\s)(JobState|Reason|Restarts|PreemptTime|EndTime|Part
 _NOTHING = ("", "None", "N/A", "Unknown")
 _TIME = ("TimeLimit", "DeadLine")
 _NODE = ("NodeDown", "NodeFail", "BootFail")
+_BATCH = ("JobLaunchFailure", "RaisedSignal", "NonZeroExitCode")
+"""The batch script is gone, and this runner is not: so nobody has ended the job by Slurm."""
 
 
 def ends_at() -> float | None:
@@ -39,6 +43,9 @@ def of_job(known: dict[str, str], restarts: int) -> Interruption | None:
     job = f"Slurm job {os.environ.get('SLURM_JOB_ID', '')}"
     if int(known.get("Restarts") or 0) > restarts:
         return Interruption(None, f"{job} was queued again: preempted, or a node failed")
+    if known.get("JobState") == "PENDING":
+        text = f"{job} was queued again: slurmctld was killed, and had not kept that it had begun"
+        return Interruption(None, text)
     if known.get("JobState") in (None, "RUNNING", "SUSPENDED"):
         return None
     if known.get("PreemptTime", "") not in _NOTHING:
@@ -48,7 +55,19 @@ def of_job(known: dict[str, str], restarts: int) -> Interruption | None:
         return Interruption(Reason.TIME_LIMIT, f"{job} was ended at its time limit")
     if reason in _NODE:
         return Interruption(Reason.NODE_LOST, f"{job} was ended because a node failed")
+    if reason.startswith(_BATCH) or known.get("JobState") == "FAILED":
+        text = f"{job} failed ({reason}): its batch script was killed, which starts its runners"
+        return Interruption(Reason.RUNNER_LOST, text)
     return Interruption(Reason.CANCELLED, f"{job} was cancelled in Slurm (scancel)")
+
+
+def may_live(job: str) -> bool:
+    """Whether a job may run, or begin once more; True also where Slurm does not answer."""
+    try:
+        text = Slurm().run("scontrol", "show", "job", "-o", job)
+    except SlurmError as error:
+        return error.silent
+    return states.target_state(parsed(text).get("JobState", "")) is not TargetState.GONE
 
 
 def _asked() -> dict[str, str]:

@@ -72,11 +72,17 @@ def _time(spec: Mapping[str, Any]) -> list[str]:
     return [f"--time={math.ceil(whole_s / 60)}"]
 
 
+def is_preemptible(spec: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether the job of a run is queued again however often it loses its nodes."""
+    return (spec.get("vm_priority") or record.get("vm_priority")) == "lowpriority"
+
+
 def _place(spec: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-    low = (spec.get("vm_priority") or record.get("vm_priority")) == "lowpriority"
+    low = is_preemptible(spec, record)
     chosen = dict(record)
     if low:
         for name in ("partition", "qos"):
             chosen[name] = record.get(f"lowpriority_{name}") or record.get(name)
     found = [f"--{name}={chosen[name]}" for name in NAMED if chosen.get(name)]
-    return [*found, "--requeue" if low else "--no-requeue"]
+    again = low or spec.get("max_restarts")
+    return [*found, "--requeue" if again else "--no-requeue"]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
+_MARK = "RUNYARD_RUN_DIRECTORY"
+
 NO_RUNNER = 127
 """The exit code of a job whose runner cannot start on the node."""
 
@@ -29,6 +31,36 @@ fi
 if ! command -v module >/dev/null 2>&1; then
   stop "there is no command 'module' on this node, and the compute target loads modules"
 fi
+"""
+
+
+_RUNNERS = 10
+"""So many runners of one job, killed one after the other, are followed by another one."""
+
+_FOLLOWED = """\
+# Slurm tells this shell alone that the job is to end (TERM), or that its time is nearly up (USR1).
+told=
+trap 'told=yes heard=yes; kill -TERM $! 2>/dev/null' TERM
+trap 'heard=yes; kill -USR1 $! 2>/dev/null' USR1
+# A runner that was killed is followed by one that goes on with what it has left.
+left={count}
+while [ -z "$told" ]; do
+  (trap '' USR1; exec {command}) &
+  [ -z "$told" ] || kill -TERM $!
+  # A wait that a signal breaks off says nothing of the runner; one too many says 127,
+  # and bash -1 where it has lost the code.
+  heard=yes code=
+  while [ -n "$heard" ]; do
+    heard=
+    wait $!
+    now=$?
+    case $now in 127 | -1) : "${{code:=$now}}" ;; *) code=$now ;; esac
+  done
+  [ "$code" -gt 128 ] && [ "$left" -gt 0 ] || break
+  left=$((left - 1))
+  echo "runyard: the runner (process $!) was killed: exit code $code" >&2
+done
+exit "${{code:-143}}"
 """
 
 
@@ -61,7 +93,7 @@ def batch_script(
     modules: Sequence[str] = (),
     prologue: str = "",
 ) -> str:
-    """The text of the script that starts a runner on the first node of its job.
+    """The text of the script that starts a runner on the first node of its job, and its successors.
 
     ``runner``: program and arguments. ``submitted_by``: the sbatch command, shown as a comment.
     ``modules``: loaded in order. ``prologue``: a script of the site, sourced.
@@ -71,18 +103,19 @@ def batch_script(
         f"# Run {quoted(os.path.basename(run_path))}; its variables are those of who submitted it.",
         f"# {' '.join(quoted(word) for word in submitted_by)}",
         "",
-        # Slurm's warning of the time limit is for the runner: this shell would end of it.
+        # A warning of the time limit that comes before there is a runner would end this shell.
         "trap '' USR1",
         "stop() {",
         '  echo "runyard: $(uname -n): $1" >&2',
         f"  exit {NO_RUNNER}",
         "}",
+        # This shell itself has another one, see submitting: what ends the run must not end it.
+        f"export {_MARK}={quoted(run_path)}",
         *([_MODULES.rstrip("\n")] if modules else []),
         *(_checked(f"module load {quoted(name)}", f"module load {name}") for name in modules),
         *([_checked(f". {quoted(prologue)}", f"the prologue {prologue}")] if prologue else []),
         *_visible(run_path, runner),
-        f"exec {' '.join(quoted(word) for word in runner)}",
-        "",
+        _FOLLOWED.format(command=" ".join(quoted(word) for word in runner), count=_RUNNERS),
     ]
     return "\n".join(lines)
 

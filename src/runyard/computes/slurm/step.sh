@@ -7,6 +7,7 @@ shift
 told="$RUNYARD_RUN_DIRECTORY/launch/told-${SLURM_RESTART_COUNT:-0}"
 
 tell() {
+    heard=yes
     if [ -n "$telling" ] && mkdir "$told" 2>/dev/null; then
         trap '' TERM  # nor is that a process of the run, to be told itself
         unset SLURM_HOSTFILE
@@ -19,9 +20,13 @@ trap tell TERM
 exec 3<&0
 RUNYARD_RUN_DIRECTORY=/ "$@" <&3 &
 srun=$!
-while :; do
-    wait "$srun"
-    code=$?
-    kill -0 "$srun" 2>/dev/null || break  # else the wait has ended for a TERM
+# A wait that a signal breaks off says nothing of srun; one too many says 127,
+# and bash -1 where it has lost the code.
+heard=yes code=
+while [ -n "$heard" ]; do
+    heard=
+    wait "$srun" 2>/dev/null
+    now=$?
+    case $now in 127 | -1) : "${code:=$now}" ;; *) code=$now ;; esac
 done
 exit "$code"

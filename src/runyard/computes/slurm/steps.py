@@ -113,17 +113,21 @@ class Step(subprocess.Popen[bytes]):
         return code
 
 
-def kill_steps() -> None:
-    """Kill the steps of the job this process is in, and wait until they are gone."""
+def kill_steps(grace_s: float = 0.0) -> None:
+    """Kill the steps of the job this process is in, and wait until they are gone.
+
+    ``grace_s``: what they may take to end by themselves.
+    """
     slurm, job = Slurm(), os.environ.get("SLURM_JOB_ID", "")
-    deadline = time.monotonic() + _GONE_S
-    while time.monotonic() < deadline:
+    kill_at = time.monotonic() + grace_s
+    while time.monotonic() < kill_at + _GONE_S:
         try:
             text = slurm.run("squeue", "--noheader", "--steps", f"--jobs={job}", "--format=%i")
             steps = re.findall(rf"\b{job}\.\d+\b", text)
             if not steps:
                 return
-            slurm.run("scancel", "--quiet", "--signal=KILL", *steps)
+            if time.monotonic() >= kill_at:
+                slurm.run("scancel", "--quiet", "--signal=KILL", *steps)
         except SlurmError:  # gone meanwhile, or nobody answers: they go with the job
             return
         time.sleep(0.2)

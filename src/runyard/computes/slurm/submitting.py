@@ -48,13 +48,19 @@ def submit(
     the job for the lock; what it raises is raised when the job has been taken back. Raises
     SlurmError when sbatch refuses; then the lock is still held.
     """
-    script = _written(run, spec, record)
+    script = _script(run, spec, record)
     name = jobs.name_of(run)
     # From here on the run is found again, whoever is killed: by the name of its job.
     owner.sign(ownership, {**owner.identity(), "run": run.path, jobs.SIGNED: name})
-    _say_queued(run, str(record["name"]))
     begun = time.time()
-    beside = _Beside(run, meanwhile)
+
+    def fill() -> None:
+        _keep(run, script)
+        # Before run.json, without which the job does not begin: its runner's events come behind.
+        _say_queued(run, str(record["name"]))
+        meanwhile()
+
+    beside = _Beside(run, fill)
     sbatch = _WAITING.pop(run.path, None) or _sbatch(run, spec, record, variables)
     answer = sbatch.finish(script, timeout_s=SUBMIT_S, meanwhile=beside)
     number, _, cluster = answer.strip().rpartition("\n")[2].partition(";")
@@ -110,9 +116,9 @@ def _sbatch(
         **variables,
         _TOLD: CHANNEL,
         channels.CONTAINERS: record.get("containers") or "",
-        # Where a run submits this one, its own folder stands there, and its processes are known by
-        # it.
-        "RUNYARD_RUN_DIRECTORY": run.path,
+        # Where a run submits this one, its own folder stands there, by which its processes are
+        # known. The batch script is no process of either; what it starts is marked by it.
+        "RUNYARD_RUN_DIRECTORY": "/",
     }
     return _slurm(record).begin("sbatch", *options.command(run, spec, record), variables=told)
 
@@ -147,7 +153,6 @@ def _persist(run: RunDirectory) -> None:
 
 
 def _say_queued(run: RunDirectory, target: str) -> None:
-    """Before sbatch: the job may begin at once, and its runner's events come behind this one."""
     log = EventLog(run)
     try:
         log.status(Status.QUEUED, target=target)
@@ -155,20 +160,26 @@ def _say_queued(run: RunDirectory, target: str) -> None:
         log.close()
 
 
-def _written(run: RunDirectory, spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    """Write the batch script, for people, and return it: sbatch reads it from its input."""
-    path = os.path.join(run.launch, "slurm.sh")
-    text = batch_script(
+def _script(run: RunDirectory, spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """The batch script, which sbatch reads from its input."""
+    return batch_script(
         run.path,
         runner_command(run, record),
-        submitted_by=["sbatch", *options.command(run, spec, record), path],
+        submitted_by=["sbatch", *options.command(run, spec, record), _script_path(run)],
         modules=record.get("modules") or (),
         prologue=str(record.get("prologue") or ""),
     )
+
+
+def _keep(run: RunDirectory, script: str) -> None:
+    """Write the batch script, for people."""
     os.makedirs(run.launch, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    return text
+    with open(_script_path(run), "w", encoding="utf-8") as stream:
+        stream.write(script)
+
+
+def _script_path(run: RunDirectory) -> str:
+    return os.path.join(run.launch, "slurm.sh")
 
 
 def runner_command(run: RunDirectory, record: Mapping[str, Any]) -> list[str]:

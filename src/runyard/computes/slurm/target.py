@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ class SlurmTarget:
     """``record``: the json of the target, as ``SlurmCompute`` attached it."""
 
     KIND = "Slurm"
+    STARTS_AGAIN = True
+    """Jobs of runs with ``max_restarts`` are queued again by Slurm."""
 
     def __init__(self, workspace: WorkspaceDirectory, record: Mapping[str, Any]) -> None:
         self.name: str = record["name"]
@@ -121,9 +124,11 @@ class SlurmTarget:
         spec: Mapping[str, Any],
         meanwhile: Callable[[], None] = lambda: None,
     ) -> Job:
-        return submitting.submit(
-            run, ownership, self.record, variables, spec=spec, meanwhile=meanwhile
-        )
+        def also() -> None:
+            meanwhile()
+            _keep_environment(run, spec["environment"])
+
+        return submitting.submit(run, ownership, self.record, variables, spec=spec, meanwhile=also)
 
     def _handle(self, run: RunDirectory) -> Handle:
         return {
@@ -281,6 +286,19 @@ def _is_ready(environment: Mapping[str, Any], has_images: bool) -> bool:
     if environment["kind"] == "user_managed" and (has_images or not environment.get("image")):
         return True
     return _names.load("runyard.environments.cache:built")(environment["key"]) is not None
+
+
+def _keep_environment(run: RunDirectory, environment: Mapping[str, Any]) -> None:
+    """It may wait for longer than environments stay that nobody uses. Raises SlurmError."""
+    if environment["kind"] == "user_managed":  # not of the cache
+        return
+    # Not by _names: who has built it is a runner, without the packages that it asks for.
+    waiting = importlib.import_module("runyard.environments.waiting")
+    if not waiting.note(environment["key"], run):
+        raise SlurmError(
+            f"the environment {environment['name']!r} of the run was removed from the cache while "
+            "the run was being submitted: submit it again"
+        )
 
 
 def _has_begun(run: RunDirectory) -> bool:
