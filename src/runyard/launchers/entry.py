@@ -30,6 +30,8 @@ def command_line(spec: Mapping[str, Any], python: str) -> list[str]:
 
 
 def _started(script: str, entry: Mapping[str, Any] | None, python: str) -> list[str]:
+    if script.startswith("-"):  # what starts it would take the name for an option
+        script = "./" + script
     if entry is None:  # a run of an older version
         return ["bash" if script.endswith(".sh") else python, script]
     if entry["kind"] == "module":

@@ -3,6 +3,13 @@
 # could then neither save a checkpoint nor record how it ended. So each runs in a session of its own,
 # where they do not see it: they end this shell, and the runner ends the rank, TERM first.
 rank=${0%/*}/rank.sh
+# What the runtime need not look for where there is none, unless somebody has said something else.
+if [ ! -e /sys/class/infiniband ]; then
+    for given in ${RUNYARD_MPI_NO_RDMA-}; do
+        eval "[ -n \"\${${given%%=*}+set}\" ]" || export "$given"
+    done
+fi
+unset RUNYARD_MPI_NO_RDMA
 command -v setsid >/dev/null || exec sh "$rank" "$@"
 if [ -n "${RUNYARD_MPI_BELOW-}" ]; then  # below the runner, which sees for itself what has ended
     unset RUNYARD_MPI_BELOW

@@ -12,7 +12,7 @@ import time
 from runyard import launchers
 from runyard.computes.channels import Command
 from runyard.launchers.plan import Places
-from runyard.record import owner, ranks, script
+from runyard.record import ranks, script
 from runyard.runner import launch, said
 
 TYPE_CHECKING = False
@@ -48,11 +48,14 @@ def start(
     """
     _make_folders(run)
     plan = _plan(run, record["spec"], prefix["python"], channel)
-    launched = _note(run, plan, record["spec"])
+    log_path = run.join("system_logs", plan.starter.log if plan.starter else "launch.txt")
+    launched = _note(run, plan, record["spec"], log_path)
     if record["spec"].get("container") is not None:
         from runyard.runner import container_gang
 
-        return container_gang.start(run, record, prefix, channel, plan, data=data)
+        contained = container_gang.start(run, record, prefix, channel, plan, data=data)
+        script.note_processes(launched, [contained.pid])
+        return contained
     first = plan.processes[0]
     env = launch.variables(run, record, prefix, os.environ, first.python_path)
     env.update(launch.data_variables(data))
@@ -60,7 +63,6 @@ def start(
     for process in (first, plan.starter):
         if process is not None:
             _check_program(process.argv[0], {**env, **process.env}, run)
-    log_path = run.join("system_logs", plan.starter.log if plan.starter else "launch.txt")
     log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         if plan.starter:
@@ -82,10 +84,10 @@ def start(
     from runyard.runner.gang import Gang  # what watches them is imported while they start
 
     each = plan.starter is None and len(started) == len(plan.processes)
-    found = [[process.pid, owner.start_ticks(process.pid)] for process in started]
-    launched.append({"t": time.time(), "processes": found, "each": each, "log": log_path})
-    launched.close()
-    return Gang(started, plan, run, each=each, log=log_path)
+    gang = Gang(started, plan, run, each=each, log=log_path)
+    pids = [process.pid for process in started]
+    script.note_processes(launched, pids, each, log_path, gang.oom_kills)
+    return gang
 
 
 def _booted() -> dict[str, str]:
@@ -104,10 +106,15 @@ def _booted() -> dict[str, str]:
     return {"RUNYARD_BOOTED": f"{boot} {int((time.time() - up_s) * 100) - 1}"}
 
 
-def _note(run: RunDirectory, plan: LaunchPlan, spec: Mapping[str, Any]) -> Appender:
+def _note(run: RunDirectory, plan: LaunchPlan, spec: Mapping[str, Any], log: str) -> Appender:
     """By what another runner can go on with the run, should this one be killed."""
     serving = [process.rank for process in plan.processes if process.serves]
-    gang = {"size": len(plan.processes), "serving": serving}
+    gang = {
+        "size": len(plan.processes),
+        "serving": serving,
+        "starter": plan.starter is not None,
+        "log": log,
+    }
     return script.begin(run, gang=gang, container=spec.get("container") is not None)
 
 
