@@ -5,13 +5,15 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from runyard.history import entry as entry_module
 from runyard.history.database import on_network
-from runyard.history.index import Index, Query, reindex
+from runyard.history.index import Index, reindex
+from runyard.history.index_query import Query
 from runyard.record import jsonl
 from runyard.record.events import request, touch
 from runyard.record.layout import WorkspaceDirectory
@@ -173,6 +175,81 @@ def test_a_run_just_being_created_is_not_listed(
 ) -> None:
     os.makedirs(workspace.run("exp", "r1").path)
     assert index.select() == []
+
+
+def later(workspace: WorkspaceDirectory) -> Index:
+    """An index for which all that has happened so far is long ago."""
+    return Index(workspace, now_ns=lambda: time.time_ns() + 60_000_000_000)
+
+
+def test_a_run_whose_creation_takes_long_is_listed_in_the_end(
+    workspace: WorkspaceDirectory,
+) -> None:
+    """Its name came long before: the folder of its experiment does not change any more."""
+    index = later(workspace)
+    run = make_run(workspace)
+    aside = os.path.join(workspace.path, "aside")
+    os.rename(run.run_json, aside)
+    changed = os.stat(workspace.experiment("exp")).st_ctime_ns
+    assert index.select() == []
+    os.rename(aside, run.run_json)
+    assert os.stat(workspace.experiment("exp")).st_ctime_ns == changed
+    assert ids(index, Query(limit=1)) == [run.id]
+
+
+def test_what_is_not_shown_is_not_looked_at(workspace: WorkspaceDirectory) -> None:
+    """Until a filter asks for what may have changed."""
+    index = later(workspace)
+    for number in range(3):
+        end(make_run(workspace, run_id=f"r{number}", age_s=100 - number))
+    index.select()
+    old = workspace.run("exp", "r0")
+    NoteWriter(old).tag("a", "1")
+    age(old, -1)
+    stamp = os.stat(old.path).st_mtime_ns
+    assert ids(index, Query(limit=2)) == ["r2", "r1"]
+    index.close()
+    with sqlite3.connect(workspace.index) as db:
+        known = db.execute("SELECT stamp FROM runs WHERE id = 'r0'").fetchone()[0]
+    db.close()
+    assert known != stamp
+    assert ids(index, Query(tags="a", limit=2)) == ["r0"]
+
+
+def test_another_run_takes_the_place_of_one_that_is_none(workspace: WorkspaceDirectory) -> None:
+    index = later(workspace)
+    for number in range(4):
+        end(make_run(workspace, run_id=f"r{number}", age_s=100 - number))
+    assert ids(index, Query(limit=2)) == ["r3", "r2"]
+    os.unlink(workspace.run("exp", "r3").run_json)
+    NoteWriter(workspace.run("exp", "r1")).tag("a", "1")
+    first, second = index.select(Query(limit=2))
+    assert (first.id, second.id, second.tags) == ("r2", "r1", {"a": "1"})
+
+
+def test_a_folder_put_in_the_place_of_another_is_read(workspace: WorkspaceDirectory) -> None:
+    index = later(workspace)
+    run = make_run(workspace)
+    end(run)
+    before = shutil.copytree(run.path, os.path.join(workspace.path, "before"))
+    NoteWriter(run).tag("a", "1")
+    assert index.select()[0].tags == {"a": "1"}
+    shutil.rmtree(run.path)
+    os.rename(before, run.path)
+    age(run, 1000)
+    assert index.select(Query(limit=1))[0].tags == {}
+    assert later(workspace).select(Query(limit=1))[0].tags == {}
+
+
+def test_lists_of_few_are_in_the_order_of_lists_of_all(workspace: WorkspaceDirectory) -> None:
+    """They take other ways through the table."""
+    for run_id, created in (("r9", 5.0), ("r10", 5.0), ("r9_copy", 5.0), ("old", 1.0)):
+        make_run(workspace, run_id=run_id, created=created)
+    index = Index(workspace)
+    whole = ids(index)
+    assert whole == ["r9", "r10", "r9_copy", "old"]
+    assert [ids(index, Query(limit=n)) for n in range(1, 5)] == [whole[:n] for n in range(1, 5)]
+    assert ids(index, Query(experiment="exp", limit=3)) == whole[:3]
 
 
 def test_a_damaged_run_is_listed_and_warned_of_once(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runyard.errors import UserErrorException, WorkspaceException
-from runyard.history.index import Query
+from runyard.history.index_query import Query
 from runyard.history.workspace import Workspace
 from runyard.history.workspace_folder import check_name, name_for
 from runyard.job.datasets.api import Dataset

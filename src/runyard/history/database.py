@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
 
-SCHEMA = 2
-"""Number of the table's form; a file with another one is emptied and filled again."""
+SCHEMA = 4
+"""Number of the tables' form; a file with another one is emptied and filled again."""
 
-_TABLE = """
+_TABLES = """
+DROP TABLE IF EXISTS runs;
+DROP TABLE IF EXISTS experiments;
 CREATE TABLE runs (
     experiment TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, parent TEXT,
     status TEXT NOT NULL, reason TEXT, created REAL NOT NULL, started REAL, ended REAL,
     display_name TEXT, tags TEXT NOT NULL, properties TEXT NOT NULL, target TEXT,
-    stamp INTEGER NOT NULL, problem TEXT, environment TEXT,
+    stamp INTEGER NOT NULL, problem TEXT, environment TEXT, files TEXT NOT NULL,
     PRIMARY KEY (experiment, id)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE INDEX newest ON runs (created DESC, length(id), id DESC);
+CREATE INDEX newest_of_experiment ON runs (experiment, created DESC, length(id), id DESC);
+CREATE INDEX unended ON runs (experiment, id) WHERE ended IS NULL;
+CREATE TABLE experiments (name TEXT PRIMARY KEY, stamp INTEGER NOT NULL);
 """
 _BUSY_TIMEOUT_S = 5.0
 _NETWORK_FILE_SYSTEMS = (
@@ -38,14 +46,15 @@ _NETWORK_FILE_SYSTEMS = (
 )
 
 _of_parents: list[sqlite3.Connection] = []
+_all: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
 class Database:
-    """One table ``runs``, for all threads of this process; a forked child opens it again.
+    """Two tables, ``runs`` and ``experiments``, for all threads of this process.
 
-    The file holds nothing that is not in the run directories. So no state of it is an error:
-    one that is not ours is replaced, and where none can be kept (read-only folder, full disk,
-    no locks) the table lives in memory.
+    A forked child opens it again. The file holds nothing that is not in the run directories. So no
+    state of it is an error: one that is not ours is replaced, and where none can be kept (read-only
+    folder, full disk, no locks) the tables live in memory.
     """
 
     def __init__(self, path: str) -> None:
@@ -54,6 +63,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
+        _all.add(self)
 
     @property
     def in_memory(self) -> bool:
@@ -113,6 +123,13 @@ class Database:
         self._where = ":memory:"
 
 
+@atexit.register
+def _close_all() -> None:
+    """The last one to close it writes back what is beside it: also where nothing is collected."""
+    for database in _all:
+        database.close()
+
+
 def _open(where: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         where, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -136,8 +153,8 @@ def _prepare(connection: sqlite3.Connection, where: str) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     if _schema_of(connection) != SCHEMA:
-        connection.execute("DROP TABLE IF EXISTS runs")
-        connection.execute(_TABLE)
+        for statement in _TABLES.split(";"):  # executescript would end the transaction
+            connection.execute(statement)
         connection.execute(f"PRAGMA user_version={SCHEMA}")
     connection.execute("COMMIT")
 

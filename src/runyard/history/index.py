@@ -1,55 +1,35 @@
 """All runs of a workspace in one table, so that a list need not open every run directory.
 
-The run directories are the truth; the index is brought up to date by every use of it. The
-modification time of a run directory is its change stamp (``record.events.touch``): a refresh is
-one listing per experiment and one ``stat`` per run, and reads only what changed.
+The run directories are the truth; the index is brought up to date by every use of it. When names
+came or went in the folder of an experiment, its change time tells, and it is listed; the
+modification time of a run directory is the run's change stamp (``record.events.touch``), compared
+for the runs that a list shows. Only where a filter asks for what may have changed since are all
+runs asked for their stamps. What is shown of a run that has ended is compared with its files as
+well, since damage leaves no stamp.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import sqlite3
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
+from runyard.history import damaged_runs, run_folders
 from runyard.history.database import Database
-from runyard.history.entry import DAMAGED, Entry, read_entry
+from runyard.history.entry import DAMAGED, Entry, files_of, read_entry
 from runyard.history.index_place import index_path
-from runyard.record.layout import RunDirectory, WorkspaceDirectory
+from runyard.history.index_query import Query, matching
+from runyard.history.index_table import Changes, Table
+from runyard.record.layout import WorkspaceDirectory
 
-TagFilter = str | Mapping[str, str] | None
-"""A name that must be there, or names with the values they must have."""
-
-_NO_TEXT = re.compile("[\ud800-\udfff]")
 _RACY_NS = 2_000_000_000
 """A stamp younger than this may be given again to a later change: clocks of file systems tick
-every 4 ms (ext4) to 2 s (others). Such a run is read again next time."""
-
-_COLUMNS = (
-    "experiment, id, type, parent, status, reason, created, started, ended, display_name, "
-    "tags, properties, target, stamp, problem, environment"
-)
-_warned: set[str] = set()
-
-
-@dataclass(frozen=True)
-class Query:
-    """Which runs to list; None and True leave nothing out. ``limit``: the newest so many."""
-
-    experiment: str | None = None
-    type: str | None = None
-    status: str | None = None
-    tags: TagFilter = None
-    properties: TagFilter = None
-    include_children: bool = True
-    target: str | None = None
-    environment: str | None = None
-    limit: int | None = None
+every 4 ms (ext4) to 2 s (others). Such a run, or experiment, is read again next time."""
+_LOOKED_AT = 1_000
+"""So many of the newest runs of a list are compared with their files, at 10 µs each; of older ones
+``runyard verify`` tells. A list of 10,000 may take 100 ms."""
 
 
 class Index:
@@ -64,7 +44,9 @@ class Index:
         self._workspace = workspace
         self._database = Database(index_path(workspace))
         self._now_ns = now_ns
-        self._known = _Known()
+        self._table = Table()
+        self.has_lost_ends = False
+        """Whether runs that had ended have no end any more, as the last `select` has found."""
 
     def select(self, query: Query | None = None) -> list[Entry]:
         """The runs that match, newest first, as they are now.
@@ -73,17 +55,19 @@ class Index:
         of them once.
         """
         query = query or Query()
+        self.has_lost_ends = False
         entries = self._database.run(lambda db: self._select(db, query))
-        _warn_of_damaged(entries, self._workspace)
+        damaged_runs.warn(entries, self._workspace)
         return entries
 
     def unended(self) -> list[Entry]:
         """The runs without an end, oldest first."""
 
         def action(db: sqlite3.Connection) -> list[Entry]:
-            self._refresh(db, None)
+            self._refresh(db)
+            self._read_again(db, list(self._table.unended.values()))
             return sorted(
-                (entry for entry in self._known.unended.values() if entry.problem is None),
+                (entry for entry in self._table.unended.values() if entry.status != DAMAGED),
                 key=lambda entry: (entry.created, entry.id),
             )
 
@@ -93,7 +77,7 @@ class Index:
         """How many runs were submitted with the environment of each key."""
 
         def action(db: sqlite3.Connection) -> dict[str, int]:
-            self._refresh(db, None)
+            self._refresh(db, every_run=True)
             counts = (
                 "SELECT environment, count(*) FROM runs WHERE environment IS NOT NULL GROUP BY 1"
             )
@@ -106,8 +90,9 @@ class Index:
 
         def action(db: sqlite3.Connection) -> int:
             db.execute("DELETE FROM runs")
-            self._known = _Known()
-            self._refresh(db, None)
+            db.execute("DELETE FROM experiments")
+            self._table = Table()
+            self._refresh(db)
             return int(db.execute("SELECT count(*) FROM runs").fetchone()[0])
 
         return self._database.run(action)
@@ -122,82 +107,129 @@ class Index:
         self._database.close()
 
     def _select(self, db: sqlite3.Connection, query: Query) -> list[Entry]:
-        self._refresh(db, query.experiment)
-        rows: Iterator[Entry] = map(Entry._make, db.execute(*_sql(query)))
-        if query.tags is not None or query.properties is not None:
-            rows = (entry for entry in rows if _matches(entry, query))
-        return [*islice(rows, query.limit)]
+        """What was read again may not match, so that others take its place."""
+        every_run = query.asks_for_what_changes
+        self._refresh(db, query.experiment, every_run=every_run)
+        compared: set[tuple[str, str]] = set()
+        while True:
+            found = matching(db, query)
+            new = found
+            if compared:
+                new = [entry for entry in found if (entry.experiment, entry.id) not in compared]
+            suspects = [*self._changed_in_place(new[:_LOOKED_AT])]
+            if not every_run:
+                suspects += self._stamped(new)
+            if not self._read_again(db, suspects):
+                return found
+            compared.update((entry.experiment, entry.id) for entry in new)
 
-    def _refresh(self, db: sqlite3.Connection, experiment: str | None) -> None:
-        known = self._known
-        known.load(db)
-        names = [experiment] if experiment is not None else experiment_names(self._workspace)
-        gone = (
-            [] if experiment is not None else [name for name in known.stamps if name not in names]
-        )
-        changed: list[Entry] = []
-        dropped: list[tuple[str, str]] = [
-            (name, id_) for name in gone for id_ in known.stamps[name]
-        ]
+    def _changed_in_place(self, entries: list[Entry]) -> Iterator[Entry]:
+        """Those that have ended and whose files are not what they were when they were read."""
+        for group, folder_fd in self._by_folder(entries):
+            for entry in group:
+                if entry.ended is not None and files_of(entry.id, folder_fd) != entry.files:
+                    yield entry
+
+    def _stamped(self, entries: list[Entry]) -> Iterator[Entry]:
+        """Those that go on, or say that they have changed."""
+        stamp = run_folders.stamp
+        for group, folder_fd in self._by_folder(entries):
+            for entry in group:
+                if entry.ended is None or stamp(entry.id, folder_fd) != entry.stamp:
+                    yield entry
+
+    def _by_folder(self, entries: Iterable[Entry]) -> Iterator[tuple[list[Entry], int]]:
+        """Those of each experiment, with its folder, open."""
+        by_experiment: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_experiment.setdefault(entry.experiment, []).append(entry)
+        for name, group in by_experiment.items():
+            with (
+                suppress(FileNotFoundError),
+                run_folders.opened(self._workspace.experiment(name)) as fd,
+            ):
+                yield group, fd
+
+    def _read_again(self, db: sqlite3.Connection, entries: list[Entry]) -> bool:
+        """Whether any of them is not what it was."""
+        changes = Changes()
+        # One may be suspect for two reasons.
+        known = {(entry.experiment, entry.id): entry for entry in entries}
+        for group, folder_fd in self._by_folder(known.values()):
+            for old in group:
+                new = self._read(old.experiment, old.id, run_folders.stamp(old.id, folder_fd))
+                if new is None:
+                    changes.dropped.append((old.experiment, old.id))
+                elif new != old:
+                    changes.entries.append(new)
+        self._write(db, changes)
+        return bool(changes)
+
+    def _refresh(
+        self, db: sqlite3.Connection, experiment: str | None = None, *, every_run: bool = False
+    ) -> None:
+        """Find out which runs have come and gone; with ``every_run`` also which have changed."""
+        self._table.load(db)
+        changes = Changes()
+        if experiment is None:
+            names = run_folders.experiment_names(self._workspace)
+            for name in self._table.experiments.keys() - names:
+                self._drop(db, name, changes)
+        else:
+            names = [experiment]
         for name in names:
-            self._scan(name, changed, dropped)
-        if changed or dropped:
-            _write(db, changed, dropped)
-            known.update(changed, dropped)
+            try:
+                with run_folders.opened(self._workspace.experiment(name)) as fd:
+                    self._scan(db, name, fd, changes, every_run=every_run)
+            except (FileNotFoundError, NotADirectoryError):
+                self._drop(db, name, changes)
+        self._write(db, changes)
 
-    def _scan(self, name: str, changed: list[Entry], dropped: list[tuple[str, str]]) -> None:
+    def _drop(self, db: sqlite3.Connection, name: str, changes: Changes) -> None:
+        if name in self._table.experiments:
+            changes.dropped += [(name, run_id) for run_id in self._table.stamps(db, name)]
+            changes.experiments[name] = None
+
+    def _scan(
+        self, db: sqlite3.Connection, name: str, fd: int, changes: Changes, *, every_run: bool
+    ) -> None:
         """Find out what is new in one experiment."""
-        stamps = self._known.stamps.get(name, {})
-        present = _stamps(self._workspace.experiment(name))
-        for run_id, stamp in present.items():
-            if stamps.get(run_id) != stamp or (name, run_id) in self._known.unended:
-                entry = self._read(name, run_id, stamp)
-                if entry is None:
-                    if run_id in stamps:
-                        dropped.append((name, run_id))
-                elif entry != self._known.unended.get((name, run_id)):
-                    changed.append(entry)
-        if len(stamps) > len(present) or not stamps.keys() <= present.keys():
-            dropped.extend((name, run_id) for run_id in stamps if run_id not in present)
+        names_stamp = run_folders.names_stamp(fd)
+        known_stamp = self._table.experiments.get(name)
+        if names_stamp == known_stamp and not every_run:
+            return
+        stamps = self._table.stamps(db, name)
+        present = run_folders.run_names(fd)
+        changes.dropped += [(name, run_id) for run_id in stamps if run_id not in present]
+        is_whole = True
+        for run_id in present if every_run else present - stamps.keys():
+            stamp = run_folders.stamp(run_id, fd)
+            known = self._table.unended.get((name, run_id))
+            if known is None and stamps.get(run_id) == stamp:
+                continue
+            entry = self._read(name, run_id, stamp)
+            if entry is None:  # just being made, or what somebody has left of it
+                is_whole = False
+                changes.dropped += [(name, run_id)] if run_id in stamps else []
+            elif entry != known:
+                changes.entries.append(entry)
+        if not is_whole or self._is_racy(names_stamp):
+            names_stamp = 0
+        if names_stamp != known_stamp:
+            changes.experiments[name] = names_stamp
 
     def _read(self, name: str, run_id: str, stamp: int) -> Entry | None:
-        racy = self._now_ns() - stamp < _RACY_NS
-        return read_entry(self._workspace.run(name, run_id), 0 if racy else stamp)
+        return read_entry(self._workspace.run(name, run_id), 0 if self._is_racy(stamp) else stamp)
 
+    def _is_racy(self, stamp: int) -> bool:
+        return self._now_ns() - stamp < _RACY_NS
 
-class _Known:
-    """What the table holds, as far as a refresh needs it: kept so as not to read it each time."""
-
-    def __init__(self) -> None:
-        self.stamps: dict[str, dict[str, int]] = {}
-        self.unended: dict[tuple[str, str], Entry] = {}
-        self._source: tuple[sqlite3.Connection, int] | None = None
-
-    def load(self, db: sqlite3.Connection) -> None:
-        """Read the table, unless nobody else wrote to it since the last time."""
-        source = (db, int(db.execute("PRAGMA data_version").fetchone()[0]))
-        if source == self._source:
+    def _write(self, db: sqlite3.Connection, changes: Changes) -> None:
+        if not changes:
             return
-        self.stamps, self.unended = {}, {}
-        for experiment, run_id, stamp in db.execute("SELECT experiment, id, stamp FROM runs"):
-            self.stamps.setdefault(experiment, {})[run_id] = stamp
-        for row in db.execute(f"SELECT {_COLUMNS} FROM runs WHERE ended IS NULL"):
-            self._keep_unended(Entry._make(row))
-        self._source = source
-
-    def update(self, changed: list[Entry], dropped: list[tuple[str, str]]) -> None:
-        """Follow what was just written."""
-        for entry in changed:
-            self.stamps.setdefault(entry.experiment, {})[entry.id] = entry.stamp
-            self.unended.pop((entry.experiment, entry.id), None)
-            if entry.ended is None:
-                self._keep_unended(entry)
-        for experiment, run_id in dropped:
-            self.stamps.get(experiment, {}).pop(run_id, None)
-            self.unended.pop((experiment, run_id), None)
-
-    def _keep_unended(self, entry: Entry) -> None:
-        self.unended[entry.experiment, entry.id] = entry
+        ends = (self._table.had_ended(db, entry) for entry in changes.entries if not entry.ended)
+        self.has_lost_ends |= any(ends)
+        self._table.write(db, changes)
 
 
 def reindex(workspace: WorkspaceDirectory) -> int:
@@ -217,110 +249,3 @@ def reindex(workspace: WorkspaceDirectory) -> int:
         return found
     finally:
         index.close()
-
-
-def experiment_names(workspace: WorkspaceDirectory) -> list[str]:
-    """The experiments that have a folder of runs, sorted."""
-    try:
-        with os.scandir(workspace.runs) as entries:
-            return sorted(e.name for e in entries if _may_be_ours(e.name) and e.is_dir())
-    except FileNotFoundError:
-        return []
-
-
-def _may_be_ours(name: str) -> bool:
-    """No run is called by what is no Unicode text, and no database can hold it."""
-    return not name.startswith(".") and (name.isascii() or _NO_TEXT.search(name) is None)
-
-
-def _stamps(folder: str) -> dict[str, int]:
-    """Names in a folder and their modification times in ns."""
-    found: dict[str, int] = {}
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return found
-    try:
-        # A quarter faster than scandir, whose entries build whole paths.
-        for name in os.listdir(fd):
-            if _may_be_ours(name):
-                found[name] = _stamp(name, fd)
-    finally:
-        os.close(fd)
-    return found
-
-
-def _stamp(name: str, folder_fd: int) -> int:
-    try:
-        return os.stat(name, dir_fd=folder_fd).st_mtime_ns
-    except OSError:  # removed in this moment
-        return 0
-
-
-def _write(db: sqlite3.Connection, changed: list[Entry], dropped: list[tuple[str, str]]) -> None:
-    marks = ", ".join("?" * len(Entry._fields))
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        db.executemany("DELETE FROM runs WHERE experiment = ? AND id = ?", dropped)
-        db.executemany(f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES ({marks})", changed)
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _sql(query: Query) -> tuple[str, list[str]]:
-    clauses, values = ["1"], []
-    for column in ("experiment", "type", "status", "target", "environment"):
-        value = getattr(query, column)
-        if value is not None:
-            clauses.append(f"{column} = ?")
-            values.append(value)
-    for column, wanted in (("tags", query.tags), ("properties", query.properties)):
-        for text in _json_fragments(wanted):
-            clauses.append(f"instr({column}, ?) > 0")
-            values.append(text)
-    if not query.include_children:
-        clauses.append("parent IS NULL")
-    where = " AND ".join(clauses)
-    return f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC, id DESC", values
-
-
-def _json_fragments(wanted: TagFilter) -> Iterator[str]:
-    """Text that the JSON of a match holds (as may others: ``_matches`` decides)."""
-    if isinstance(wanted, str):
-        yield json.dumps(wanted) + ":"
-    elif wanted is not None:
-        for key, value in wanted.items():
-            yield json.dumps(str(key)) + ":" + json.dumps(str(value))
-
-
-def _matches(entry: Entry, query: Query) -> bool:
-    return has_all(entry.tags, query.tags) and has_all(entry.properties, query.properties)
-
-
-def has_all(values: Mapping[str, str], wanted: TagFilter) -> bool:
-    """Whether tags or properties satisfy a filter."""
-    if wanted is None:
-        return True
-    if isinstance(wanted, str):
-        return wanted in values
-    return all(values.get(str(key)) == str(value) for key, value in wanted.items())
-
-
-def _warn_of_damaged(entries: list[Entry], workspace: WorkspaceDirectory) -> None:
-    for entry in entries:
-        if entry.status == DAMAGED:
-            warn_once(workspace.run(entry.experiment, entry.id), entry.problem or "")
-
-
-def warn_once(run: RunDirectory, problem: str) -> None:
-    """Say once per process that a run cannot be read, and what can be done."""
-    if run.path in _warned:
-        return
-    _warned.add(run.path)
-    warnings.warn(
-        f"run {run.id} cannot be read and is listed as {DAMAGED}: {problem}. Put a copy of its "
-        f"files back, or remove its folder {run.path}",
-        stacklevel=4,
-    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from runyard.errors import WebserviceException
-from runyard.history.index import has_all
+from runyard.history.index_query import has_all
 
 ListFilter = Sequence[str | Sequence[str]] | Mapping[str, str] | str | None
 """Names that must be there, ``[name, value]`` pairs that must match, or a dict of such pairs."""

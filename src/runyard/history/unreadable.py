@@ -43,6 +43,33 @@ def advice(run: RunDirectory, problem: str) -> str:
     )
 
 
+_LEFT = ("launch/script.jsonl", "user_logs", "metrics", "notes", "ranks", "work/outputs")
+
+
+def without_events(run: RunDirectory) -> str:
+    """What the matter is with a run that has begun and has no events at all; '' with others."""
+    if read_state(run).events:
+        return ""
+    left = [name for name in _LEFT if _holds_something(run.join(*name.split("/")))]
+    if not left:
+        return ""
+    return (
+        f"{run.events} is {'empty' if os.path.exists(run.events) else 'gone'}, though the run has "
+        f"left {', '.join(left)}: when it began, and whether it ended before, is not known. Put a "
+        "copy of the file back if there is one."
+    )
+
+
+def _holds_something(path: str) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return any(entry.is_dir() or entry.stat().st_size for entry in entries)
+    except NotADirectoryError:
+        return os.path.getsize(path) > 0
+    except OSError:
+        return False
+
+
 def finish_end(run: RunDirectory) -> bool:
     """Write again, as far as it is legible, an end that was cut off while it was written.
 

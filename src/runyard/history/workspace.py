@@ -16,9 +16,12 @@ from runyard import _names
 from runyard.errors import UserErrorException, WorkspaceException
 from runyard.history import workspace_folder as folder
 from runyard.history import workspace_search as search
+from runyard.history.damaged_runs import warn_of_doubtful
 from runyard.history.entry import Entry
-from runyard.history.index import Index, Query, experiment_names
+from runyard.history.index import Index
+from runyard.history.index_query import Query
 from runyard.history.reconcile import reconcile
+from runyard.history.run_folders import experiment_names
 from runyard.history.workspace_data import WorkspaceData
 from runyard.history.workspace_deployments import WorkspaceDeployments
 from runyard.history.workspace_details import WorkspaceDetails
@@ -278,11 +281,18 @@ class Workspace(WorkspaceData, WorkspaceDeployments, WorkspaceDetails, Workspace
 
         A run whose target does not answer has the status NotResponding.
         """
-        query = query or Query()
+        entries = self._selected(query or Query())
+        warn_of_doubtful(entries, self._directory)
+        return entries
+
+    def _selected(self, query: Query) -> list_[Entry]:
         if time.monotonic() - self._reconciled_at >= _RECONCILE_INTERVAL_S:
             self.reconcile()
         if not self._silent:
-            return self._index.select(query)
+            entries = self._index.select(query)
+            if not self._index.has_lost_ends:
+                return entries
+            self.reconcile()
         entries = self._index.select(dataclasses.replace(query, status=None, limit=None))
         shown = (self._as_seen(entry) for entry in entries)
         matching = (entry for entry in shown if query.status in (None, entry.status))

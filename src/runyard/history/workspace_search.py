@@ -98,13 +98,38 @@ def _left_by_another(found: Path) -> bool:
 
 
 def config_in(place: Path, file_name: str | None = None) -> Config | None:
-    """The config.json (or, the oldest, project.json) of a folder (spec 10)."""
+    """The config.json (or, the oldest, project.json) of a folder (spec 10).
+
+    Raises WorkspaceException for one that cannot be read: a workspace further up is another one.
+    """
     for name in CONFIG_FOLDERS:
         for file in (file_name,) if file_name else (CONFIG_FILE, OLD_CONFIG_FILE):
-            config = read_config(place / name / file)
+            path = place / name / file
+            config = read_config(path)
             if config is not None:
                 return config
+            if name in _OWN_FOLDERS:
+                _refuse_damaged(path)
     return None
+
+
+_OWN_FOLDERS = (".azureml", "aml_config")
+"""Where a config.json is no other program's."""
+
+
+def _refuse_damaged(path: Path) -> None:
+    try:
+        json.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        if _left_by_another(path):
+            return
+        raise WorkspaceException(
+            f"{path} says which workspace is meant, and cannot be read: {error}; put it back, "
+            "remove it, or name the workspace: runyard --workspace DIR …, or "
+            f"{VARIABLE}=DIR"
+        ) from error
 
 
 def above(start: Path) -> Iterator[WorkspaceDirectory]:
