@@ -85,7 +85,7 @@ class History(NamedTuple):
     raises: RunDirectory
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ended_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("history")
     (folder / "train.py").write_text(TRAIN)

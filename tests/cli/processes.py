@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -22,9 +21,6 @@ def run(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
 
 def start(*words: object, **options: Any) -> subprocess.Popen[bytes]:
     """Start a command; its output is read by the caller."""
-    # What a shell starts in the background ignores Ctrl-C, and so would what it starts itself.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [*COMMAND, *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, **{**pipes, **options})

@@ -82,6 +82,25 @@ def test_damaged_runs_are_named(history: History, invoke: Invoke) -> None:
     assert said.code == 0
 
 
+def test_whether_the_workspace_is_whole(
+    history: History, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _found(invoke)["verify"]
+    whole = "nothing is wrong; contents are read by: runyard verify --deep"
+    assert (found["level"], found["text"]) == ("ok", whole)
+    manifest = history.good.workspace.manifest("0" * 32)
+    os.makedirs(os.path.dirname(manifest), exist_ok=True)
+    Path(manifest).write_text("{}")
+    found = _found(invoke)["verify"]
+    assert found["level"] == "warning"
+    assert found["text"] == f"1 thing wrong, such as: {manifest} is not what its name says"
+    assert found["advice"] == "all of them, and what to do: runyard verify"
+    monkeypatch.setattr("runyard.cli.doctor.workspace.LONGEST_S", -1.0)
+    found = _found(invoke)["verify"]
+    assert found["level"] == "ok"
+    assert found["text"].startswith("not looked at to the end in ")
+
+
 def test_a_full_disk(project: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type(shutil.disk_usage("/"))(10**12, 10**12, 5)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.cli.log_stream import LogStream, for_terminal, start_of_last_lines
+from runyard.cli.output import for_terminal
+from runyard.history.log_stream import LogStream, start_of_last_lines
 from tests.cli import processes
 from tests.cli.fixtures import History, Invoke
 

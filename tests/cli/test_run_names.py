@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from runyard.cli import opening
 from tests.cli.fixtures import History, Invoke
 
 
@@ -88,3 +90,23 @@ def test_a_corrupt_line_is_named_and_passed_over(history: History, invoke: Invok
     said = invoke("show", history.good.id, "--json")
     assert said.json["status"] == "Completed"
     assert said.err.startswith(f"warning: left out: {path}:1:")
+
+
+def test_for_a_whole_id_the_workspace_is_not_opened(
+    history: History, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening it looks at all runs."""
+    monkeypatch.setattr(opening, "existing", lambda: pytest.fail("it was opened"))
+    assert invoke("show", history.good.id, "--json").json["run_id"] == history.good.id
+
+
+def test_a_whole_id_in_a_workspace_of_a_newer_format(history: History, invoke: Invoke) -> None:
+    path = Path(history.good.workspace.workspace_json)
+    written = path.read_text()
+    path.write_text(json.dumps({**json.loads(written), "format": 99}))
+    try:
+        said = invoke("show", history.good.id)
+    finally:
+        path.write_text(written)
+    assert said.code == 2
+    assert "made by a newer runyard (format 99" in said.err

@@ -63,9 +63,9 @@ def _entries() -> list[Entry]:
 
 def _run(ctx: click.Context) -> RunDirectory:
     """The run that the words before name."""
-    from runyard.cli import opening, run_names
+    from runyard.cli import run_names
 
-    return run_names.resolve(opening.existing(), _run_word(ctx))
+    return run_names.resolve_here(_run_word(ctx))
 
 
 def _run_word(ctx: click.Context) -> str:
@@ -76,7 +76,7 @@ def _run_word(ctx: click.Context) -> str:
 
 def _experiments(_: click.Context) -> list[str]:
     from runyard.cli import opening
-    from runyard.history.index import experiment_names
+    from runyard.history.run_folders import experiment_names
 
     return experiment_names(opening.existing_directory())
 

@@ -8,7 +8,7 @@ from runyard.cli import output
 from runyard.computes.slurm import nodes
 from runyard.computes.slurm.commands import Slurm, SlurmError
 from runyard.history import targets
-from runyard.history.index import Query
+from runyard.history.index_query import Query
 from runyard.record.states import Status
 
 if TYPE_CHECKING:

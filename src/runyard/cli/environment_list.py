@@ -11,7 +11,7 @@ from runyard.cli.summary import time_text
 from runyard.cli.table import Column
 from runyard.environments import inventory
 from runyard.environments.inventory import Cached
-from runyard.history.index import Query
+from runyard.history.index_query import Query
 
 if TYPE_CHECKING:
     from runyard.history.entry import Entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runyard.cli import opening, output, run_names
+from runyard.cli import output, run_names
 from runyard.errors import UserErrorException
 from runyard.history import targets
 from runyard.history.reconcile import reconcile_run
@@ -112,7 +112,7 @@ class Facts:
 
 def named(name: str) -> Facts:
     """What is known of the run that is meant. Raises UserErrorException without one."""
-    run = run_names.resolve(opening.existing(), name)
+    run = run_names.resolve_here(name)
     reachable = read_state(run).status.ended or reconcile_run(run)
     found = read(run, reachable)
     for problem in found.problems:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import click
 
 from runyard.cli import facts, output
 from runyard.cli.failures import INTERRUPTED
-from runyard.cli.log_stream import LogStream, for_terminal
 from runyard.cli.rank_logs import RankLogs, process_count
-from runyard.history import targets, unreadable
+from runyard.history import run_pause, targets, unreadable
+from runyard.history.log_stream import LogStream
 from runyard.history.reconcile import reconcile_run
 from runyard.record.events import read_state
 from runyard.record.states import Status
@@ -21,22 +23,21 @@ if TYPE_CHECKING:
     from runyard.cli.facts import Facts
     from runyard.record.layout import RunDirectory
 
-_SHORTEST_PAUSE_S = 0.005
-_LONGEST_PAUSE_S = 0.2
 _RECONCILE_EVERY_S = 2.0
 
 
 class Follower:
     """Copies logs of a run to stdout (or stderr) until the run has ended.
 
-    ``clock`` and ``sleep`` may be replaced in tests.
+    ``clock`` and ``sleep`` may be replaced in tests. By default what is written to a log, and the
+    end of the runner, on this machine, end a sleep.
     """
 
     def __init__(
         self,
         run: RunDirectory,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.run = run
         self._clock = clock
@@ -45,27 +46,31 @@ class Follower:
 
     def follow(self, path: str, err: bool = False, last_lines: int | None = None) -> None:
         """Copy one log file until the run has ended; it need not exist yet."""
-        self._copy_until(_Log(path, last_lines), self._has_ended, err)
+        folder = os.path.dirname(path)
+        self._copy_until(_Log(path, last_lines), self._has_ended, err, folder)
 
     def follow_ranks(self, count: int, err: bool = False, last_lines: int | None = None) -> None:
         """Copy the logs of so many processes, line by line, until the run has ended."""
-        self._copy_until(RankLogs(self.run, count, last_lines), self._has_ended, err)
+        folder = os.path.dirname(self.run.std_log)
+        self._copy_until(RankLogs(self.run, count, last_lines), self._has_ended, err, folder)
 
     def follow_build(self) -> None:
         """Copy the log of the environment's build to stderr, if one is being built.
 
         While the run waits in the queue of its target, its place there is said.
         """
-        pause_s = _SHORTEST_PAUSE_S
-        said: tuple[int, str] | None = None
-        while (status := read_state(self.run).status) in (Status.NOT_STARTED, Status.QUEUED):
-            if status is Status.QUEUED:
-                said = self._tell_place(said)
-            self._sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
-            self._look_for_runner()
+        log = self.run.environment_log
+        with self._pausing(self.run.path) as pause:
+            pause_s = run_pause.SHORTEST_S
+            said: tuple[int, str] | None = None
+            while (status := read_state(self.run).status) in (Status.NOT_STARTED, Status.QUEUED):
+                if status is Status.QUEUED:
+                    said = self._tell_place(said)
+                pause(pause_s)
+                pause_s = min(pause_s * 1.5, run_pause.LONGEST_S)
+                self._look_for_runner()
         if status in (Status.PREPARING, Status.CANCEL_REQUESTED):
-            self._copy_until(_Log(self.run.environment_log), self._is_built, True)
+            self._copy_until(_Log(log), self._is_built, True, os.path.dirname(log), self.run.path)
 
     def _tell_place(self, said: tuple[int, str] | None) -> tuple[int, str] | None:
         """Say the place in the queue, and why, when that is not what was said last."""
@@ -75,24 +80,27 @@ class Follower:
         output.notice(f"queued: {place}")
         return place.position, place.why
 
-    def _copy_until(self, source: _Log | RankLogs, done: Callable[[], bool], err: bool) -> None:
-        pause_s = _SHORTEST_PAUSE_S
+    def _copy_until(
+        self, source: _Log | RankLogs, done: Callable[[], bool], err: bool, *folders: str
+    ) -> None:
+        def copy(last: bool) -> bool:
+            return source.copy(err, final=last)
+
         try:
-            while True:
-                # Asked before copying: what was written before the end is then copied after it.
-                last = done()
-                pause_s = _SHORTEST_PAUSE_S if source.copy(err, final=last) else pause_s * 1.5
-                if last:
-                    return
-                self._sleep(min(pause_s, _LONGEST_PAUSE_S))
-                self._look_for_runner()
+            with self._pausing(*folders) as pause:
+                run_pause.copy_until(done, copy, pause)
         finally:
             source.close()
 
+    def _pausing(self, *folders: str) -> AbstractContextManager[Callable[[float], None]]:
+        return run_pause.pausing(self.run, self._sleep, *folders)
+
     def _has_ended(self) -> bool:
+        self._look_for_runner()
         return read_state(self.run).status.ended
 
     def _is_built(self) -> bool:
+        self._look_for_runner()
         state = read_state(self.run)
         return state.started is not None or state.status.ended
 
@@ -130,7 +138,7 @@ def copy(stream: LogStream, err: bool = False) -> bool:
     found = False
     for chunk in stream.chunks():
         found = True
-        target.write(for_terminal(chunk) if terminal else chunk)
+        target.write(output.for_terminal(chunk) if terminal else chunk)
     if found:
         target.flush()
     return found

@@ -10,6 +10,9 @@ from typing import Any, BinaryIO
 import click
 
 _SPECIAL_FLOATS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+# Bell, shift-out and the like would beep, or switch the terminal's character set. Colours (ESC)
+# and progress bars (CR, BS) are what scripts mean to show.
+_UNWANTED = bytes(set(range(32)) - {8, 9, 10, 13, 27}) + b"\x7f"
 
 
 def text(line: str = "") -> None:
@@ -90,6 +93,11 @@ def stdout_bytes() -> BinaryIO:
 def stream_bytes(err: bool) -> BinaryIO:
     """Stderr for bytes, or stdout."""
     return sys.stderr.buffer if err else stdout_bytes()
+
+
+def for_terminal(chunk: bytes) -> bytes:
+    """Bytes of a log without the control characters that would upset a terminal."""
+    return chunk.translate(None, _UNWANTED)
 
 
 def is_terminal(err: bool = False) -> bool:

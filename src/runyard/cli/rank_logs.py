@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runyard.cli import output
-from runyard.cli.log_stream import LogStream, for_terminal
+from runyard.history.log_stream import LogStream
 from runyard.record.layout import RunDirectory
 
 _COLOURS = (
@@ -118,7 +118,7 @@ class _Lines:
         line = self._lines.pop()
         if terminal:
             # A progress bar writes over itself, and would write over the rank as well.
-            line = for_terminal(line.rstrip(b"\r").rpartition(b"\r")[2])
+            line = output.for_terminal(line.rstrip(b"\r").rpartition(b"\r")[2])
         return (self._styled if coloured and self._prefix else self._prefix) + line + b"\n"
 
     def close(self) -> None:

@@ -48,6 +48,20 @@ class RunName(_TextType):
 RUN = RunName()
 
 
+def resolve_here(name: str) -> RunDirectory:
+    """The run that is meant, in the workspace of this command; raises as `resolve` does.
+
+    For one that is named by its whole id no other run is looked at, and nothing is imported for
+    that: opening the workspace would also see whether others are lost.
+    """
+    from runyard.cli import opening
+    from runyard.history import workspace_folder
+
+    directory = opening.existing_directory()
+    workspace_folder.read(directory)  # which says what is the matter with it
+    return _exact(directory, name) or resolve(opening.existing(), name)
+
+
 def resolve(workspace: Workspace, name: str) -> RunDirectory:
     """The run that is meant. Raises UserErrorException: none, or several, of that name."""
     position = 1 if name == "last" else _position(name)
@@ -67,7 +81,7 @@ def _position(name: str) -> int | None:
 
 
 def _at(workspace: Workspace, position: int) -> RunDirectory:
-    from runyard.history.index import Query
+    from runyard.history.index_query import Query
 
     entries = workspace.select(Query(include_children=False, limit=position))
     if len(entries) < position:
@@ -80,7 +94,7 @@ def _at(workspace: Workspace, position: int) -> RunDirectory:
 
 
 def _exact(directory: WorkspaceDirectory, run_id: str) -> RunDirectory | None:
-    from runyard.history.index import experiment_names
+    from runyard.history.run_folders import experiment_names
 
     if not run_id or "/" in run_id or run_id.startswith("."):
         return None

@@ -7,13 +7,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TextIO
 
 from runyard.errors import ActivityFailedException, ExperimentExecutionException
-from runyard.history import failure, targets, unreadable
+from runyard.history import failure, run_pause, targets, unreadable
+from runyard.history.log_stream import LogStream
 from runyard.job.status_methods import refuse_to_wait_for_itself
-from runyard.record import regular
 from runyard.record.events import State, read_state
 from runyard.record.layout import RunDirectory
 from runyard.record.states import Reason, Status
@@ -21,28 +22,24 @@ from runyard.record.states import Reason, Status
 if TYPE_CHECKING:
     from runyard.history.run import Run
 
-LOG_INTERVAL_S = 0.05
-"""How often a log is looked at while it is printed."""
-
 _QUEUE_INTERVAL_S = 0.1
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
+_SHARE = 0.05
+"""Pauses are so much of the time for which the status has been what it is."""
 _RECONCILE_INTERVAL_S = 1.0
-_CHUNK_BYTES = 1 << 20
 _FIRST_LOG = re.compile(r"std_log\D*0*(?:_ps)?\.txt\Z")
 
 
 class LogFollower:
     """Prints a growing file: what arrived, whether or not it ends a line.
 
-    The file need not exist yet, and may be replaced by another one. At most 1 MiB of it is in
-    memory at a time.
+    The file need not exist yet, and may be replaced by another one. Little of it is in memory.
     """
 
     def __init__(self, path: str, out: TextIO) -> None:
-        self.path = path
+        self._stream = LogStream(path)
         self._out = out
-        self._stream: BinaryIO | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def print_new(self, final: bool = False) -> bool:
@@ -51,7 +48,7 @@ class LogFollower:
         ``final``: the file will not grow again, so half a character at its end is printed too.
         """
         found = False
-        for chunk in iter(self._read, b""):
+        for chunk in self._chunks():
             found = True
             _print(self._out, self._decoder.decode(chunk))
         if final:
@@ -60,31 +57,15 @@ class LogFollower:
             self._out.flush()
         return found
 
+    def _chunks(self) -> Iterable[bytes]:
+        try:
+            return self._stream.chunks() if self._stream.opened() else ()
+        except OSError:
+            return ()
+
     def close(self) -> None:
         """Close the file."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-
-    def _read(self) -> bytes:
-        if self._stream is None:
-            try:
-                self._stream = open(regular.fd_to_read(self.path), "rb", buffering=0)  # noqa: SIM115
-            except OSError:
-                return b""
-        chunk = self._stream.read(_CHUNK_BYTES)
-        if not chunk and self._is_of_an_earlier_attempt():
-            self.close()
-            return self._read()
-        return chunk
-
-    def _is_of_an_earlier_attempt(self) -> bool:
-        """Whether another file has the name by now: of a run that its target has started again."""
-        assert self._stream is not None
-        try:
-            return os.stat(self.path).st_ino != os.fstat(self._stream.fileno()).st_ino
-        except OSError:
-            return False
+        self._stream.close()
 
 
 def _print(out: TextIO, text: str) -> None:
@@ -96,14 +77,18 @@ def _print(out: TextIO, text: str) -> None:
 
 
 class Waiter:
-    """Waits for one run. ``clock`` (seconds, monotonic) and ``sleep`` may be replaced in tests."""
+    """Waits for one run. ``clock`` (seconds, monotonic) and ``sleep`` may be replaced in tests.
+
+    By default the end of its runner, on this machine, ends a sleep, and so does what is written to
+    a log that is printed.
+    """
 
     def __init__(
         self,
         run: Run,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         out: TextIO | None = None,
     ) -> None:
         self._run = run
@@ -135,10 +120,13 @@ class Waiter:
         return details
 
     def _pause_until_end(self) -> None:
-        pause_s = _FIRST_PAUSE_S
-        while not self._state().status.ended:
-            self._sleep(pause_s)
-            pause_s = min(pause_s * 1.3, _LONGEST_PAUSE_S)
+        status, since_s = None, 0.0
+        with self._pausing() as pause:
+            while not (state := self._state()).status.ended:
+                if state.status is not status:
+                    status, since_s = state.status, self._clock()
+                share_s = (self._clock() - since_s) * _SHARE
+                pause(min(max(share_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
     def _state(self) -> State:
         """The state; now and then with a look whether the runner is there at all."""
@@ -154,11 +142,14 @@ class Waiter:
         self._say(f"RunId: {self._run.id}", f"Web View: {self._run.get_portal_url()}")
         try:
             self._wait_in_line()
-            self._follow(self._directory.environment_log, _is_prepared)
+            there = self._directory
+            log = there.environment_log
+            self._follow(log, _is_prepared, os.path.dirname(log), there.path)
             # Of several processes that of the first (spec 9.6); what std_log.txt then holds
             # is there before it.
             several = (self._run._run_json().get("spec") or {}).get("distribution")
-            self._follow(self._directory.rank_log(0) if several else None, _has_ended)
+            log = there.rank_log(0)
+            self._follow(log if several else None, _has_ended, os.path.dirname(log))
         except KeyboardInterrupt as error:
             raise ExperimentExecutionException(
                 f"The output of run {self._run.id} is no longer shown; the run continues. See it "
@@ -172,30 +163,33 @@ class Waiter:
     def _wait_in_line(self) -> None:
         """Say where the run stands in the queue of its target, as often as that changes."""
         said: tuple[int, str] | None = None
-        while self._state().status is Status.QUEUED:
-            place = targets.place(self._directory)
-            if place is not None and (place.position, place.why) != said:
-                said = (place.position, place.why)
-                self._say(f"Queued: {place}")
-            self._sleep(_QUEUE_INTERVAL_S)
+        with self._pausing(self._directory.path) as pause:
+            while self._state().status is Status.QUEUED:
+                place = targets.place(self._directory)
+                if place is not None and (place.position, place.why) != said:
+                    said = (place.position, place.why)
+                    self._say(f"Queued: {place}")
+                pause(_QUEUE_INTERVAL_S)
 
-    def _follow(self, path: str | None, done: Callable[[State], bool]) -> None:
+    def _follow(self, path: str | None, done: Callable[[State], bool], *folders: str) -> None:
         """Print one log until ``done``; ``path`` None: the log of the script, once it is there."""
         follower: LogFollower | None = None
+
+        def print_new(last: bool) -> bool:
+            nonlocal follower
+            if follower is None:
+                follower = self._started(path or _script_log(self._directory))
+            return follower is not None and follower.print_new(final=last)
+
         try:
-            while True:
-                # Asked before reading: what was written before the end is read after it.
-                last = done(self._state())
-                if follower is None:
-                    follower = self._started(path or _script_log(self._directory))
-                if follower is not None:
-                    follower.print_new(final=last)
-                if last:
-                    return
-                self._sleep(LOG_INTERVAL_S)
+            with self._pausing(*folders) as pause:
+                run_pause.copy_until(lambda: done(self._state()), print_new, pause)
         finally:
             if follower is not None:
                 follower.close()
+
+    def _pausing(self, *folders: str) -> AbstractContextManager[Callable[[float], None]]:
+        return run_pause.pausing(self._directory, self._sleep, *folders)
 
     def _started(self, path: str | None) -> LogFollower | None:
         """A follower for a log that has something in it, its head line printed."""

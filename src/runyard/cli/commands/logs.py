@@ -12,11 +12,11 @@ from runyard.cli import completing, facts, output
 from runyard.cli.facts import Facts
 from runyard.cli.failures import INTERRUPTED
 from runyard.cli.following import Follower, copy
-from runyard.cli.log_stream import LogStream
 from runyard.cli.rank_logs import RankLogs, process_count
 from runyard.cli.run_names import RUN
 from runyard.cli.settings import Command
 from runyard.errors import UserErrorException
+from runyard.history.log_stream import LogStream
 from runyard.record import files
 from runyard.record.layout import RunDirectory
 

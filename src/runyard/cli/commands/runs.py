@@ -14,7 +14,8 @@ from runyard.cli.settings import Command, json_option
 from runyard.cli.summary import time_text
 from runyard.cli.table import Column
 from runyard.history import targets
-from runyard.history.index import Query, experiment_names, has_all
+from runyard.history.index_query import Query, has_all
+from runyard.history.run_folders import experiment_names
 from runyard.record.states import Status
 
 if TYPE_CHECKING:

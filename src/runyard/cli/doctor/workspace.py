@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from runyard.cli import formats, opening
 from runyard.cli.doctor.finding import Finding, error, ok, warning
@@ -26,6 +27,38 @@ def workspace() -> Iterator[Finding]:
         return
     yield _writable(directory, f"{content['name']}, format {content['format']}, {directory.path}")
     yield from _runs(directory)
+    yield _verified(directory)
+
+
+LONGEST_S = 2.0
+"""How long the doctor looks whether a workspace is whole."""
+
+
+class _OutOfTimeError(Exception):
+    """There is more than can be looked at while somebody waits for the doctor."""
+
+
+def _verified(directory: WorkspaceDirectory, now: Callable[[], float] = time.monotonic) -> Finding:
+    """What `runyard verify` finds, as far as that is quick."""
+    from runyard.history import verification
+
+    until = now() + LONGEST_S
+
+    def hurry() -> None:
+        if now() > until:
+            raise _OutOfTimeError
+
+    try:
+        report = verification.examine(directory, before_each=hurry)
+    except _OutOfTimeError:
+        text = f"not looked at to the end in {LONGEST_S:.0f} s; all of it: runyard verify"
+        return ok("verify", text)
+    wrong = [finding for finding in report.findings if finding.level == "error"]
+    if not wrong:
+        return ok("verify", "nothing is wrong; contents are read by: runyard verify --deep")
+    things = formats.count(len(wrong), "thing")
+    text = f"{things} wrong, such as: {wrong[0].place} {wrong[0].text}"
+    return warning("verify", text, "all of them, and what to do: runyard verify")
 
 
 def _writable(directory: WorkspaceDirectory, text: str) -> Finding:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from runyard.record import regular
 
 _CHUNK_BYTES = 64 * 1024
-# Bell, shift-out and the like would beep, or switch the terminal's character set. Colours (ESC)
-# and progress bars (CR, BS) are what scripts mean to show.
-_UNWANTED = bytes(set(range(32)) - {8, 9, 10, 13, 27}) + b"\x7f"
 
 
 class LogStream:
-    """Reads what is new in a file that may not be there yet; never more than 64 KiB at once."""
+    """Reads what is new in a file that may not be there yet; never more than 64 KiB at once.
+
+    Where another file has its name by then, of a run that its target has started again, that is
+    read from its beginning.
+    """
 
     def __init__(self, path: str, last_lines: int | None = None) -> None:
         """``last_lines``: begin so many lines before the present end; None: at the beginning."""
@@ -25,14 +26,20 @@ class LogStream:
         """Whether what was read last ended within a line."""
 
     def chunks(self) -> Iterator[bytes]:
-        """What was written since the last call."""
-        if self._fd < 0 and not self._open():
-            return
-        while chunk := os.read(self._fd, _CHUNK_BYTES):
-            self.in_line = not chunk.endswith(b"\n")
-            yield chunk
+        """What was written since the last call. Raises OSError as `opened` does."""
+        while self.opened():
+            while chunk := os.read(self._fd, _CHUNK_BYTES):
+                self.in_line = not chunk.endswith(b"\n")
+                yield chunk
+            if not self._is_replaced():
+                return
+            self.close()
+            self._last_lines = None
 
-    def _open(self) -> bool:
+    def opened(self) -> bool:
+        """Whether the file is there. Raises OSError for what may not be read, or is no file."""
+        if self._fd >= 0:
+            return True
         try:
             self._fd = regular.fd_to_read(self.path)
         except FileNotFoundError:
@@ -40,6 +47,12 @@ class LogStream:
         if self._last_lines is not None:
             os.lseek(self._fd, start_of_last_lines(self._fd, self._last_lines), os.SEEK_SET)
         return True
+
+    def _is_replaced(self) -> bool:
+        try:
+            return os.stat(self.path).st_ino != os.fstat(self._fd).st_ino
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the file."""
@@ -65,8 +78,3 @@ def start_of_last_lines(fd: int, lines: int) -> int:
             chunk = chunk[:found]
         position = start
     return 0
-
-
-def for_terminal(chunk: bytes) -> bytes:
-    """Without the control characters that would upset a terminal."""
-    return chunk.translate(None, _UNWANTED)
