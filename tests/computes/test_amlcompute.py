@@ -75,7 +75,7 @@ def test_the_idiom_of_nearly_every_notebook(
     target = ComputeTarget.create(workspace, "cpu-cluster", config)
     begun = time.monotonic()
     target.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)  # type: ignore[call-arg]
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 60
     assert capsys.readouterr().out == (
         "Succeeded\nAmlCompute wait for completion finished\n\n"
         "'cpu-cluster' runs up to 4 at once on this machine\n"

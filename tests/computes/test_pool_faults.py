@@ -149,6 +149,20 @@ def test_a_submitter_killed_while_its_run_queues(
     nothing_is_left(pool)
 
 
+def test_half_a_ticket_of_a_killed_submitter_goes(workspace: WorkspaceDirectory, go: Path) -> None:
+    """Killed between writing it and giving it its name."""
+    pool = pools.make(workspace)
+    first = pools.submit(pool, pools.until(go))
+    run = runs.make_run(workspace, target="pool", secret_variables=["API_TOKEN"])
+    killed(workspace, run, "os.rename", "before")
+    assert [name[-4:] for name in os.listdir(pool.folder.queue)] == [".tmp"]
+    go.touch()
+    runs.finish(first)
+    look(pool, run)
+    assert events.read_state(run).reason is Reason.RUNNER_LOST
+    nothing_is_left(pool)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", DIRECT_STEPS)
 def test_a_submitter_killed_while_its_run_starts(

@@ -83,13 +83,13 @@ def test_what_changes_while_the_run_is_planned(
     experiment: Experiment, config: ScriptRunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runner has the variables of the moment at which any other would be started."""
-    plan = planning.plan
+    complete = planning.complete
 
     def planned(*arguments: object, **named: object) -> planning.Plan:
         monkeypatch.setenv("LATER", "set")
-        return plan(*arguments, **named)  # type: ignore[arg-type]
+        return complete(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(planning, "plan", planned)
+    monkeypatch.setattr(planning, "complete", planned)
     assert log_of(experiment.submit(config))[0] == "hidden-word shown set"
 
 
@@ -126,14 +126,14 @@ def test_one_that_died_is_replaced(
     started: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plan = planning.plan
+    complete = planning.complete
 
     def planned(*arguments: object, **named: object) -> planning.Plan:
         started[0].kill()
         started[0].wait()
-        return plan(*arguments, **named)  # type: ignore[arg-type]
+        return complete(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(planning, "plan", planned)
+    monkeypatch.setattr(planning, "complete", planned)
     assert log_of(experiment.submit(config))[0].startswith("hidden-word")
     assert len(started) == 2
 
@@ -154,7 +154,7 @@ from pathlib import Path
 from runyard.computes.local import LocalTarget
 from runyard.config import planning
 from tests.faults import submitting
-plan = planning.plan
+complete = planning.complete
 if sys.argv[2] == "ignores":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 elif sys.argv[2] == "patience":
@@ -164,8 +164,8 @@ else:
         if not os.fork():
             sys.stdin.readline()
             os._exit(0)
-        return plan(*arguments, **named)
-    planning.plan = planned
+        return complete(*arguments, **named)
+    planning.complete = planned
 folder = Path(sys.argv[1])
 source = submitting.source(folder / "source", "raise SystemExit(3)")
 run = submitting.submit(submitting.workspace(folder), source)

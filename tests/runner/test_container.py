@@ -33,7 +33,12 @@ def run(
     argv = [*shell, FIRST, str(folder / "log"), str(folder), *command]
     variables = {"PATH": "/usr/bin:/bin", "HOME": home}
     return subprocess.run(
-        argv, input=given, env=variables, capture_output=True, text=True, check=False
+        argv,
+        input=given + container.ALL,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -54,12 +59,28 @@ def test_variables_arrive_as_they_are(tmp_path: Path, shell: list[str], value: s
     argv = [*shell, FIRST, str(tmp_path / "log"), str(tmp_path), "python3", "-c", code]
     done = subprocess.run(
         argv,
-        input=given.encode(errors="surrogateescape"),
+        input=(given + container.ALL).encode(errors="surrogateescape"),
         env={"PATH": "/usr/bin:/bin"},
         check=False,
     )
     assert done.returncode == 0, log(tmp_path)
     assert (tmp_path / "value").read_bytes() == value.encode(errors="surrogateescape")
+
+
+def test_variables_that_were_cut_off_start_nothing(tmp_path: Path, shell: list[str]) -> None:
+    """As by an engine's client that was killed while it handed them over."""
+    whole = container.exports({"FIRST": "1", "LAST": "it's"}, "python3", "me") + container.ALL
+    argv = [*shell, FIRST, str(tmp_path / "log"), str(tmp_path), "touch", str(tmp_path / "ran")]
+    for length in range(0, len(whole) - len("=yes\n"), 7):
+        done = subprocess.run(
+            argv,
+            input=whole[:length].encode(),
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode != 0, whole[:length]
+    assert not (tmp_path / "ran").exists()
 
 
 def test_folders_of_ours_come_before_those_of_the_image(tmp_path: Path, shell: list[str]) -> None:
@@ -109,7 +130,7 @@ def test_a_user_without_a_home_gets_one(tmp_path: Path, shell: list[str]) -> Non
 def test_term_reaches_the_script_which_may_take_its_time(tmp_path: Path, shell: list[str]) -> None:
     script = "trap 'sleep 0.2; echo saved; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
     argv = [*shell, FIRST, str(tmp_path / "log"), str(tmp_path), "sh", "-c", script]
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, stdin=container.in_memory(container.ALL))
     runs.wait_for(lambda: (tmp_path / "log").exists() and log(tmp_path) == "ready\n")
     process.terminate()
     assert process.wait(10) == 3
@@ -120,7 +141,7 @@ def test_a_stop_signal_does_not_end_the_wait(tmp_path: Path, shell: list[str]) -
     """A script that ignores TERM is waited for all the same."""
     script = "trap '' TERM; echo ready; sleep 0.5; exit 4"
     argv = [*shell, FIRST, str(tmp_path / "log"), str(tmp_path), "sh", "-c", script]
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(argv, stdin=container.in_memory(container.ALL))
     runs.wait_for(lambda: (tmp_path / "log").exists() and log(tmp_path) == "ready\n")
     for _ in range(3):
         process.terminate()

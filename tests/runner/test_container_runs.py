@@ -152,7 +152,7 @@ def test_cancel_lets_the_script_save_its_work(experiment: Experiment, engine: En
     begun = time.monotonic()
     run.cancel()
     state = finish(run)
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 40
     assert (state.status, state.reason) == (Status.CANCELED, Reason.CANCELLED)
     assert runs.log_of(run.directory) == "ready\nsaved\n"
     assert containers(engine) == []

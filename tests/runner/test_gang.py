@@ -14,6 +14,7 @@ from runyard.computes import processes
 from runyard.launchers.plan import LaunchPlan, Process
 from runyard.record import ranks
 from runyard.record.layout import RunDirectory
+from runyard.record.states import Reason
 from runyard.runner.gang import Ends, Gang
 from runyard.runner.supervision import Outcome
 from runyard.testing import runs
@@ -31,21 +32,28 @@ def test_each_end_is_waited_for(pidfds: int, monkeypatch: pytest.MonkeyPatch) ->
         return real(pid)
 
     monkeypatch.setattr(os, "pidfd_open", opened)
-    started = [subprocess.Popen(["sleep", seconds]) for seconds in ("0.2", "0.6", "0.2", "60")]
+    started = [subprocess.Popen(["cat"], stdin=subprocess.PIPE) for _ in range(4)]
     try:
         ends = Ends(started)
         assert not ends.wait(1)
         seen: list[int] = []
-        while len(seen) < 3 and ends.wait(5000):
+        for number in (0, 2, 1):
+            at_its_end(started[number])
+        while len(seen) < 3 and ends.wait(30_000):
             seen = [number for number, process in enumerate(started) if process.poll() is not None]
         assert seen == [0, 1, 2]
         begun = time.monotonic()
         assert not ends.wait(200)
-        assert 0.15 < time.monotonic() - begun < 2
+        assert 0.15 < time.monotonic() - begun < 30
     finally:
         for process in started:
-            process.kill()
+            at_its_end(process)
             process.wait()
+
+
+def at_its_end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
 
 
 HALF_STARTED = """
@@ -121,6 +129,59 @@ def test_a_clock_that_is_ahead_hides_no_failure(tmp_path: Path) -> None:
     outcome = Outcome()
     gang.judge(outcome)
     assert (outcome.rank, outcome.code, outcome.exit_codes) == (1, 3, [143, 3])
+
+
+@pytest.mark.parametrize(("codes", "code"), [((0, 0), 0), ((0, None), -9)])
+def test_a_starter_that_is_killed_behind_the_ends_of_all_changes_none(
+    tmp_path: Path, codes: tuple[int | None, ...], code: int
+) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 2)
+    for rank, one in enumerate(codes):
+        record(run, rank, t=time.time(), host="a", node=0, pid=1)
+        if one is not None:
+            record(run, rank, t=time.time(), code=one)
+    end(gang)
+    outcome = Outcome()
+    gang.judge(outcome)
+    assert (outcome.code, outcome.exit_codes) == (code, list(codes))
+    assert outcome.reason is (Reason.NODE_LOST if code else None)
+
+
+@pytest.mark.parametrize(("where", "first"), [("Socket closed", 1), ("MPI_Send", 0)])
+def test_one_that_open_mpi_ends_for_want_of_another_is_not_the_first(
+    tmp_path: Path, where: str, first: int
+) -> None:
+    """The end of the other is recorded later, since its shell got no processor before."""
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 2)
+    os.makedirs(os.path.dirname(run.std_log), exist_ok=True)
+    Path(run.std_log).write_text(
+        f"[node-0:00000] *** An error occurred in {where}\n"
+        "[node-0:00000] *** reported by process [505413633,0]\n"
+        "[node-0:00000] *** on a NULL communicator\n"
+    )
+    now = time.time()
+    for rank, code in enumerate((14, 4)):
+        record(run, rank, t=now - 9, host="a")
+        record(run, rank, t=now + rank / 1000, code=code)
+        Path(ranks.failed_folder(run), str(rank)).touch()
+    gang.note_end()
+    end(gang)
+    outcome = Outcome()
+    gang.judge(outcome)
+    assert (outcome.rank, outcome.exit_codes) == (first, [14, 4])
+
+
+def test_a_rank_whose_shell_is_killed_ends_as_it_was_about_to(tmp_path: Path) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    gang = gang_of_records(run, 2)
+    record(run, 0, t=time.time(), host="a", node=0, pid=1)
+    record(run, 0, t=time.time(), failing=3)
+    end(gang)
+    outcome = Outcome()
+    gang.judge(outcome)
+    assert (outcome.rank, outcome.code, outcome.exit_codes) == (0, 3, [None, None])
 
 
 def test_one_record_is_read_at_a_time_while_workers_are_waited_for(

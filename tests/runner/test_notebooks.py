@@ -182,7 +182,7 @@ import os, time
 for process in (os.getppid(), os.getpid()):
     with open({str(group / "cgroup.procs")!r}, "w") as file:
         file.write(str(process))
-time.sleep(0.6)  # until the runner has seen where it is
+time.sleep(1.2)  # until the runner has seen where it is
 kept = []
 while True:
     kept.append(bytearray(1 << 20))

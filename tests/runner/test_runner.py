@@ -134,7 +134,7 @@ def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirector
         script = f"""
 import os, time
 open({str(group / "cgroup.procs")!r}, 'w').write(str(os.getpid()))
-time.sleep(0.6)  # until the runner has seen where it is
+time.sleep(1.2)  # until the runner has seen where it is
 hog = []
 while True: hog.append(bytearray(1 << 20))
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from runyard.computes import processes, restarting, runner_process
+from runyard.computes import half_started, processes, restarting, runner_process
 from runyard.record import adoptions, cause, events, jsonl, owner, ranks, script
 
 TYPE_CHECKING = False
@@ -36,12 +36,12 @@ def adopt(run: RunDirectory, ownership: Ownership) -> str:
         raise PermissionError(
             f"run {run.id} lost its runner, and only the user whose run it is can go on with it"
         )
-    if adoptions.count(run) >= adoptions.MOST + _max_restarts(run):
+    if adoptions.count(run) >= adoptions.MOST + max_restarts(run):
         return (
             f"{adoptions.count(run)} runners that went on with this run were killed as well: what "
             "was left of it was ended."
         )
-    why = _obstacle(run, found)
+    why = obstacle(run, found)
     if not why:
         runner_process.start(run, ownership, _variables(run, found), words=[GO_ON])
         return ""
@@ -61,10 +61,15 @@ def _is_own_file(path: str) -> bool:
         return True
 
 
-def _obstacle(run: RunDirectory, found: Script) -> str:
-    """Why nobody can go on with what runs; '' where one can."""
-    if not found.witness or found.witness.get("boot") != owner.identity()["boot"]:
+def obstacle(run: RunDirectory, found: Script) -> str:
+    """Why nobody on this machine can go on with what runs; '' where one can.
+
+    Raises PermissionError for processes that are not seen from here.
+    """
+    if not found.witness:
         return "-"
+    if not found.is_of_this_boot():
+        return "" if has_recorded_its_end(run, found) else "-"
     if found.witness.get("space") != script.space():
         raise PermissionError(
             f"the processes of run {run.id} are in another container (namespace of pids): "
@@ -78,7 +83,7 @@ def _again(run: RunDirectory, found: Script, ownership: Ownership, why: str) -> 
     if events.cancel_requested(run) or cause.read(run)[0]:
         return why
     if not _has_not_begun(run, found):
-        most = _max_restarts(run)
+        most = max_restarts(run)
         if not most:
             return why
         if adoptions.restarts(run) >= most:
@@ -95,7 +100,8 @@ def _again(run: RunDirectory, found: Script, ownership: Ownership, why: str) -> 
     return ""
 
 
-def _max_restarts(run: RunDirectory) -> int:
+def max_restarts(run: RunDirectory) -> int:
+    """How often the run, once it is lost, may be started again."""
     return int((jsonl.read_json(run.run_json).get("spec") or {}).get("max_restarts") or 0)
 
 
@@ -112,13 +118,29 @@ def _forgotten(run: RunDirectory) -> str:
 def _has_not_begun(run: RunDirectory, found: Script) -> bool:
     """Whether a runner of this boot had begun, and nothing of the script.
 
-    A version of runyard that left no record said that the run is Running.
+    What it was starting is ended then. A version of runyard that left no record said that the run
+    is Running.
     """
     last = owner.signature(run.lock)
-    if found.witness or "ticket" in last or last.get("boot") != owner.identity()["boot"]:
+    if "ticket" in last or last.get("boot") != owner.identity()["boot"]:
         return False
+    if found.witness:
+        return bool(found.gang or found.in_container) and half_started.is_undone(run, found)
     said = [event.get("status") for event in events.read_state(run).events]
     return "Running" not in said and not os.path.exists(run.container_json)
+
+
+def has_recorded_its_end(run: RunDirectory, found: Script) -> bool:
+    """Whether it can be judged without a look at processes: of a machine that has restarted since,
+    or of another one."""
+    if found.in_container:
+        return False
+    if found.gang is None:
+        return found.code is not None
+    serving = set(found.gang.get("serving") or ())
+    codes = {rank.number: rank.code for rank in ranks.read(run)}
+    judged = set(range(int(found.gang["size"]))) - serving
+    return all(codes.get(number) is not None for number in judged)
 
 
 def _of_script(run: RunDirectory, found: Script) -> str:
@@ -134,10 +156,10 @@ def _of_script(run: RunDirectory, found: Script) -> str:
 
 def _of_gang(run: RunDirectory, found: Script) -> str:
     """The engine knows of containers, and the ranks have recorded what they could."""
+    if found.processes is None:
+        return half_started.complete(run, found)
     if found.in_container:
         return ""
-    if found.processes is None:
-        return "It was killed while it was starting the processes of the run."
     lives = any(owner.start_ticks(pid) == start for pid, start in found.processes)
     if not lives and all(rank.code is None for rank in ranks.read(run)):
         return "No process of the run has recorded its exit code: they were killed as well."
@@ -170,8 +192,20 @@ def _has_open(pid: int, path: str) -> bool:
         return False
 
 
-def _variables(run: RunDirectory, found: Script) -> dict[str, str]:
-    """Those of the runner that was killed, as long as its witness lives, which has them too."""
+def knows_variables(run: RunDirectory, found: Script) -> bool:
+    """Whether those of the submitter are known: else they are those of who looks at the run."""
+    return bool(_submitters(run, found))
+
+
+def _submitters(run: RunDirectory, found: Script) -> dict[str, str]:
+    """Those of the runner that was killed: its witness has them too, or they were kept."""
     pid = witness_of(run, found)
     inherited = {} if pid is None else processes.variables_of(pid)
-    return inherited or runner_process.variables({})
+    if inherited:
+        return inherited
+    order = restarting.recall(run)
+    return {} if order is None else dict(order.variables or {})
+
+
+def _variables(run: RunDirectory, found: Script) -> dict[str, str]:
+    return _submitters(run, found) or runner_process.variables({})

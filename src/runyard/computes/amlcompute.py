@@ -17,8 +17,9 @@ from runyard.computes.provisioning import (
 )
 from runyard.errors import ComputeTargetException
 from runyard.history import targets
-from runyard.history.index import TagFilter
+from runyard.history.index_query import TagFilter
 from runyard.record import computes
+from runyard.record.events import read_state
 
 if TYPE_CHECKING:
     from runyard.history.run import Run
@@ -155,7 +156,7 @@ class AmlCompute(ComputeTarget):
         if record is None:
             return None
         self._take_over(record)
-        return amlcompute_status.status(record, self._pool().taken())
+        return amlcompute_status.status(record, self._taken())
 
     @property
     def status(self) -> AmlComputeStatus | None:
@@ -165,6 +166,11 @@ class AmlCompute(ComputeTarget):
     def _pool(self) -> Any:
         return targets.load_target(self.name, self.workspace.directory)
 
+    def _taken(self) -> dict[int, RunDirectory]:
+        """Node → the run that goes on there; the runner of one that has ended leaves it at once."""
+        taken: dict[int, RunDirectory] = self._pool().taken()
+        return {number: run for number, run in taken.items() if not read_state(run).status.ended}
+
     @property
     def _folder(self) -> PoolFolder:
         return PoolFolder(self.workspace.directory, self.name)
@@ -173,7 +179,7 @@ class AmlCompute(ComputeTarget):
         """Its nodes: ``nodeId``, ``nodeState``, ``runId`` (None for an idle one), and the
         addresses of this machine."""
         status = self.get_status()
-        taken = {} if status is None else self._pool().taken()
+        taken = {} if status is None else self._taken()
         count = 0 if status is None else status.current_node_count
         numbers = [*taken, *(n for n in range(count + len(taken)) if n not in taken)][:count]
         return [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from runyard import _names
 from runyard.computes import processes, runner_process
 from runyard.computes.protocol import Handle, Problem
 from runyard.history.targets import TargetState
@@ -79,7 +78,10 @@ class LocalTarget:
             mpi_left.remove_segments(os.stat(run.run_json).st_mtime)
             rehearsed_channel.remove_scratch(run)
         if os.path.exists(run.data_log):
-            _names.load("runyard.data.left:tidy")(run)
+            from importlib import import_module
+
+            # Not by _names, which asks for packages: a runner has none, and this needs none.
+            import_module("runyard.data.left").tidy(run)
         from runyard.computes import restarting
 
         restarting.forget(run)

@@ -56,6 +56,7 @@ class Pool(LocalTarget):
                 nodes.occupy(free, run)
                 pid = runner_process.start(run, ownership, variables)
                 pool_private.sweep(self.folder.path, ())
+                pool_queue.sweep(self.folder.path, self.folder.queue)
                 return {**self._handle(run), **owner.identity(pid)}
             ticket = self._enqueue(run, ownership, spec, variables)
             self._start_or_warn()

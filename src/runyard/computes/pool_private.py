@@ -10,13 +10,12 @@ empties /dev/shm.
 from __future__ import annotations
 
 import errno
-import json
 import os
-import stat
 
-from runyard.computes import runner_process
+from runyard.computes import runner_process, user_memory
+from runyard.computes.user_memory import MEMORY, key
 from runyard.errors import ComputeTargetException
-from runyard.record import jsonl
+from runyard.record import early_json, jsonl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from runyard.record.layout import RunDirectory
 
-MEMORY = "/dev/shm"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -53,14 +51,8 @@ class Order:
 
 def order(run: RunDirectory, spec: Mapping[str, Any], variables: Mapping[str, str]) -> Order:
     """What starting the run takes; ``variables``: its whole environment."""
-    body = {
-        "run": f"{run.experiment}/{run.id}",
-        "nodes": int(spec.get("node_count") or 1),
-        "secrets": bool(spec.get("secret_variables")),
-        "program": runner_process.own_program(),
-        "places": runner_process.places(),
-    }
-    return Order(body, variables)
+    program, places = runner_process.own_program(), runner_process.places()
+    return Order(user_memory.order(run, spec, program, places), variables)
 
 
 def keep(pool: str, ticket: str, order: Order) -> None:
@@ -72,11 +64,12 @@ def keep(pool: str, ticket: str, order: Order) -> None:
     body = {**order.body(), "pool": pool}
     try:
         memory = _made(_in_memory(pool))
-        _write(os.path.join(memory, ticket), {**body, "variables": dict(order.variables or {})})
+        variables = dict(order.variables or {})
+        user_memory.write(os.path.join(memory, ticket), {**body, "variables": variables})
     except OSError as error:
         raise _no_memory(error) from error
     try:
-        _write(os.path.join(_made(_on_disk(pool)), ticket), body)
+        user_memory.write(os.path.join(_made(_on_disk(pool)), ticket), body)
     except OSError as error:
         import logging
 
@@ -100,8 +93,8 @@ def recall(pool: str, ticket: str) -> Order | None:
     for place in (_in_memory, _on_disk):
         try:
             folder = place(pool)
-            _refuse_open(os.path.dirname(folder))
-            _refuse_open(folder)
+            user_memory.refuse_open(os.path.dirname(folder))
+            user_memory.refuse_open(folder)
             body = _read(os.path.join(folder, ticket))
             if not _is_of(body["pool"], pool):
                 continue
@@ -157,7 +150,7 @@ def _is_anothers(pool: str, ticket: str) -> bool:
 
 def _read(path: str) -> Any:
     with open(path, "rb") as stream:
-        return json.loads(stream.read())
+        return early_json.loads(stream.read().decode())
 
 
 def _no_memory(error: OSError) -> ComputeTargetException:
@@ -181,8 +174,7 @@ def _on_disk(pool: str) -> str:
 
 
 def _key(pool: str) -> str:
-    """Of a pool that moved the same; of a copy another one."""
-    return f"{os.stat(pool).st_ino:x}"
+    return key(pool)
 
 
 def _is_of(place: str, pool: str) -> bool:
@@ -196,33 +188,8 @@ def _made(folder: str) -> str:
     """The folder, with those of ours above it, for this user alone."""
     own = os.path.dirname(folder)
     if own.startswith(MEMORY):
-        _mkdir(own)
+        user_memory.make(own)
     else:
         os.makedirs(own, mode=0o700, exist_ok=True)
-    _mkdir(folder)
+    user_memory.make(folder)
     return folder
-
-
-def _mkdir(folder: str) -> None:
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        _refuse_open(folder)
-
-
-def _refuse_open(folder: str) -> None:
-    """Anybody may make names in /dev/shm: a folder that is not ours alone is not used."""
-    found = os.lstat(folder)
-    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
-    if not private or found.st_uid != os.getuid():
-        raise PermissionError(errno.EPERM, "it is not a folder of this user alone", folder)
-
-
-def _write(path: str, body: Mapping[str, Any]) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(fd, "wb") as stream:
-            stream.write(json.dumps(body).encode("ascii"))
-    except OSError:
-        os.unlink(path)
-        raise

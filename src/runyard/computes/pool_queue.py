@@ -79,6 +79,14 @@ def remove(folder: str, name: str) -> None:
         return
 
 
+def sweep(*folders: str) -> None:
+    """Remove what a process left that was killed while it wrote there; under the pool's lock."""
+    for folder in folders:
+        for name in os.listdir(folder):
+            if name.endswith(".tmp"):
+                remove(folder, name)
+
+
 def _number(name: str) -> int:
     digits = name[2 : -len(_ENDING)]
     return int(digits) if digits.isdigit() else 0

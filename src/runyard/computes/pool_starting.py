@@ -103,6 +103,7 @@ def start_what_fits(pool: Pool) -> None:
         return
     _Round(pool.folder, nodes, int(record.get("max_nodes") or 0)).start()
     pool_private.sweep(pool.folder.path, pool_queue.names(pool.folder.queue))
+    pool_queue.sweep(pool.folder.path, pool.folder.queue)
 
 
 def _close_down(pool: Pool, nodes: Nodes) -> None:

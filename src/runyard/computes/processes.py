@@ -73,6 +73,12 @@ def _link(pid: int, name: bytes) -> bytes:
         return b""
 
 
+def parent_of(pid: int) -> int | None:
+    """The pid of a process's parent; None when it is gone."""
+    stat = _stat(pid)
+    return None if stat is None else stat.parent
+
+
 def is_stopped(pid: int) -> bool:
     """Whether a process does nothing until it is told to go on: SIGSTOP, or a debugger."""
     stat = _stat(pid)

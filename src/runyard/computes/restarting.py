@@ -12,6 +12,7 @@ import contextlib
 import os
 
 from runyard.computes import pool_private
+from runyard.computes.user_memory import RUN
 from runyard.errors import RunyardError
 
 TYPE_CHECKING = False
@@ -22,21 +23,19 @@ if TYPE_CHECKING:
     from runyard.computes.pool_private import Order
     from runyard.record.layout import RunDirectory
 
-_NAME = "run"
-
 
 def keep(run: RunDirectory, spec: Mapping[str, Any]) -> None:
     """Keep what starting this process's run again takes. Raises OSError or RunyardError."""
-    pool_private.forget(run.path, _NAME)
+    pool_private.forget(run.path, RUN)
     order = pool_private.order(run, spec, os.environ)
-    pool_private.keep(run.path, _NAME, order)
-    pool_private.persist(run.path, _NAME)
+    pool_private.keep(run.path, RUN, order)
+    pool_private.persist(run.path, RUN)
 
 
 def recall(run: RunDirectory) -> Order | None:
     """What was kept for a run; None for one that this user has not submitted here."""
     try:
-        order = pool_private.recall(run.path, _NAME)
+        order = pool_private.recall(run.path, RUN)
     except OSError:
         return None
     return order if order is not None and order.run == f"{run.experiment}/{run.id}" else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import subprocess
 import sys
 
 from runyard import _lending, settings
+from runyard.errors import UserErrorException
+from runyard.record import keyvault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,16 +122,20 @@ def plain_variables() -> dict[str, str]:
 def places() -> dict[str, str]:
     """Settings that are paths, made absolute: the runner has another current folder.
 
-    That of the cache even from the settings file: reading it would cost the runner 5 ms.
+    Those of the cache and the secrets even from the settings file: reading it would cost the
+    runner 5 ms.
     """
     given = {name: os.environ.get(name, "") for name in _PATH_VARIABLES}
     cache_dir = settings.get("cache_dir")
     given["RUNYARD_CACHE_DIR"] = cache_dir.value if cache_dir else ""
-    return {
+    found = {
         name: os.path.abspath(value)
         for name, value in given.items()
         if value and not value.startswith("~")
     }
+    with contextlib.suppress(UserErrorException):  # who needs it says what is wrong with it
+        found[keyvault.VARIABLE] = keyvault.where()
+    return found
 
 
 def stopped(run: RunDirectory) -> int | None:

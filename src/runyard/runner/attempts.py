@@ -42,10 +42,19 @@ def _put_records_aside(run: RunDirectory, to: str) -> None:
     if os.path.isdir(run.ranks):
         os.makedirs(run.launch, exist_ok=True)
         os.rename(run.ranks, to)
-    for path in (script.path_of(run), cause.path_of(run)):
+    told = [os.path.join(run.launch, name) for name in _told(run)]
+    for path in (script.path_of(run), cause.path_of(run), *told):
         if os.path.exists(path):
             os.makedirs(to, exist_ok=True)
             os.rename(path, os.path.join(to, os.path.basename(path)))
+
+
+def _told(run: RunDirectory) -> list[str]:
+    """What says that the processes of an attempt were told to end, see step.sh."""
+    try:
+        return [name for name in os.listdir(run.launch) if name.startswith("told-")]
+    except FileNotFoundError:
+        return []
 
 
 def _unused(run: RunDirectory, name: str) -> str:

@@ -9,12 +9,15 @@ import time
 from runyard.computes import processes
 from runyard.containers import words
 from runyard.containers.errors import EngineError
+from runyard.record import script
 from runyard.record.states import Reason
 from runyard.runner import said
 from runyard.runner.supervision import end_of, reap_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from runyard.computes.spawning import Started
     from runyard.containers.details import ContainerState
     from runyard.containers.engine import Engine
@@ -73,13 +76,18 @@ class Contained:
         return True
 
     def judge(self, outcome: Outcome) -> None:
-        """By what the engine says of the container, which is removed then."""
+        """By what the engine says of the container, which is noted, and then removed."""
         outcome.code = self.client.wait()
         try:
             state = self._engine.state(self._name, os.path.dirname(self._messages))
         except EngineError as error:
             self._judge_without_engine(outcome, error)
             return
+        self._judge(outcome, state)
+        self._note(outcome, None if state is None else state.ended)
+        self._remove()
+
+    def _judge(self, outcome: Outcome, state: ContainerState | None) -> None:
         if state is not None and state.running:
             outcome.reason = Reason.NODE_LOST
             message = "its client has ended, and the container had not"
@@ -95,7 +103,18 @@ class Contained:
             outcome.error = {"type": why.kind, "message": why.message, "hint": why.hint}
         elif outcome.code in _SIGNALLED:
             outcome.code = 128 - outcome.code
-        self._remove()
+
+    def _note(self, outcome: Outcome, ended: float | None) -> None:
+        """For another runner, should this one be killed: the engine is about to forget it."""
+        how: dict[str, Any] = {"code": outcome.code}
+        if outcome.out_of_memory:
+            how["out_of_memory"] = True
+        if outcome.reason is not None:
+            how.update(reason=outcome.reason.value, error=outcome.error)
+        try:
+            script.note_container(self._run, self._name, ended, **how)
+        except OSError as error:
+            said.say(f"how container {self._name} ended was not noted: {error}")
 
     def _judge_without_engine(self, outcome: Outcome, error: EngineError) -> None:
         """The engine has ended, or hangs; a script it has started may go on without it."""

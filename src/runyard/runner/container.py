@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
     from runyard.runner.supervision import Watched
 
+ALL = "runyard_all=yes\n"
+"""The last of what container.sh reads: it starts nothing when that is missing."""
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOB = "/opt/runyard-job/runyard"
 """Where the container sees this package; nothing else of where it is installed."""
@@ -128,7 +130,8 @@ class Begun:
         open(log, "ab").close()  # made here, so that it belongs to whoever submitted the run
         user = str(self._record.get("user") or os.getuid())
         folders = launch.folders_of(run, python_path)
-        given = in_memory(exports(env, self._prefix["python"], user, folders) + functions)
+        text = exports(env, self._prefix["python"], user, folders)
+        given = in_memory(text + functions + ALL)
         folder = os.path.dirname(run.container_log)
         own = of_client(self._record["spec"]["secret_variables"])
         with open(run.container_log, "ab") as messages:

@@ -6,7 +6,10 @@ log=$1 folder=$2
 shift 2
 trap 'exit 143' TERM  # until there is a script to hand it to
 unset runyard_begun
+unset runyard_all
 eval "$(cat)" || exit 125
+[ -n "${runyard_all:-}" ] || exit 125  # whose client was killed before it had handed all over
+unset runyard_all
 (: >>"$log") || exit 125
 # The node of a cluster has entered the container: all but files of its image are of that node, so
 # that neither home nor process 1 are the container's own.
@@ -53,6 +56,7 @@ script=$!
 # Whoever is process 1 hears no signal that it does not ask for. All of the container is told, as all
 # processes of a run are anywhere; with the engine's --pid=host that would be the whole machine.
 stop() {
+    heard=yes
     if [ $$ -eq 1 ]; then
         kill -s TERM -- -1
     else
@@ -61,11 +65,13 @@ stop() {
 }
 trap stop TERM
 
-# A wait that a signal interrupts has not waited.
-wait "$script"
-code=$?
-while kill -s 0 "$script"; do
+# A wait that a signal breaks off says nothing of the script; one too many says 127,
+# and bash -1 where it has lost the code.
+heard=yes code=
+while [ -n "$heard" ]; do
+    heard=
     wait "$script"
-    code=$?
+    now=$?
+    case $now in 127 | -1) : "${code:=$now}" ;; *) code=$now ;; esac
 done
 exit "$code"

@@ -154,11 +154,12 @@ def collect(
     ownership: Ownership,
     *,
     patience_s: float | None,
+    since_ns: int | None = None,
 ) -> End:
     """Store what the script left, however it ended; returns the end of the run.
 
-    Ended by a cancel that comes now, and after ``patience_s``. What was not stored then stays in
-    the run directory.
+    Ended by a cancel that comes now, or has come since ``since_ns``, and after ``patience_s``. What
+    was not stored then stays in the run directory.
     """
     from runyard.data import collecting
 
@@ -167,7 +168,7 @@ def collect(
         return end
     with contextlib.suppress(FileNotFoundError):
         os.unlink(run.data_json)
-    supervisor.heed_only_new_cancels()
+    supervisor.heed_only_new_cancels(since_ns)
     child = _child(run, lambda: _collect(run, found, completed, ownership))
     outcome = supervisor.watch(child, patience_s)
     failed = _failed(outcome, staged.read(run), "stored")

@@ -92,7 +92,9 @@ class Begun:
         own = {name: value for name, value in env.items() if name not in of_nodes}
         folders = launch.folders_of(run, python_path)
         text = container.exports(own, self._prefix["python"], user, folders)
-        given = container.in_memory(f"{text}{functions}runyard_begun={shlex.quote(begun)}\n")
+        given = container.in_memory(
+            f"{text}{functions}runyard_begun={shlex.quote(begun)}\n{container.ALL}"
+        )
         command = ["sh", f"{container.JOB}/runner/container.sh", log, run.work, *argv]
         open(log, "ab").close()
         with open(run.container_log, "ab") as messages:

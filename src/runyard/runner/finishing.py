@@ -30,10 +30,12 @@ def finish(
     ownership: Ownership,
     data: list[Place],
     finalizing: bool = False,
+    since_ns: int | None = None,
 ) -> End | None:
     """The end of a run whose script has ended; None: it waits in the queue of its target again.
 
     Killed at any moment, it can be done once more by another runner; ``finalizing``: it is.
+    ``since_ns``: when the script had ended, where that was before this runner came.
     """
     end = told(supervisor, log, ending.classify(run, outcome))
     if end is None:
@@ -45,10 +47,12 @@ def finish(
         from runyard.runner import data as data_of_run
 
         patience_s = data_of_run.patience_s(record["spec"], end, outcome.seconds)
-        end = data_of_run.collect(run, data, end, supervisor, ownership, patience_s=patience_s)
+        end = data_of_run.collect(
+            run, data, end, supervisor, ownership, patience_s=patience_s, since_ns=since_ns
+        )
         tidy_data(run, data)
     _tidy(run, record)
-    said.say(f"ended: {end.reason.value} {outcome}")
+    said.ended(end.reason, outcome)
     return end
 
 
@@ -60,6 +64,8 @@ def told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
     if why is not None and why.reason is None:
         said.status(log, Status.QUEUED, message=why.message)
         return None
+    if why is not None and why.reason is Reason.RUNNER_LOST and not supervisor.terminated:
+        return end  # the job has failed, and nobody has told anything to end
     return ending.interrupted(end, why)
 
 

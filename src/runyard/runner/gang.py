@@ -7,15 +7,15 @@ import os
 import select
 import time
 
-from runyard.computes import pidfd, processes
-from runyard.record import ranks
+from runyard.computes import processes
+from runyard.record import pidfd, ranks
 from runyard.runner import memory
 from runyard.runner.supervision import reap_orphans
 from runyard.runner.tree import end_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from runyard.computes.spawning import Started
@@ -41,7 +41,8 @@ class Gang:
     """What a supervisor watches of a distributed run.
 
     ``started``: with ``each``, the processes of the plan, and else those that start them. ``log``:
-    what these themselves say. ``closing`` is called when all has ended.
+    what these themselves say. ``oom_kills``: what was counted of them before, by another runner,
+    and here by now, of ``memory.OomWatch``. ``closing`` is called when all has ended.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Gang:
         *,
         each: bool,
         log: str,
+        oom_kills: Mapping[str, int] | None = None,
     ) -> None:
         self.pid = started[0].pid
         self._started = tuple(started)
@@ -70,7 +72,8 @@ class Gang:
         self._failed_before: frozenset[str] = frozenset()
         self._served = False
         self.closing: Callable[[], None] = lambda: None
-        self._memory = memory.OomWatch(self.pid)
+        self._memory = memory.OomWatch(self.pid, before=oom_kills)
+        self.oom_kills = self._memory.counts
 
     def wait(self, patience_ms: int) -> bool:
         """Wait so long for all to end that do not serve, or for one that fails."""
@@ -135,6 +138,10 @@ class Gang:
         The clock of a node may be ahead of this one's: what was seen before counts as well.
         """
         told = self._ended or time.time()
+        if not self._each and sum(rank.failed is not None for rank in judged) > 1:
+            from runyard.runner import mpi_abort
+
+            mpi_abort.mark_lost(judged, self._log)
         first = ranks.first_failed(
             [
                 rank
@@ -161,7 +168,8 @@ class Gang:
     def _blame(self, outcome: Outcome, first: Rank) -> None:
         from runyard.record.states import Reason
 
-        code = 1 if first.code is None else first.code
+        # Its shell may have been killed before it could record the code.
+        code = (first.failing or 1) if first.code is None else first.code
         outcome.code = 128 - code if code in _SIGNALLED else code
         outcome.rank = first.number
         if first.started is None:  # its log has nothing: rank.sh has said why
@@ -176,6 +184,8 @@ class Gang:
         ended = (0 if self._served else process.wait() for process in self._started)
         outcome.code = next(filter(None, ended), 0)
         outcome.log = self._log
+        if not self._each and outcome.exit_codes == [0] * self._size:
+            outcome.code = 0  # all were there, and have done their work: it was killed behind them
         if outcome.code and not known:
             message = f"no process was started: their starter ended with {outcome.code}"
             outcome.reason, outcome.error = Reason.LAUNCH_FAILED, self._said(message)

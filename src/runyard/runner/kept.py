@@ -1,11 +1,14 @@
 """What this runner keeps for another one that may have to start the run again.
 
-Only while that can be: before the script begins, and for a run with ``max_restarts``. The way to a
-script whose environment is there takes some milliseconds, for which nothing is kept.
+Only while that can be: before the script begins, and for a run with ``max_restarts``; and until
+what the script leaves is stored, which may take the credentials of the submitter.
 """
 
 from __future__ import annotations
 
+import os
+
+from runyard.computes import user_memory
 from runyard.runner import said
 
 TYPE_CHECKING = False
@@ -15,7 +18,26 @@ if TYPE_CHECKING:
     from runyard.record.layout import RunDirectory
 
 _kept: set[str] = set()
+_kept_in_memory: set[str] = set()
 """The ids of the runs, of which a runner has one."""
+
+
+def keep_in_memory(run: RunDirectory, spec: dict[str, Any]) -> None:
+    """Keep this process's variables for the milliseconds before the script, at 0.1 ms.
+
+    ``computes.restarting`` reads it. Nothing of it outlives a restart of the machine.
+    """
+    # Whoever goes on with the run has a program and places of its own: finding ours takes imports.
+    order = user_memory.order(run, spec, ("", ""), {})
+    body = {**order, "pool": run.path, "variables": dict(os.environ)}
+    try:
+        folder = user_memory.folder_of(run.path)
+        user_memory.make(os.path.dirname(folder))
+        user_memory.make(folder)
+        user_memory.write(os.path.join(folder, user_memory.RUN), body)
+    except OSError:  # it is there of a runner before this one, or there is no such memory
+        return
+    _kept_in_memory.add(run.id)
 
 
 def keep(run: RunDirectory, spec: dict[str, Any]) -> None:
@@ -44,3 +66,15 @@ def forget(run: RunDirectory) -> None:
 
         restarting.forget(run)
         _kept.discard(run.id)
+    elif run.id in _kept_in_memory:
+        _forget_in_memory(run)
+    _kept_in_memory.discard(run.id)
+
+
+def _forget_in_memory(run: RunDirectory) -> None:
+    try:
+        folder = user_memory.folder_of(run.path)
+        os.unlink(os.path.join(folder, user_memory.RUN))
+        os.rmdir(folder)
+    except OSError:
+        return

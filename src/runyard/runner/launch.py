@@ -82,8 +82,10 @@ def start(
         from runyard.record import script as started
         from runyard.runner import container
 
-        started.begin(run, container=True).close()
-        return container.start(run, record, prefix, channel, process, data=data)
+        noted = started.begin(run, container=True)
+        begun = container.start(run, record, prefix, channel, process, data=data)
+        started.note_processes(noted, [begun.pid])
+        return begun
     from runyard.runner import witness
 
     own = {**process.env, **data_variables(data)}

@@ -31,11 +31,12 @@ def main(arguments: list[str]) -> int:
     """Run the run of ``RUN_DIRECTORY``, whose lock this process has inherited as ``LOCK_FD``.
 
     ``take`` instead of ``LOCK_FD``: of one that waited in the queue of a cluster, whose lock this
-    process takes. With ``--with-parent`` behind them, a run whose starter has died is ended. With
-    ``prepare``, only the environment is built, and the run handed to the queue of its target. With
-    ``adopt``, this process goes on where another runner of the run was killed; with ``again``, it
-    starts once more a run that was lost, or whose script had not begun. ``ahead:SOCKET`` instead of
-    ``LOCK_FD``: of a run that is still being planned, by which all comes that it needs.
+    process takes; it goes on where another runner of the same job was killed. With
+    ``--with-parent`` behind them, a run whose starter has died is ended. With ``prepare``, only the
+    environment is built, and the run handed to the queue of its target. With ``adopt``, this
+    process goes on where another runner of the run was killed; with ``again``, it starts once more
+    a run that was lost, or whose script had not begun. ``ahead:SOCKET`` instead of ``LOCK_FD``: of
+    a run that is still being planned, by which all comes that it needs.
     """
     run = RunDirectory(arguments[0])
     if arguments[2:] == ["--with-parent"]:
@@ -47,9 +48,11 @@ def main(arguments: list[str]) -> int:
     # The lock must not leak into the script: it would look alive for as long as any child lives.
     os.set_inheritable(ownership.fd, False)
     log = EventLog(run)
+    words = arguments[1:]
     try:
+        words = taking.words_of(run, words)
         owner.sign(ownership, taking.identity())
-        end = _run(run, log, ownership, arguments[1:])
+        end = _run(run, log, ownership, words)
     except Exception as error:
         from runyard.runner import ending
 
@@ -57,11 +60,13 @@ def main(arguments: list[str]) -> int:
         said.say(end.error)
     if end is None:  # it waits in the queue of its target
         return 0
-    if arguments[2:] == ["again"]:
+    if words[1:] == ["again"]:
         from runyard.record import adoptions
 
         end.detail["adopted"] = adoptions.count(run)
     _end(run, log, ownership, end)
+    if words[0] == "take":
+        taking.let_go(run)
     return 0
 
 
@@ -80,6 +85,7 @@ def _end(run: RunDirectory, log: EventLog, ownership: Ownership, end: End) -> No
     from runyard.runner import ending, next_in_line
 
     ending.write(log, end)
+    log.close()  # who waits for the run is told by that
     kept.forget(run)
     # A machine that goes down ends all runs: none of those that wait should begin now.
     if end.reason is not Reason.PREEMPTED:
@@ -91,17 +97,25 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
     record = jsonl.read_json(run.run_json)
     spec: dict[str, Any] = record["spec"]
     supervisor = Supervisor(Requests(run), spec["grace_period_s"], channels.interruptions())
+    if words[1:] == ["lost"]:
+        from runyard.runner import retaking
+
+        return retaking.lost(run)
     if words[1:] == ["adopt"]:
         from runyard.runner import adopting
 
         return adopting.go_on(run, record, supervisor, log, ownership)
     record = _attempt(run, record, log, words)
     spec = record["spec"]
-    if spec.get("max_restarts") and _is_here(words):
-        kept.keep(run, spec)
+    if _is_here(words):
+        (kept.keep if spec.get("max_restarts") else kept.keep_in_memory)(run, spec)
+    elif spec.get("max_restarts") and words[0] == "take":
+        from runyard.runner import retaking
+
+        retaking.bound(run, spec)
     prefix = environment.reuse(run, spec)
     if prefix is None:
-        if words == ["take"]:
+        if words[0] == "take":
             return taking.without_environment(spec)
         if _is_here(words):
             kept.keep(run, spec)
@@ -114,7 +128,7 @@ def _run(run: RunDirectory, log: EventLog, ownership: Ownership, words: list[str
 
 def _is_here(words: list[str]) -> bool:
     """Whether it is for this machine to start the run again; elsewhere others do."""
-    return words != ["take"] and words[1:] in ([], ["again"])
+    return words[0] != "take" and words[1:] in ([], ["again"])
 
 
 def _begin(
@@ -236,17 +250,24 @@ def _watch(
     from runyard.runner import finishing, next_in_line
 
     spec = record["spec"]
-    if not spec.get("max_restarts"):
+    if not spec.get("max_restarts") and not _is_stored(spec):
         kept.forget(run)
     said.status(log, Status.RUNNING, pid=watched.pid, runner=os.getpid())
     _list_packages(run, spec, prefix)
-    next_in_line.prepare(run, spec)
     outcome = supervisor.watch(
         watched,
         limit_s=spec.get("max_run_duration_s"),
         on_cause=lambda outcome: telling.note(run, outcome),
+        # Not at once: a script that ends soon would have its end put off by it.
+        meanwhile=lambda: next_in_line.prepare(run, spec),
     )
     return finishing.finish(run, record, outcome, supervisor, log, ownership=ownership, data=data)
+
+
+def _is_stored(spec: dict[str, Any]) -> bool:
+    """Whether what the script leaves is stored, which may take the variables of the submitter."""
+    stores = any(item.get("mode") in ("upload", "mount") for item in spec.get("data") or ())
+    return stores or bool(spec.get("outputs"))
 
 
 def _list_packages(run: RunDirectory, spec: dict[str, Any], prefix: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _WINDOW_S = 10.0
 """How long a process with much memory may take to be gone after the kernel killed it."""
@@ -19,10 +19,16 @@ class OomWatch:
     to do, which another process may have raised.
     """
 
-    def __init__(self, pid: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        pid: int,
+        clock: Callable[[], float] = time.monotonic,
+        before: Mapping[str, int] | None = None,
+    ) -> None:
+        """``before``: what another watch of the process has counted, when it began."""
         self._pid = pid
         self._clock = clock
-        self._cgroups: dict[str, int] = {}
+        self._cgroups: dict[str, int] = dict(before or {})
         self._machine = [(clock(), _of_machine())]
         self.look()
 
@@ -34,6 +40,11 @@ class OomWatch:
         now = self._clock()
         if now - self._machine[-1][0] >= _WINDOW_S:
             self._machine = [self._machine[-1], (now, _of_machine())]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The files of the cgroups it was seen in, and what was counted there at first."""
+        return dict(self._cgroups)
 
     def struck(self) -> bool:
         """Whether there was a kill since the first look."""

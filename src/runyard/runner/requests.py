@@ -24,13 +24,25 @@ class Requests:
         self._kinds: tuple[str, ...] = KINDS
         self._ignored: frozenset[str] = frozenset()
 
-    def only_new(self, *kinds: str) -> None:
-        """From now on heed requests of these kinds alone, and none that lies there already."""
+    def only_new(self, *kinds: str, since_ns: int | None = None) -> None:
+        """From now on heed requests of these kinds alone, and none that lies there already.
+
+        ``since_ns``: none that was made until then, as the file system tells time; None: now.
+        """
         self._kinds = kinds
         try:
-            self._ignored = frozenset(os.listdir(self._run.requests))
+            names = os.listdir(self._run.requests)
         except OSError:
-            self._ignored = frozenset()
+            names = []
+        self._ignored = frozenset(
+            name for name in names if since_ns is None or self._made_ns(name) <= since_ns
+        )
+
+    def _made_ns(self, name: str) -> int:
+        try:
+            return os.stat(os.path.join(self._run.requests, name)).st_mtime_ns
+        except OSError:
+            return 0
 
     def poll(self) -> dict[str, Any] | None:
         """The oldest request to end the run, or None.

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runyard.record.events import EventLog
-    from runyard.record.states import Status
+    from runyard.record.states import Reason, Status
+    from runyard.runner.supervision import Outcome
 
 
 def say(text: object) -> None:
@@ -26,3 +27,8 @@ def status(log: EventLog, status: Status, **detail: Any) -> None:
         log.status(status, **detail)
     except OSError as error:
         say(f"cannot record that the run is {status}: {error}")
+
+
+def ended(reason: Reason, outcome: Outcome) -> None:
+    """All is done but for writing the end; ``runner.verdict`` reads this line."""
+    say(f"ended: {reason.value} {outcome}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import time
 
-from runyard.computes import pidfd
+from runyard.record import pidfd
 from runyard.runner import subreaper
 
 TYPE_CHECKING = False
@@ -57,6 +56,8 @@ _LEFTOVER_GRACE_S = 2.0
 
 _TO_FINISH_S = 10.0
 """What a runner needs between the end of its script and the end of its job."""
+_WARNED_S = 90.0
+"""A target's limit that is nearer than this has been warned of, or is about to be (at 60 s)."""
 _TARGETS_LIMIT = "the run was ended shortly before the time limit of its job, which is the target's"
 
 
@@ -116,9 +117,12 @@ class Supervisor:
         outcome.cause = self._cause(None, outcome)
         return None if outcome.cause is None else outcome
 
-    def heed_only_new_cancels(self) -> None:
-        """The script has ended: what ended it does not end what is done after it."""
-        self._requests.only_new("cancel")
+    def heed_only_new_cancels(self, since_ns: int | None = None) -> None:
+        """The script has ended: what ended it does not end what is done after it.
+
+        ``since_ns``: when that was, where another runner has taken the run over since.
+        """
+        self._requests.only_new("cancel", since_ns=since_ns)
         self._terminated = False
 
     def watch(
@@ -129,17 +133,20 @@ class Supervisor:
         *,
         on_cause: Callable[[Outcome], None] | None = None,
         told: Outcome | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Outcome:
         """Wait for the end of a process, or bring it about; nothing of it runs on after that.
 
         ``since_s``: how long it runs already. ``on_cause`` is called before it is told to end.
-        ``told``: why another runner has told it to.
+        ``told``: why another runner has told it to. ``meanwhile`` is called once, when the process
+        has run for a quarter of a second.
         """
         outcome = told or Outcome()
         begun = time.monotonic() - since_s
         try:
             if outcome.cause is None:
-                self._wait(watched, None if limit_s is None else begun + limit_s, outcome, on_cause)
+                deadline = None if limit_s is None else begun + limit_s
+                self._wait(watched, deadline, outcome, on_cause, meanwhile)
         finally:  # also when this runner fails: nobody else would end the script
             outcome.killed = watched.end(self._grace_s if outcome.cause else _LEFTOVER_GRACE_S)
         self._requests.follow()
@@ -153,9 +160,13 @@ class Supervisor:
         deadline: float | None,
         outcome: Outcome,
         on_cause: Callable[[Outcome], None] | None,
+        meanwhile: Callable[[], None] | None,
     ) -> None:
         while not watched.wait(_patience_ms(deadline)):
             watched.look()
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
             outcome.cause = self._cause(deadline, outcome)
             if outcome.cause is not None:
                 if on_cause is not None:
@@ -187,6 +198,11 @@ class Supervisor:
         left_s = 0.0 if ends is None else ends - time.time() - self._grace_s - _TO_FINISH_S
         return time.monotonic() + left_s
 
+    def heed_missed_warning(self) -> None:
+        """A warning of the target's limit may have come to another runner, which was killed."""
+        ends = None if self._interruptions is None else self._interruptions.ends_at()
+        self._warned = ends is not None and ends - time.time() < _WARNED_S
+
     def told_to_end(self) -> Any:
         """Why this runner, or its script, was told to end by who gave it its nodes; None: not."""
         return None if self._interruptions is None else self._interruptions.why()
@@ -208,6 +224,8 @@ def end_of(process: Started) -> Callable[[int], bool]:
     ended = pidfd.opened(process.pid)
     if ended is None:
         return lambda patience_ms: _waited(process, patience_ms / 1000)
+    import select  # 0.3 ms that the script need not wait for
+
     poller = select.poll()
     poller.register(ended, select.POLLIN)
     return lambda patience_ms: bool(poller.poll(patience_ms))

@@ -97,9 +97,15 @@ class Script:
         while self.poll() is None:
             if time.monotonic() > until:
                 os.kill(self.pid, signal.SIGKILL)
+            self.wake()
             time.sleep(0.001)
         assert self._code is not None
         return self._code
+
+    def wake(self) -> None:
+        """A witness that was stopped goes on when the script has ended: to say how."""
+        if self.pid != self.script and owner.start_ticks(self.script) is None:
+            os.kill(self.pid, signal.SIGCONT)
 
     def _note(self) -> None:
         """What the witness has seen; where that was killed, the script is watched itself."""
@@ -137,8 +143,9 @@ class Watched(ProcessTree):
         return True
 
     def look(self) -> None:
-        """Note which memory group the script is in."""
+        """Note which memory group the script is in, and whether only its witness is left."""
         reap_orphans(self._witness, self.pid)
+        self._script.wake()
         self._memory.look()
 
     def end(self, grace_s: float) -> int:
