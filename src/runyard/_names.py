@@ -137,6 +137,7 @@ ERRORS = (
     "ProjectSystemException",
     "RunConfigurationException",
     "RunEnvironmentException",
+    "RunWriteException",
     "RunyardError",
     "SnapshotException",
     "TrainingException",

@@ -96,6 +96,13 @@ class ExperimentExecutionException(RunyardError):
     """A run cannot be started as it stands."""
 
 
+class RunWriteException(RunyardError, OSError):
+    """What a run was to keep could not be written: a full disk, or one that may only be read.
+
+    Nothing of it is there half. It is an OSError too, with its ``errno`` and ``filename``.
+    """
+
+
 class RunConfigurationException(RunyardError):
     """A run configuration or one of its sections is not valid."""
 

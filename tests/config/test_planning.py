@@ -308,7 +308,7 @@ _SETTINGS: list[tuple[str, Any, type[Exception], str]] = [
         "max_restarts",
         1,
         RunConfigurationException,
-        "starts no lost run again, as 'local' and",
+        "starts no lost run again, as 'local', Slurm and",
     ),
     ("node_count", 0, UserErrorException, "node_count=0 is not a whole number of at least 1"),
     ("node_count", "2", UserErrorException, "node_count='2' is not a whole number"),

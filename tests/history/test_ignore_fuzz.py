@@ -41,7 +41,7 @@ LINE = st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join)
 TEXT = st.lists(LINE, min_size=1, max_size=4).map("\n".join)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def git(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]]:
     """Which of `paths` git leaves out by a ``.gitignore`` of this text."""
     root = tmp_path_factory.mktemp("repository")

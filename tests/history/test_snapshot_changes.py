@@ -50,6 +50,21 @@ def test_an_unchanged_tree_is_not_read_again(
     assert store.plan(source).files == 4
 
 
+def test_what_the_cache_tells_already_is_not_saved_again(
+    source: Path, store: SnapshotStore, tmp_path: Path
+) -> None:
+    """A tree that has just changed is read each time, by a sweep of runs for instance."""
+    young = SnapshotStore(tmp_path / "ws")
+    taken = young.take(source)
+    (cache,) = (tmp_path / "ws/cache").glob("stat-*")
+    saved = cache.stat().st_mtime_ns, cache.stat().st_ino
+    assert (young.take(source).id, young.take(source).reused_files) == (taken.id, 0)
+    assert (cache.stat().st_mtime_ns, cache.stat().st_ino) == saved
+    assert store.take(source).id == taken.id  # later: nothing is racy any more
+    assert cache.stat().st_ino != saved[1]
+    assert store.take(source).reused_files == 4
+
+
 def test_only_what_changed_is_read_again(source: Path, store: SnapshotStore) -> None:
     store.take(source)
     (source / "a/two.py").write_text("changed")

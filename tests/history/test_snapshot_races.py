@@ -11,7 +11,7 @@ import pytest
 from blake3 import blake3
 
 from runyard.errors import SnapshotException
-from runyard.history import blobs
+from runyard.history import blobs, snapshots
 from runyard.history.blobs import BlobStore
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.source_tree import SourceTree
@@ -39,6 +39,13 @@ class Meddler:
                 with self.path.open("r+b") as file:
                     file.write(b"%04d" % self.looks)
         return key
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large files are stored two at a time first."""
+    if request.param == "large":
+        monkeypatch.setattr(snapshots, "_LARGE_BYTES", 0)
 
 
 def assert_blobs_hash_to_their_names(workspace: Path) -> None:
@@ -84,7 +91,7 @@ def test_files_that_vanish_during_the_walk_or_before_they_are_read_are_not_in_it
 
     def put(self: BlobStore, path: str) -> Any:
         if path.endswith("four.py"):
-            os.unlink(path)
+            Path(path).unlink(missing_ok=True)
         return real_put(self, path)
 
     monkeypatch.setattr(SourceTree, "_sort_in", sort_in)

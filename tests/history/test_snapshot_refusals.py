@@ -12,8 +12,16 @@ from typing import Any
 import pytest
 
 from runyard.errors import SnapshotException, UserErrorException
+from runyard.history import snapshots
 from runyard.history.blobs import BlobStore
 from runyard.history.snapshots import SnapshotStore
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large files are stored two at a time first."""
+    if request.param == "large":
+        monkeypatch.setattr(snapshots, "_LARGE_BYTES", 0)
 
 
 def kinds(store: SnapshotStore, snapshot_id: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import threading
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from blake3 import blake3
 
 from runyard.errors import SnapshotException, UserErrorException
+from runyard.history import snapshots
+from runyard.history.blobs import BlobStore, Stored
 from runyard.history.snapshots import SnapshotStore
 
 
@@ -51,6 +54,26 @@ def test_what_was_planned_is_taken_without_another_walk(
     later = store.take(source)
     assert later.files == plan.files + 1
     assert store.take(source, planned=store.plan(source)).id == later.id
+
+
+def test_large_files_are_stored_two_at_a_time(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one = SnapshotStore(tmp_path / "one")
+    expected = one_by_one.take(source)
+    monkeypatch.setattr(snapshots, "_LARGE_BYTES", 0)
+    threads, put = set(), BlobStore.put
+
+    def noted(self: BlobStore, path: str) -> Stored:
+        threads.add(threading.current_thread().name)
+        return put(self, path)
+
+    monkeypatch.setattr(BlobStore, "put", noted)
+    store = SnapshotStore(tmp_path / "two")
+    assert store.take(source) == expected
+    assert threads
+    assert "MainThread" not in threads
+    assert_blobs_are_whole(tmp_path / "two")
 
 
 def test_an_unchanged_tree_has_the_same_id_wherever_it_lies(

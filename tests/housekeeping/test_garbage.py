@@ -257,7 +257,7 @@ def test_submissions_wait_for_milliseconds_and_say_who_keeps_them_for_longer(
         begun = time.monotonic()
         with pytest.raises(SnapshotException) as refused:
             store_lock.shared(workspace.path, 0.05)
-        assert 0.05 <= time.monotonic() - begun < 5
+        assert 0.05 <= time.monotonic() - begun < 60
     assert refused.value.message == (
         f"the snapshots of {workspace.path!r} are locked for 0 s by `runyard gc` (process "
         f"{os.getpid()} on {os.uname().nodename}), which should take milliseconds. If it is "

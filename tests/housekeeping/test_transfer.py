@@ -147,6 +147,16 @@ def test_ids_that_are_taken(history: History, invoke: Invoke) -> None:
     assert verification.examine(workspace.directory, deep=True).findings == []
 
 
+def test_last_is_the_newest_run_and_no_copy_of_it(history: History, invoke: Invoke) -> None:
+    """A copy was made when its original was, and is no later run."""
+    last = invoke("show", "last", "--json").json["run_id"]
+    invoke("export", last, "a.tar")
+    for copy in (f"{last}-2", f"{last}-3"):
+        assert copy in invoke("import", "a.tar", "--clash", "rename").out
+    assert invoke("show", "last", "--json").json["run_id"] == last
+    assert invoke("show", "@2", "--json").json["run_id"] == f"{last}-3"
+
+
 def test_what_is_not_taken_is_said(history: History, invoke: Invoke) -> None:
     outside = Path(history.good.work, "outside")
     outside.symlink_to("/etc/passwd")

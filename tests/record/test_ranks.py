@@ -69,6 +69,25 @@ def test_one_that_failed_because_of_the_first_is_not_it(
     assert first.number == 0
 
 
+@pytest.mark.parametrize(
+    ("ended", "first"),
+    [
+        (5.3, 1),  # killed for its memory, which takes a while to be free
+        (6.0, 0),  # it did not hear the starter, which killed it a second later
+    ],
+)
+def test_one_that_was_told_to_end_is_not_the_first(
+    tmp_path: Path, ended: float, first: int
+) -> None:
+    run = runs.make_run(runs.workspace(tmp_path))
+    begun: dict[str, object] = {"t": 1.0, "host": "a"}
+    write(run, 0, begun, {"t": 5.0, "code": 143})
+    write(run, 1, begun, {"t": ended, "code": 137})
+    found = ranks.first_failed(ranks.read(run))
+    assert found is not None
+    assert found.number == first
+
+
 def test_a_process_that_is_started_again_begins_anew(tmp_path: Path) -> None:
     run = runs.make_run(runs.workspace(tmp_path))
     write(run, 0, {"t": 1.0, "host": "a"}, {"t": 2.0, "code": 1}, {"t": 3.0, "host": "a"})

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from runyard import _version
-from runyard.config import planning, relay, resources, secrets
+from runyard.config import relay, resources, secrets, specification
 from runyard.config.jobspec import JobSpec
-from runyard.config.start import start
+from runyard.config.start import Content, start
 from runyard.data.dataset_freezing import found_inputs_again, found_outputs_again
 from runyard.data.freezing import found_again
 from runyard.data.inputs_now import since
@@ -51,7 +51,7 @@ def resubmit(
         environment = resolution.refreshed(spec.environment)
         spec = msgspec.structs.replace(spec, environment=environment)
     described = computes.read(old.workspace, spec.target) or {}
-    target = planning.find_target(spec.target, old.workspace)
+    target = specification.find_target(spec.target, old.workspace)
     spec, notices = resources.fitted(target, spec, described)
     spec = relay.relayed(spec, target, spec.relay, old.workspace)
     for text in since(old, (*spec.data, *spec.datasets), old.workspace):
@@ -59,8 +59,8 @@ def resubmit(
         notices = [*notices, text]
     with store_lock.shared(old.workspace.path) as hold:  # until run.json refers to the snapshot
         _check_snapshot(old, str(record["snapshot"]))
-        record = _record(old, record, spec, notices)
-        return start(old.workspace, old.experiment, record, hidden, recorded=hold.release)
+        content = Content(spec.to_dict(), lambda: _record(old, record, spec.environment, notices))
+        return start(old.workspace, old.experiment, target, content, hidden, recorded=hold.release)
 
 
 def _spec(
@@ -137,12 +137,12 @@ def _here(names: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _record(
-    old: RunDirectory, record: dict[str, Any], spec: JobSpec, notices: list[str]
+    old: RunDirectory, record: dict[str, Any], environment: EnvironmentSpec, notices: list[str]
 ) -> dict[str, Any]:
     """run.json of the new run: what the old one was submitted with, and who asked now."""
     properties = {**(record.get("properties") or {}), ORIGIN: old.id}
     kept = ("type", "workspace", "tags", "snapshot", "git", "run_configuration")
-    said = (*(record.get("notices") or ()), *spec.environment.notices, *notices)
+    said = (*(record.get("notices") or ()), *environment.notices, *notices)
     return {
         **{key: record.get(key) for key in kept},
         "notices": list(dict.fromkeys(said)),
@@ -152,5 +152,4 @@ def _record(
         "user": user_name(),
         "host": os.uname().nodename,
         "version": _version.__version__,
-        "spec": spec.to_dict(),
     }

@@ -54,10 +54,10 @@ def planned(run_config: RunConfiguration, workspace: WorkspaceDirectory) -> Pool
     return Pool(workspace, {"name": name, "max_nodes": _nodes(run_config)})
 
 
-def make(run_config: RunConfiguration, workspace: WorkspaceDirectory) -> None:
-    """Make the pool that is to be kept, unless it is there."""
+def make(run_config: RunConfiguration, workspace: WorkspaceDirectory) -> bool:
+    """Make the pool that is to be kept, unless it is there; whether it was made."""
     if planned(run_config, workspace) is None:
-        return
+        return False
     from runyard.computes import registry
     from runyard.computes.amlcompute import AmlCompute
 
@@ -67,6 +67,7 @@ def make(run_config: RunConfiguration, workspace: WorkspaceDirectory) -> None:
         max_nodes=_nodes(run_config),
     )
     registry.create(workspace, target_name(run_config), described)
+    return True
 
 
 def without_effect(run_config: RunConfiguration) -> list[str]:

@@ -7,9 +7,8 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runyard.config import planning
 from runyard.errors import ExperimentExecutionException
 from runyard.history import reconcile
 from runyard.history.writing import advice, writing
@@ -31,7 +30,8 @@ _log = logging.getLogger(__name__)
 def start(
     workspace: WorkspaceDirectory,
     experiment: str,
-    record: dict[str, Any],
+    target: ComputeTarget,
+    content: Content,
     secrets: Mapping[str, str],
     *,
     run_id: str | None = None,
@@ -40,17 +40,16 @@ def start(
 ) -> RunDirectory:
     """Write a new run directory and have its target start a runner.
 
-    ``record``: the content of run.json. ``secrets``: variables for the script that must not
-    touch the disk. ``parent``: learns of its child. ``recorded``: called when run.json is there.
+    ``content``: of run.json. ``secrets``: variables for the script that must not touch the disk.
+    ``parent``: learns of its child. ``recorded``: called when run.json is there.
     Raises UserErrorException for a run id that
     is taken or cannot be used; ExperimentExecutionException when the workspace cannot be written
     to (nothing is left behind), or when the target started nothing: that run stays, Failed with
     the reason launch_failed.
     """
-    target = planning.find_target(record["spec"]["target"], workspace)
     with writing(workspace):
         run = creation.make_folder(workspace, experiment, run_id)
-    filling = _Filling(run, record, parent, recorded)
+    filling = _Filling(run, content, parent, recorded)
     with writing(workspace):
         ownership = filling.own()
     try:
@@ -65,18 +64,25 @@ def start(
     return run
 
 
+class Content(NamedTuple):
+    """What is to be in a run.json: ``spec``, and the ``rest``, made when it is to be written."""
+
+    spec: dict[str, Any]
+    rest: Callable[[], dict[str, Any]]
+
+
 class _Filling:
     """What makes a run of a new folder: run.json, written once, and the note of its parent."""
 
     def __init__(
         self,
         run: RunDirectory,
-        record: dict[str, Any],
+        content: Content,
         parent: RunDirectory | None,
         recorded: Callable[[], None],
     ) -> None:
         self._run = run
-        self._record = record
+        self._content = content
         self._parent = parent
         self._recorded = recorded
         self._done = False
@@ -85,8 +91,7 @@ class _Filling:
     @property
     def spec(self) -> dict[str, Any]:
         """The JobSpec of the run."""
-        found: dict[str, Any] = self._record["spec"]
-        return found
+        return self._content.spec
 
     def own(self) -> Ownership:
         """The lock of the run; the folder is removed when it cannot be had. Raises OSError."""
@@ -105,7 +110,7 @@ class _Filling:
             return
         try:
             with writing(self._run.workspace):
-                creation.fill(self._run, self._record)
+                creation.fill(self._run, {**self._content.rest(), "spec": self._content.spec})
                 if self._parent is not None:
                     notes.NoteWriter(self._parent).write("child", None, self._run.id)
         except BaseException as error:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from runyard import _version
 from runyard.computes import runner_ahead
-from runyard.config import checks, containers, datasets, planning, run_based
-from runyard.config.start import start
+from runyard.config import checks, containers, datasets, planning, run_based, specification
+from runyard.config.start import Content, start
 from runyard.errors import UserErrorException
 from runyard.history import git, store_lock
 from runyard.history.run import Run, ScriptRun
@@ -26,8 +26,10 @@ from runyard.record import creation
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 if TYPE_CHECKING:
+    from runyard.computes.protocol import ComputeTarget
     from runyard.config.planning import Plan
     from runyard.config.script_run_config import ScriptRunConfig
+    from runyard.config.specification import Specified
     from runyard.history.experiment import Experiment
 
 _log = logging.getLogger(__name__)
@@ -87,48 +89,54 @@ def _submit(
     refresh: bool,
 ) -> Run:
     workspace = experiment.workspace
-    planned = planning.plan(
-        config,
-        workspace,
-        experiment=experiment.name,
-        script_checks=script_checks,
-        refresh=refresh,
-    )
-    for warning in planned.warnings:
-        warnings.warn(warning, UserWarning, stacklevel=5)
-    for notice in planned.notices:
-        _log.info("%s", notice)
-    with writing(workspace.directory):
-        run_based.make(config.run_config, workspace.directory)
     directory = workspace.directory.run(experiment.name, run_id)
-    # The lock of the store is held until run.json refers to the snapshot.
-    with _target_ahead(planned, directory), store_lock.shared(workspace.path) as hold:
-        with writing(workspace.directory):
-            snapshot_id = _take_snapshot(planned, workspace.directory, hold)
-        record = _record(planned, workspace.name, snapshot_id, tags, parent)
-        run = start(
-            workspace.directory,
-            experiment.name,
-            record,
-            planned.secrets,
-            run_id=run_id,
-            parent=None if parent is None else parent.directory,
-            recorded=hold.release,
+    specified = specification.specify(config, workspace, refresh=refresh)
+    spec = specified.spec.to_dict()
+    with _target_ahead(specified, spec, directory):
+        planned = planning.complete(
+            specified, workspace, experiment=experiment.name, script_checks=script_checks
         )
+        for warning in planned.warnings:
+            warnings.warn(warning, UserWarning, stacklevel=5)
+        for notice in planned.notices:
+            _log.info("%s", notice)
+        target = _made(planned, workspace.directory)
+        # The lock of the store is held until run.json refers to the snapshot.
+        with store_lock.shared(workspace.path) as hold:
+            with writing(workspace.directory):
+                snapshot_id = _take_snapshot(planned, workspace.directory, hold)
+            run = start(
+                workspace.directory,
+                experiment.name,
+                target,
+                Content(spec, lambda: _record(planned, workspace.name, snapshot_id, tags, parent)),
+                planned.secrets,
+                run_id=run_id,
+                parent=None if parent is None else parent.directory,
+                recorded=hold.release,
+            )
     datasets.remember(config, run)
     return ScriptRun(experiment, run.id)
 
 
-def _target_ahead(planned: Plan, run: RunDirectory) -> contextlib.AbstractContextManager[None]:
-    """What the target can do while the folder of the run is made."""
-    target = planning.find_target(planned.spec.target, run.workspace)
-    ahead = getattr(target, "ahead", None)
-    if ahead is None or planned.spec.relay:
+def _target_ahead(
+    specified: Specified, spec: dict[str, Any], run: RunDirectory
+) -> contextlib.AbstractContextManager[None]:
+    """What the target can do while the source is looked at and the folder of the run is made."""
+    ahead = getattr(specified.target, "ahead", None)
+    if ahead is None or specified.spec.relay:
         return contextlib.nullcontext()
-    begun: contextlib.AbstractContextManager[None] = ahead(
-        run, planned.spec.to_dict(), planned.secrets
-    )
+    begun: contextlib.AbstractContextManager[None] = ahead(run, spec, specified.secrets)
     return begun
+
+
+def _made(planned: Plan, workspace: WorkspaceDirectory) -> ComputeTarget:
+    """The target of the run; a pool that is to be kept is made, unless it is there."""
+    with writing(workspace):
+        made = run_based.make(planned.config.run_config, workspace)
+    if not made:
+        return planned.target
+    return specification.find_target(planned.spec.target, workspace)
 
 
 def _tag_texts(tags: object) -> dict[str, str]:
@@ -158,7 +166,7 @@ def _take_snapshot(planned: Plan, workspace: WorkspaceDirectory, hold: store_loc
 def _record(
     planned: Plan, workspace_name: str, snapshot_id: str, tags: dict[str, str], parent: Run | None
 ) -> dict[str, Any]:
-    """The content of run.json."""
+    """The content of run.json but for the spec."""
     described = git.describe(Path(planned.spec.source_directory))
     properties = {
         "ContentSnapshotId": snapshot_id,
@@ -180,5 +188,4 @@ def _record(
         # The default of every estimator is no warning of every run.
         "notices": [text for text in planned.notices if text != containers.NO_CONTAINER],
         "run_configuration": planned.run_configuration,
-        "spec": planned.spec.to_dict(),
     }

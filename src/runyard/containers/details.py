@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _NEVER = "0001-01-01"
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 class ImageDetails(NamedTuple):
@@ -29,7 +32,8 @@ class ContainerState(NamedTuple):
 
     ``running``; ``started``, whether its command was ever started; ``exit_code``, that of the
     command, of no meaning while it runs; ``out_of_memory``, the kernel ended a process of it at
-    its memory limit; ``error``, why the engine could not start it, or ''.
+    its memory limit; ``error``, why the engine could not start it, or ''; ``begun`` and ``ended``,
+    when its command did so, in seconds since 1970, None where it has not or that is not told.
     """
 
     running: bool
@@ -37,6 +41,8 @@ class ContainerState(NamedTuple):
     exit_code: int
     out_of_memory: bool
     error: str
+    begun: float | None = None
+    ended: float | None = None
 
 
 class Finished(NamedTuple):
@@ -64,13 +70,32 @@ def image_of(record: Mapping[str, Any]) -> ImageDetails:
 
 def state_of(record: Mapping[str, Any]) -> ContainerState:
     """Read the ``State`` that ``container inspect`` says of one container."""
+    running = bool(record.get("Running"))
     return ContainerState(
-        running=bool(record.get("Running")),
+        running=running,
         started=not str(record.get("StartedAt") or _NEVER).startswith(_NEVER),
         exit_code=int(record.get("ExitCode") or 0),
         out_of_memory=bool(record.get("OOMKilled")),
         error=str(record.get("Error") or ""),
+        begun=moment(record.get("StartedAt")),
+        ended=None if running else moment(record.get("FinishedAt")),
     )
+
+
+def moment(text: Any) -> float | None:
+    """A time of an engine, '2026-11-22T16:15:29.123456789+01:00' or with Z, since 1970 in seconds.
+
+    None for that of what has not happened, and for any other text.
+    """
+    found = _MOMENT.fullmatch(str(text))
+    if found is None or found[1].startswith(_NEVER):
+        return None
+    zone = "+00:00" if found[3] == "Z" else found[3]
+    try:
+        whole = datetime.datetime.fromisoformat(found[1] + zone).timestamp()
+    except ValueError:
+        return None
+    return whole + float(f"0{found[2] or ''}")
 
 
 def with_algorithm(image_id: str) -> str:

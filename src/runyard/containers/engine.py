@@ -230,11 +230,18 @@ class Engine(NamedTuple):
     def remove(self, container: str) -> None:
         """Remove a container, with its anonymous volumes; kill it first if it runs.
 
-        Nothing happens when it is gone.
+        Nothing happens when it is gone. Asked again where that failed: a container that is left
+        is left for ever, and its client may just have been killed.
         """
         # docker kills at once, podman first asks for ten seconds.
         at_once = ("--time", "0") if self.name == "podman" else ()
-        self._if_there("rm", "--force", *at_once, "--volumes", container, timeout_s=_ASK_S)
+        arguments = ("rm", "--force", *at_once, "--volumes", container)
+        try:
+            self._if_there(*arguments, timeout_s=_ASK_S)
+        except EngineError as failure:
+            if failure.kind != "failed":
+                raise
+            self._if_there(*arguments, timeout_s=_ASK_S)
 
     def _if_there(self, *arguments: str, timeout_s: float) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runyard.data.registry import ARTIFACTS
 from runyard.data.stores.local import LocalStore
 from runyard.errors import UserErrorException
-from runyard.history.index import experiment_names
+from runyard.history.run_folders import experiment_names
 from runyard.record.layout import WorkspaceDirectory
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import fcntl
 import os
 import time
@@ -112,6 +111,8 @@ def store_of(directory: WorkspaceDirectory, name: str) -> Store:
 def unknown(directory: WorkspaceDirectory, name: object) -> UserErrorException:
     """The error for a name that no datastore has."""
     known = listed(directory)
+    import difflib
+
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UserErrorException(

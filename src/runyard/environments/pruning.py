@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from runyard.environments import build_lock, build_owner, cache, inventory
+from runyard.environments import build_lock, build_owner, cache, inventory, waiting
 from runyard.environments.inventory import Cached
 
 _OURS = ".removed-"
@@ -88,6 +88,9 @@ def _decided(item: Cached, why: str, dry_run: bool) -> Decision:
         with _alone(cache.use_lock(item.key)) as nobody_uses:
             if not nobody_uses:
                 return Decision(item, False, "kept: a run uses it")
+            path = waiting.waits(item.key)
+            if path:
+                return Decision(item, False, f"kept: {path} waits in the queue of its cluster")
             reason = _image_stays(item, dry_run) if item.image else ""
             if reason:
                 return Decision(item, False, f"kept: {reason}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -47,6 +46,8 @@ class Section:
         return f"{type(self).__name__}({content})"
 
     def _unknown(self, name: str) -> str:
+        import difflib
+
         near = difflib.get_close_matches(name, self._names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(self._names)}"
         return f"{type(self).__name__} has no attribute {name!r}; {hint}"

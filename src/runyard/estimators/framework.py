@@ -187,9 +187,9 @@ class FrameworkEstimator(Estimator):
 
     def _fitted(self, config: ScriptRunConfig, workspace: Workspace) -> ScriptRunConfig:
         """With the packages for the CPU where a GPU is asked for and the CPU is used instead."""
-        from runyard.config import planning
+        from runyard.config.specification import uses_cpu_instead
 
-        if self._variants is None or not planning.uses_cpu_instead(config.run_config, workspace):
+        if self._variants is None or not uses_cpu_instead(config.run_config, workspace):
             return config
         of_gpu, of_cpu = self._variants
         run_config = copy.copy(config.run_config)

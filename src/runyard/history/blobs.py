@@ -9,7 +9,6 @@ size, is noticed by that and written again.
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -118,7 +117,7 @@ class BlobStore:
     def _temporary_file(self) -> Iterator[tuple[BinaryIO, str]]:
         """A new file in the store, gone afterwards unless it was published."""
         self._prepare()
-        name = os.path.join(self._temporary, f"{os.getpid()}-{secrets.token_hex(8)}")
+        name = os.path.join(self._temporary, f"{os.getpid()}-{os.urandom(8).hex()}")
         try:
             with open(name, "xb", buffering=0) as file:
                 yield file, name

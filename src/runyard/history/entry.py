@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any, NamedTuple
 
 from runyard.job.details import properties
@@ -35,8 +36,11 @@ class Entry(NamedTuple):
     stamp: int
     """Modification time of the run directory in ns when it was read; 0: read it again."""
     problem: str | None
+    """Why it is Damaged; of one without an end: why that, or what it does now, may be unread."""
     environment: str | None = None
     """Key of the environment it was submitted with; None where none is built for it."""
+    files: str = ""
+    """Sizes and times of the files that say how it ended: they may be damaged without a stamp."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -49,6 +53,19 @@ class Entry(NamedTuple):
         """Properties by name."""
         found: dict[str, str] = json.loads(self.properties_json)
         return found
+
+
+def files_of(run_path: str, folder_fd: int | None = None) -> str:
+    """``Entry.files`` of a run directory as it is now; ``folder_fd``: what its path is below."""
+    found = []
+    for name in ("run.json", "events.jsonl"):
+        try:
+            state = os.stat(f"{run_path}/{name}", dir_fd=folder_fd)
+        except OSError:
+            found.append("-")
+        else:
+            found.append(f"{state.st_size}:{state.st_mtime_ns}")
+    return " ".join(found)
 
 
 def read_entry(run: RunDirectory, stamp: int) -> Entry | None:
@@ -68,10 +85,12 @@ def read_entry(run: RunDirectory, stamp: int) -> Entry | None:
 
 
 def _read(run: RunDirectory, stamp: int) -> Entry:
+    files = files_of(run.path)  # as they were before they are read
     record = run_json.read(run)
     if record.get("format", FORMAT) > FORMAT:
         return _damaged(run, stamp, newer_format(record["format"]))
-    state = read_state(run)
+    problems: list[str] = []
+    state = read_state(run, problems)
     notes = read_notes(run, record, [])  # show names those that cannot be read
     return Entry(
         experiment=run.experiment,
@@ -88,8 +107,9 @@ def _read(run: RunDirectory, stamp: int) -> Entry:
         properties_json=encode(properties(record, notes)),
         target=_text(target_name(record)),
         stamp=stamp,
-        problem=None,
+        problem=problems[0] if problems and not state.status.ended else None,
         environment=_text(environment_key(record)),
+        files=files,
     )
 
 
@@ -131,11 +151,22 @@ def _text(value: object) -> str | None:
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _damaged(run: RunDirectory, stamp: int, problem: str) -> Entry:
+_ID = re.compile(r"_([0-9]{10})_[0-9a-f]{8}")
+"""What ``creation.new_run_id`` puts at the end of an id: seconds since 1970 first."""
+
+
+def _created(run: RunDirectory) -> float:
+    """When a run was made whose run.json does not say so; its last change where nothing does."""
+    found = _ID.search(run.id)
+    if found is not None:
+        return float(found[1])
     try:
-        created = os.stat(run.path).st_mtime
+        return os.stat(run.path).st_mtime
     except OSError:
-        created = 0.0
+        return 0.0
+
+
+def _damaged(run: RunDirectory, stamp: int, problem: str) -> Entry:
     nothing = "{}"
     return Entry(
         experiment=run.experiment,
@@ -144,7 +175,7 @@ def _damaged(run: RunDirectory, stamp: int, problem: str) -> Entry:
         parent=None,
         status=DAMAGED,
         reason=None,
-        created=created,
+        created=_created(run),
         started=None,
         ended=None,
         display_name=None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import os
 import re
 import warnings
@@ -16,14 +15,15 @@ from urllib.parse import quote
 from runyard.errors import RunyardError, UserErrorException
 from runyard.history import git, shared_json, store_lock
 from runyard.history.entry import DAMAGED
-from runyard.history.index import Query, TagFilter, experiment_names, has_all
+from runyard.history.index_query import Query, TagFilter, has_all
 from runyard.history.run import Run, run_of_type
+from runyard.history.run_folders import experiment_names
 from runyard.history.snapshots import SnapshotStore
 from runyard.history.workspace import Workspace
 from runyard.history.writing import writing
 from runyard.job import interactive
 from runyard.job.values import texts
-from runyard.record import registered
+from runyard.record import registered, unwritten
 
 _NAME = re.compile(r"[a-zA-Z0-9][\w\-]{0,254}\Z")
 _MAX_BYTES = 255 - len("_1234567890_01234567")
@@ -271,8 +271,9 @@ class Experiment:
 
     def _change(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         self._read()
-        os.makedirs(os.path.dirname(self._settings), exist_ok=True)
-        shared_json.change(self._settings, change)
+        with unwritten.Writing(f"experiment {self._name!r} was not changed", self._settings):
+            os.makedirs(os.path.dirname(self._settings), exist_ok=True)
+            shared_json.change(self._settings, change)
 
     def get_portal_url(self) -> str:
         """Where its runs lie, as a ``file://`` address."""
@@ -294,6 +295,8 @@ class Experiment:
         return f"Experiment(Name: {self._name},\nWorkspace: {self._workspace.name})"
 
     def _repr_html_(self) -> str:
+        import html
+
         cells = (self._name, self._workspace.name, self.get_portal_url())
         row = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
         return (

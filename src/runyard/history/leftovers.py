@@ -11,7 +11,8 @@ import stat
 from collections.abc import Iterator
 
 from runyard.history.garbage import Group
-from runyard.history.index import experiment_names
+from runyard.history.run_folders import experiment_names
+from runyard.record import owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 
 _LEAST_GRACE_S = 3600.0
@@ -79,11 +80,26 @@ def _names(folder: str) -> list[str]:
 
 
 def _never_finished(run: RunDirectory) -> bool:
-    """A run directory without run.json and any other file: nobody was told of it."""
-    names = _names(run.path)
-    return set(names) <= {*RunDirectory.FOLDERS} and not any(
-        _names(run.join(name)) for name in names
-    )
+    """A run directory without run.json, and with nothing of a run's own: nobody was told of it."""
+    found = _begun(run)
+    return found is not None and not owner.is_held(run.lock)
+
+
+_BEFORE_RUN_JSON = frozenset(
+    ("runner.lock", "events.jsonl", "launch/slurm.sh", "system_logs/slurm.txt")
+)
+"""What is there of a run on Slurm, whose run.json is written while sbatch works."""
+
+
+def _begun(run: RunDirectory) -> list[str] | None:
+    """The files of such a directory; None where there are others."""
+    found: list[str] = []
+    for name in _names(run.path):
+        if name in (*RunDirectory.FOLDERS, "launch"):
+            found += (f"{name}/{below}" for below in _names(run.join(name)))
+        else:
+            found.append(name)
+    return found if {*found} <= _BEFORE_RUN_JSON else None
 
 
 def _is_locked(path: str, found: os.stat_result) -> bool:
@@ -115,10 +131,25 @@ def _size(path: str, found: os.stat_result) -> int:
 
 def _remove(workspace: WorkspaceDirectory, path: str, found: os.stat_result) -> None:
     if path.startswith(workspace.runs + os.sep):
-        for name in _names(path):  # only empty folders: one that is written to now stays
-            os.rmdir(os.path.join(path, name))
-        os.rmdir(path)
+        _remove_begun(RunDirectory(path))
     elif stat.S_ISDIR(found.st_mode):
         shutil.rmtree(path)  # links in it are removed, not followed
     else:
         os.unlink(path)
+
+
+def _remove_begun(run: RunDirectory) -> None:
+    """Only what is known, then empty folders: one that is written to now stays.
+
+    Under the lock of the run, so that its job, should it begin now, finds no half of it.
+    """
+    ownership = owner.take(run.lock)
+    try:
+        for name in (_begun(run) or ()) if ownership is not None else ():
+            os.unlink(run.join(name))
+        for name in _names(run.path):
+            os.rmdir(run.join(name))
+        os.rmdir(run.path)
+    finally:
+        if ownership is not None:
+            ownership.release()

@@ -8,10 +8,8 @@ the run of another user (``owner.is_own``) is not acted upon: it is shown as Not
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -38,7 +36,6 @@ HANDLE = "handle.json"
 KEPT = "kept"
 """Key of a handle that its target has written itself, beside what it waited for."""
 
-_log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
@@ -126,7 +123,7 @@ def _settle_own_runner(run: RunDirectory, record: dict[str, Any]) -> bool:
     if alive is None:
         return False
     # Alive without its lock: a script that closed all its open files. It will end in time.
-    return alive or end_lost(run, Reason.RUNNER_LOST, _never_completed(last))
+    return alive or end_lost(run, Reason.RUNNER_LOST, _never_completed(run, last))
 
 
 def _settle_unstarted(run: RunDirectory, record: dict[str, Any]) -> bool:
@@ -138,7 +135,9 @@ def _settle_unstarted(run: RunDirectory, record: dict[str, Any]) -> bool:
     return end_lost(run, Reason.CANCELLED, f"never started: {why} first")
 
 
-def _never_completed(last: dict[str, Any]) -> str:
+def _never_completed(run: RunDirectory, last: dict[str, Any]) -> str:
+    if unreadable.without_events(run):
+        return f"The process that started this run ({_who(last)}) ended."
     return (
         f"The process that started this run ({_who(last)}) ended, and run.complete() was never "
         "called. Use `with run:`, or call complete() or fail() in a finally block."
@@ -212,7 +211,10 @@ def keep(run: RunDirectory, handle: dict[str, Any]) -> None:
     try:
         jsonl.write_once(run.join(HANDLE), handle, sync=False)
     except OSError as error:
-        _log.warning("run %s: %s could not be written: %s", run.id, HANDLE, error)
+        import logging  # 5 ms of every runner that starts who is next
+
+        text = "run %s: %s could not be written: %s"
+        logging.getLogger(__name__).warning(text, run.id, HANDLE, error)
 
 
 def handle_of(run: RunDirectory) -> dict[str, Any]:
@@ -286,7 +288,8 @@ def end_lost(
                 message = f"{message} {why}"
             target.reap(run)
         if not unreadable.finish_end(run):
-            write_end(run, reason, message)
+            more = unreadable.without_events(run) if reason is Reason.RUNNER_LOST else ""
+            write_end(run, reason, f"{message} {more}".rstrip())
         return True
     finally:
         ownership.release()
@@ -325,5 +328,7 @@ def _warn_once(name: str, error: Exception) -> None:
 
 def _warn(text: str) -> None:
     if text not in _warned:
+        import warnings
+
         _warned.add(text)
         warnings.warn(text, stacklevel=2)

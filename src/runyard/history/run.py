@@ -11,7 +11,7 @@ from runyard import _names
 from runyard.errors import UserErrorException
 from runyard.history import reconcile, targets
 from runyard.history.entry import newer_format, target_name
-from runyard.history.index import Query, TagFilter
+from runyard.history.index_query import Query, TagFilter
 from runyard.job import run as job_run
 from runyard.job.status_methods import failure
 from runyard.record import events
@@ -64,7 +64,7 @@ class Run(job_run.Run):
     def get(workspace: Workspace, run_id: str) -> Run:
         """The run of that id, of whichever experiment. Raises UserErrorException without one."""
         from runyard.history.experiment import Experiment
-        from runyard.history.index import experiment_names
+        from runyard.history.run_folders import experiment_names
 
         for name in experiment_names(workspace.directory):
             if os.path.isfile(workspace.directory.run(name, run_id).run_json):

@@ -10,7 +10,6 @@ It says which contents the store holds. Who deletes blobs or snapshots must dele
 """
 
 import os
-import secrets
 import socket
 from functools import cached_property
 from pathlib import Path
@@ -142,6 +141,14 @@ class StatCache:
         """Whether a file in that state may have changed unseen since the cache was written."""
         return self._file is None or is_racy(key, self._file.stamp_ns)
 
+    def tells(self, stamp_ns: int, snapshot_id: str, folders: list[FolderRecord]) -> bool:
+        """Whether saving adds nothing: a tree that has just changed stays racy for a while."""
+        known = self._file
+        if known is None or known.snapshot_id != snapshot_id:
+            return False
+        # Behind that, files that were racy then are racy no more, be their folder still so.
+        return 0 <= stamp_ns - known.stamp_ns < RACY_NS and known.folders == folders
+
     def save(
         self,
         stamp_ns: int,
@@ -156,7 +163,7 @@ class StatCache:
             FORMAT, _boot_id(), self._source, stamp_ns, snapshot_id, summary, records, details
         )
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}.tmp")
+        temporary = self._path.with_name(f"{self._path.name}.{os.urandom(8).hex()}.tmp")
         packed = _encode(content)
         temporary.write_bytes(blake3(packed).digest() + packed)
         temporary.replace(self._path)

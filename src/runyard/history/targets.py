@@ -59,7 +59,8 @@ class ComputeTarget(Protocol):
     sentence, or None where it does not know either. One that can have another
     runner go on with a run that has lost its own has ``adopt(run, ownership)``: '' when one has
     begun, which has inherited the lock, else a sentence that says why not, '-' where there is
-    nothing to go on with. One whose ``submit`` waits for another program has
+    nothing to go on with. One with ``STARTS_AGAIN = True`` starts a lost run with ``max_restarts``
+    again by itself. One whose ``submit`` waits for another program has
     ``submit_beside(run, ownership, secrets, spec, fill)`` too, which calls ``fill()`` while it
     waits: that writes run.json, with this ``spec``; and ``ahead(run, spec, secrets)``, a context
     in which the run's folder is made. One with ``shares_disk = False`` starts runners that do not

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from runyard.errors import RunyardError
 from runyard.history.garbage import Group
-from runyard.history.index import experiment_names
+from runyard.history.run_folders import experiment_names
 from runyard.record import jsonl, owner, workdir
 from runyard.record.events import read_state
 from runyard.record.layout import RunDirectory, WorkspaceDirectory

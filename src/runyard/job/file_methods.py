@@ -6,7 +6,7 @@ import warnings
 from runyard.errors import UserErrorException
 from runyard.job.base import RunBase
 from runyard.job.values import of_type
-from runyard.record import files, regular
+from runyard.record import files, regular, unwritten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,5 +197,12 @@ def copy_file(source: str, target: str) -> None:
     if _is_same(target, source):
         return
     os.close(regular.fd_to_read(source))  # of a device there is no end
-    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
-    shutil.copyfile(source, target)
+    known = os.path.lexists(target)
+    with unwritten.Writing("{!r} was not copied".format(source), os.path.abspath(target)):
+        os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
+        try:
+            shutil.copyfile(source, target)
+        except OSError:
+            if not known and os.path.isfile(target):
+                os.unlink(target)  # half of it would look whole
+            raise

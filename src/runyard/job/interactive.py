@@ -11,7 +11,7 @@ import time
 
 from runyard.errors import ExperimentExecutionException
 from runyard.job.values import texts
-from runyard.record import creation, events, jsonl, notes, owner
+from runyard.record import creation, events, jsonl, notes, owner, unwritten
 from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.owner import Ownership
@@ -95,12 +95,13 @@ def create(
         "spec": None,
         "run_configuration": None,
     }
-    run = creation.create_run(workspace, experiment, record, run_id)
-    for folder in (run.outputs, run.logs):
-        os.mkdir(folder)
-    if parent is not None:
-        notes.NoteWriter(parent).write("child", None, run.id)
-    creation.persist(run)
+    with unwritten.Writing("no run was made in experiment {!r}".format(experiment), workspace.runs):
+        run = creation.create_run(workspace, experiment, record, run_id)
+        for folder in (run.outputs, run.logs):
+            os.mkdir(folder)
+        if parent is not None:
+            notes.NoteWriter(parent).write("child", None, run.id)
+        creation.persist(run)
     return run
 
 
@@ -212,7 +213,9 @@ def _end(owned: _Owned, what: str, error: "Optional[Dict[str, Any]]") -> None:
         detail: "Dict[str, Any]" = {"hint": reason.hint} if reason.hint else {}
         if error is not None:
             detail["error"] = error
-        owned.log.end(reason, **detail)
+        what_failed = "the end of run {} ({}) was not recorded".format(owned.run.id, reason.value)
+        with unwritten.Writing(what_failed, owned.run.events):
+            owned.log.end(reason, **detail)
     finally:
         _owned.pop(owned.run.path, None)
         owned.log.close()

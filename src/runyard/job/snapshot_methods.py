@@ -6,6 +6,7 @@ import os
 from runyard.errors import RunEnvironmentException, SnapshotException
 from runyard.job import context
 from runyard.job.label_methods import LabelMethods
+from runyard.record import unwritten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class SnapshotMethods(LabelMethods):
         target = path or os.getcwd()
         if not target.endswith(".zip"):
             target = os.path.join(target, wanted + ".zip")
-        write_zip(manifest, workspace.blobs, target)
+        with unwritten.Writing("the snapshot of {} was not written".format(self.id), target):
+            write_zip(manifest, workspace.blobs, target)
         return target
 
 

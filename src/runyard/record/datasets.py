@@ -12,7 +12,7 @@ import uuid
 from contextlib import contextmanager
 
 from runyard.errors import UserErrorException
-from runyard.record import creation, jsonl, registered
+from runyard.record import creation, jsonl, registered, unwritten
 from runyard.record.layout import OFFLINE, WorkspaceDirectory
 
 TYPE_CHECKING = False
@@ -48,10 +48,9 @@ def add(
     """Register a definition under a name; returns its record.
 
     Raises UserErrorException for a name that cannot be used, and for one that is taken unless
-    ``create_new_version``.
+    ``create_new_version``; RunWriteException on a full disk.
     """
     folder = _folder(workspace, checked_name(name))
-    os.makedirs(folder, exist_ok=True)
     record = {
         "id": str(uuid.uuid4()),
         "name": name,
@@ -61,7 +60,9 @@ def add(
         "properties": dict(properties or {}),
         "definition": definition,
     }
-    return _publish(folder, record, bool(create_new_version))
+    with unwritten.Writing("dataset {!r} was not registered".format(name), folder):
+        os.makedirs(folder, exist_ok=True)
+        return _publish(folder, record, bool(create_new_version))
 
 
 def checked_name(name: object) -> str:
@@ -213,7 +214,8 @@ def edit(
     name, version = record["name"], record["version"]
     find(workspace, name, version)
     folder = _folder(workspace, name)
-    with _locked(folder):
+    what = "dataset {!r} was not changed".format(name)
+    with unwritten.Writing(what, folder), _locked(folder):
         present = find(workspace, name, version)
         new = dict(present, **change(present))
         jsonl.write_once(_file(folder, version), new)

@@ -11,7 +11,7 @@ from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, Optional
 
     from runyard.record.states import Reason, Status
 
@@ -28,9 +28,10 @@ class EventLog:
         self._now = now
         self.has_end = False
 
-    def status(self, status: "Status", **detail: "Any") -> None:
-        """Record that the run has got as far as ``status``."""
-        self._append({"t": self._now(), "status": status.value, "detail": detail})
+    def status(self, status: "Status", at: "Optional[float]" = None, **detail: "Any") -> None:
+        """Record that the run has got as far as ``status``; ``at``: when, where it was before."""
+        moment = self._now() if at is None else at
+        self._append({"t": moment, "status": status.value, "detail": detail})
 
     def end(self, reason: "Reason", **detail: "Any") -> None:
         """Record the end of the run; survives power loss when this returns.

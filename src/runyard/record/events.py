@@ -90,7 +90,10 @@ def request(run: RunDirectory, what: str, **detail: "Any") -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        from runyard.record import unwritten
+
+        with unwritten.Writing("run {} was not asked to {}".format(run.id, what), path):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
 
 
 def cancel_requested(run: RunDirectory) -> bool:

@@ -7,7 +7,7 @@ under those folders of the run directory; any other name lies under ``files/``.
 import os
 
 from runyard.errors import UserErrorException
-from runyard.record import creation, owner
+from runyard.record import creation, owner, unwritten
 from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
@@ -78,23 +78,24 @@ def store(run: RunDirectory, name: str, source: "BinaryIO") -> str:
     """Copy a stream in under a new name and return the name as stored; never half-written.
 
     Raises UserErrorException when the name is taken: files of a run are not replaced
-    (spec 12.7), or belongs to the run's own logs.
+    (spec 12.7), or belongs to the run's own logs, and RunWriteException.
     """
     target = path_of(run, name)
     stored = os.path.relpath(target, run.path)
     top = stored.split("/", 1)[0]
     if top not in _WRITABLE and top != "files":
         raise UserErrorException("{!r} lies in a folder that only runyard writes".format(name))
-    # By the real path: outputs/ may be a link to a folder that the script has removed.
-    os.makedirs(os.path.realpath(os.path.dirname(target)), exist_ok=True)
-    # Processes on several nodes may have the same number.
-    part = "{}.{}-{}.part~".format(target, os.getpid(), creation.random_hex(4))
-    try:
-        _write(part, source)
-        _publish(part, target, name, run)
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
+    with unwritten.Writing("file {!r} was not stored with run {}".format(name, run.id), target):
+        # By the real path: outputs/ may be a link to a folder that the script has removed.
+        os.makedirs(os.path.realpath(os.path.dirname(target)), exist_ok=True)
+        # Processes on several nodes may have the same number.
+        part = "{}.{}-{}.part~".format(target, os.getpid(), creation.random_hex(4))
+        try:
+            _write(part, source)
+            _publish(part, target, name, run)
+        finally:
+            if os.path.exists(part):
+                os.unlink(part)
     return stored[len("files/") :] if top == "files" else stored
 
 

@@ -40,7 +40,7 @@ class MetricWriter:
     """Appends the metrics this process logs; a forked child gets a file of its own.
 
     Every call is one ``write`` of a whole line: it is in the file when the call returns, and
-    threads may log at once. Raises OSError (disk full).
+    threads may log at once. Raises RunWriteException (disk full).
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -73,18 +73,30 @@ class MetricWriter:
         tail = "" if step is None and not description else _tail(step, description)
         head = self._heads.get(name) or self._head(name)
         line = '{"t":%r%s%s%s}\n' % (time.time(), head, text, tail)
-        if self._pid != os.getpid():
-            self._open()
-        self._appender.write(line.encode("ascii"))
+        try:
+            if self._pid != os.getpid():
+                self._open()
+            self._appender.write(line.encode("ascii"))
+        except OSError as error:
+            raise self._unwritten(name, error)
 
     def other(self, kind: str, name: str, value: "Any", description: "Optional[str]") -> None:
         """Append a list, row, table or the file name of an artifact; ``kind`` as in the module."""
         entry = {"t": time.time(), "n": name, "v": encode(value), "k": kind}
         if description:
             entry["d"] = description
-        if self._pid != os.getpid():
-            self._open()
-        self._appender.append(entry)
+        try:
+            if self._pid != os.getpid():
+                self._open()
+            self._appender.append(entry)
+        except OSError as error:
+            raise self._unwritten(name, error)
+
+    def _unwritten(self, name: str, error: OSError) -> OSError:
+        from runyard.record import unwritten
+
+        what = "metric {!r} of run {} was not logged".format(name, self._run.id)
+        return unwritten.error(what, error, self._appender.path or self._run.metrics)
 
     def _head(self, name: str) -> str:
         if len(self._heads) >= _CACHED_NAMES:

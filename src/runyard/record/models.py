@@ -11,7 +11,7 @@ import shutil
 import time
 
 from runyard.errors import ModelNotFoundException, UserErrorException
-from runyard.record import creation, jsonl, registered
+from runyard.record import creation, jsonl, registered, unwritten
 from runyard.record.layout import WorkspaceDirectory
 
 TYPE_CHECKING = False
@@ -42,7 +42,8 @@ def register(
     """Copy a file or folder in as the next version of a model; returns its model.json.
 
     ``record`` holds what is known about it (tags, properties, run_id, framework, …). Raises
-    UserErrorException for a bad name (spec 13), FileNotFoundError when ``source`` is missing.
+    UserErrorException for a bad name (spec 13), FileNotFoundError when ``source`` is missing,
+    RunWriteException on a full disk.
     """
     if not _NAME.match(name):
         raise UserErrorException(
@@ -51,12 +52,14 @@ def register(
         )
     folder = os.path.join(workspace.models, name)
     staging = os.path.join(folder, ".staging-" + creation.random_hex(8))
-    os.makedirs(os.path.join(staging, "files"))
-    try:
-        _copy(source, os.path.join(staging, "files", os.path.basename(os.path.normpath(source))))
-        return _publish(folder, staging, dict(record, name=name, created=time.time()))
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with unwritten.Writing("model {!r} was not registered".format(name), folder):
+        os.makedirs(os.path.join(staging, "files"))
+        try:
+            target = os.path.basename(os.path.normpath(source))
+            _copy(source, os.path.join(staging, "files", target))
+            return _publish(folder, staging, dict(record, name=name, created=time.time()))
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _copy(source: str, target: str) -> None:

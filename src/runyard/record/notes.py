@@ -141,7 +141,17 @@ class NoteWriter:
         self._pid = 0
 
     def write(self, kind: str, key: "Optional[str]", value: "Any") -> None:
-        """Append one note; it is in the file when this returns."""
+        """Append one note; it is in the file when this returns. Raises RunWriteException."""
+        try:
+            self._write(kind, key, value)
+        except OSError as error:
+            from runyard.record import unwritten
+
+            which = kind if key is None else "{} {!r}".format(kind, key)
+            what = "{} of run {} was not noted".format(which, self._run.id)
+            raise unwritten.error(what, error, self._run.notes)
+
+    def _write(self, kind: str, key: "Optional[str]", value: "Any") -> None:
         if self._appender is None or self._pid != os.getpid():
             # In this order: another thread of a forked child must not find the parent's file.
             self._appender = jsonl.Appender(os.path.join(self._run.notes, writer_name()))

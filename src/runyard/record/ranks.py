@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LOST_S = 2.0
 """How long after an error of a lost connection the end may be recorded of whom it was lost to."""
+_TOLD_S = 0.8
+"""The same of a rank that was told to end: starters wait a second before they kill the others."""
 
 
 _NUMBERS = ("node", "pid", "failing", "code")
@@ -35,8 +37,8 @@ class Rank:
 
     ``started``, ``ended``, ``failed``: seconds since 1970, None: not (yet); ``host``, ``node``,
     ``pid``; ``code``: its exit code, None while it runs, and where it could not be recorded; of one
-    that was ended while it was failing, the code that it was about to end with. ``lost``: it failed
-    for want of another.
+    that was ended while it was failing, the code that it was about to end with. ``failing``: that
+    one, 0: it has not said so. ``lost``: it failed for want of another.
     """
 
     def __init__(self, number: int, lines: "List[Dict[str, Any]]") -> None:
@@ -46,7 +48,7 @@ class Rank:
         self.failed: "Optional[float]" = None
         self.code: "Optional[int]" = None
         self.lost = False
-        self._failing = 0
+        self.failing = 0
         self.host = ""
         self.node: "Optional[int]" = None
         self.pid: "Optional[int]" = None
@@ -61,12 +63,12 @@ class Rank:
             self.node, self.pid = line.get("node"), line.get("pid")
             # A process that is started again begins anew.
             self.ended = self.failed = self.code = None
-            self._failing, self.lost = 0, False
+            self.failing, self.lost = 0, False
         if line.get("failing") and self.failed is None:
-            self.failed, self._failing = moment, line["failing"]
+            self.failed, self.failing = moment, line["failing"]
             self.lost = bool(line.get("lost"))
         if "code" in line:
-            self.ended, self.code = moment, self._failing or line["code"]
+            self.ended, self.code = moment, self.failing or line["code"]
             if self.code and self.failed is None:
                 self.failed = moment
 
@@ -104,14 +106,16 @@ def read(run: RunDirectory) -> "List[Rank]":
 def first_failed(ranks: "List[Rank]") -> "Optional[Rank]":
     """The rank that failed first in time; None when none did.
 
-    The kernel closes the sockets of a process that is killed before anybody hears of its end. So
-    where the first has only lost a connection, another that failed about then comes before it.
+    The kernel closes the sockets of a process that is killed, and frees its memory, before anybody
+    hears of its end. So where the first has only lost a connection, or was told to end by a starter
+    that has, another that failed about then comes before it.
     """
     failed = [(rank.failed, rank.number, rank) for rank in ranks if rank.failed is not None]
     if not failed:
         return None
     begun = min(failed)
-    if begun[2].lost:
-        others = (one for one in failed if one[0] <= begun[0] + _LOST_S)
+    if not begun[2].is_a_cause():
+        until = begun[0] + (_LOST_S if begun[2].lost else _TOLD_S)
+        others = (one for one in failed if one[0] <= until)
         begun = min((one for one in others if one[2].is_a_cause()), default=begun)
     return begun[2]

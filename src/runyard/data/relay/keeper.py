@@ -66,10 +66,7 @@ class Keeper:
         _tidy(run)
         self._polled_at = 0.0
         self._gone_at: float | None = None
-        try:
-            self._next: Place = jsonl.read_json(run.join("relay", "next.json"))
-        except (FileNotFoundError, ValueError):
-            self._next = {"back": 1, "request": 1, "asked": []}
+        self._next = _place(run)
 
     def keep(self) -> None:
         """Until the run has ended, or somebody has removed it."""
@@ -180,6 +177,28 @@ class Keeper:
         _tidy(self._run)
         jsonl.sync_file(self._run.events)
         events.touch(self._run)
+
+
+def _place(run: RunDirectory) -> Place:
+    """Where the last keeper was; the beginning where that cannot be read: twice is as once."""
+    path = run.join("relay", "next.json")
+    try:
+        found: Place = jsonl.read_json(path)
+        if type(found["back"]) is type(found["request"]) is int and _is_names(found["asked"]):
+            return found
+        why = "it says something else"
+    except FileNotFoundError:
+        why = ""
+    except (OSError, ValueError, KeyError) as error:
+        why = f"{error}"
+    if why:
+        _say(f"{path} is no use, so all is brought here once more: {why}")
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    return {"back": 1, "request": 1, "asked": []}
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _asked(run: RunDirectory, name: str) -> dict[str, Any]:

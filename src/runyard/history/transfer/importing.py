@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from runyard.errors import SnapshotException, UserErrorException
 from runyard.history import store_lock
-from runyard.history.index import experiment_names
+from runyard.history.run_folders import experiment_names
 from runyard.history.transfer import members, reading
 from runyard.history.transfer.arriving import Arriving
 from runyard.history.transfer.renaming import free_name, rename

@@ -32,13 +32,22 @@ class Report:
         return not any(f.level == "error" and not f.repaired for f in self.findings)
 
 
-def examine(workspace: WorkspaceDirectory, *, deep: bool = False) -> Report:
-    """Look at everything. ``deep``: read metrics and the content of every blob as well."""
+def _go_on() -> None:
+    """There is time."""
+
+
+def examine(
+    workspace: WorkspaceDirectory, *, deep: bool = False, before_each: Callable[[], None] = _go_on
+) -> Report:
+    """Look at everything. ``deep``: read metrics and the content of every blob as well.
+
+    ``before_each``: called before each run, snapshot and blob; what it raises is raised.
+    """
     report = Report(deep)
     report.findings += whole.workspace_json(workspace)
-    known = runs.Runs(workspace, deep)
+    known = runs.Runs(workspace, deep, before_each)
     _guarded(report, workspace.runs, known.examine)
-    blobs = store.Store(workspace, known.snapshots, deep)
+    blobs = store.Store(workspace, known.snapshots, deep, before_each)
     _guarded(report, os.path.join(workspace.path, "snapshots"), blobs.examine)
     _guarded(report, workspace.path, lambda: registries.examine(workspace, report.counts))
     _guarded(report, workspace.index, lambda: whole.index(workspace))

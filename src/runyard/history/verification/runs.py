@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from runyard.history.entry import newer_format
-from runyard.history.index import experiment_names
+from runyard.history.run_folders import experiment_names
 from runyard.history.verification.finding import Finding
 from runyard.record import jsonl, run_json
 from runyard.record.events import State
@@ -24,8 +24,11 @@ UNREADABLE = (OSError, ValueError, TypeError, AttributeError, RecursionError, Me
 class Runs:
     """All runs of a workspace. ``snapshots``: after `examine`, a run of each that is named."""
 
-    def __init__(self, workspace: WorkspaceDirectory, deep: bool) -> None:
+    def __init__(
+        self, workspace: WorkspaceDirectory, deep: bool, before_each: Callable[[], None]
+    ) -> None:
         self._workspace = workspace
+        self._before_each = before_each
         self._deep = deep
         self.count = 0
         self.snapshots: dict[str, str] = {}
@@ -40,6 +43,7 @@ class Runs:
                     yield from self._run(self._workspace.run(experiment, name), names)
 
     def _run(self, run: RunDirectory, siblings: set[str]) -> Iterator[Finding]:
+        self._before_each()
         try:
             names = set(os.listdir(run.path))
         except NotADirectoryError:

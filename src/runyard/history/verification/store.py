@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -39,9 +39,14 @@ class Store:
     """The snapshots and blobs of a workspace. ``referred``: each snapshot with a run of it."""
 
     def __init__(
-        self, workspace: WorkspaceDirectory, referred: Mapping[str, str], deep: bool
+        self,
+        workspace: WorkspaceDirectory,
+        referred: Mapping[str, str],
+        deep: bool,
+        before_each: Callable[[], None],
     ) -> None:
         self._workspace = workspace
+        self._before_each = before_each
         self._referred = referred
         self._deep = deep
         self._folder = os.path.join(workspace.path, "snapshots")
@@ -60,6 +65,7 @@ class Store:
         yield from self._blobs()
 
     def _snapshot(self, name: str) -> Iterator[Finding]:
+        self._before_each()
         path, snapshot = os.path.join(self._folder, name), name[:32]
         try:
             with regular.open_to_read(path) as stream:
@@ -102,6 +108,7 @@ class Store:
             yield from self._missing(blob)
 
     def _blob(self, path: str, name: str) -> Iterator[Finding]:
+        self._before_each()
         wanted = self._wanted.get(name)
         try:
             found = os.stat(path, follow_symlinks=False)
