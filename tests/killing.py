@@ -13,8 +13,12 @@ from runyard.testing import runs
 
 def kill_runner(run: RunDirectory) -> None:
     """Kill whoever has the run's lock; another runner can go on with the run."""
-    os.kill(owner.signature(run.lock)["pid"], signal.SIGKILL)
-    runs.wait_for(lambda: not owner.is_held(run.lock))
+    pid = owner.signature(run.lock)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    # Whoever waits for the run may have started another one at once.
+    runs.wait_for(
+        lambda: not owner.is_held(run.lock) or owner.signature(run.lock).get("pid") != pid
+    )
 
 
 def lose(run: RunDirectory) -> None:

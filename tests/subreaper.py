@@ -2,7 +2,9 @@
 
     python tests/subreaper.py COMMAND...
 
-What it starts cannot leave: processes without a parent become children of this one.
+What it starts cannot leave: processes without a parent become children of this one. A command that
+is killed by SIGKILL is started again at once, as systemd does with daemons, and what it had started
+goes on.
 """
 
 import ctypes
@@ -28,7 +30,9 @@ def main(command: list[str]) -> int:
             pid, status = os.wait()
             if pid == child.pid:
                 code = os.waitstatus_to_exitcode(status)
-                break
+                if code != -signal.SIGKILL:
+                    break
+                child = subprocess.Popen(command)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _kill_all()

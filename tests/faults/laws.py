@@ -26,6 +26,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from runyard.computes import rehearsed_channel
 from runyard.history.index import Index
 from runyard.history.reconcile import reconcile
 from runyard.record import owner
@@ -118,7 +119,7 @@ def _of_run(run: RunDirectory, *, settled: bool, tidy: bool) -> Iterator[str]:
         _lines_are_whole,
     ]
     if settled:
-        laws += [_no_run_lies, *([_nothing_half_written] if tidy else [])]
+        laws += [_no_run_lies, _nothing_outside, *([_nothing_half_written] if tidy else [])]
     for law in laws:
         for text in law(run):
             yield f"{law.__name__[1:].replace('_', ' ')}: {run.path}: {text}"
@@ -213,6 +214,13 @@ def _nothing_half_written(run: RunDirectory) -> Iterator[str]:
     for folder in (run.path, run.requests, run.join("system_logs"), run.launch):
         for path in sorted(Path(folder).glob("*.tmp")):
             yield f"{path.relative_to(run.path)} is left"
+
+
+def _nothing_outside(run: RunDirectory) -> Iterator[str]:
+    """Temporary files of rehearsed nodes lie in a folder of the machine."""
+    scratch = rehearsed_channel.scratch_of(run)
+    if os.path.exists(scratch):
+        yield f"{scratch} is left: {os.listdir(scratch)}"
 
 
 def _blobs_are_what_they_are_called(workspace: WorkspaceDirectory) -> Iterator[str]:

@@ -13,9 +13,28 @@ calls that change something (``kill_points``), or, for the processes of a run, a
 * cancel: the process that cancels
 * any: one of the run's processes, runner or script, at any moment
 
+Of two runs of a pool of one node, where one waits for the other:
+
+* queue: the process that submits the second
+* node: the runner of the first, which starts the second
+* kick: the runner of the first, and then the process that finds that out and starts the second
+* leave: the process that cancels the second
+* pool: one of the processes of both, at any moment
+
+With ``--all``, or named by ``--kind``, where this machine has what they need:
+
+* mpi: the runner of two ranks of MPI (mpich, from the package index)
+* container, containers: the runner of a run in a container, in two of them (dockerd)
+* client: one of the processes of a run in a container, its engine's client as well, at any moment
+* slurm: all of these, of runs on a cluster of three nodes (Slurm)
+* slurm-submit: the process that submits
+* slurm-runner, slurm-batch: the runner of a run; the shell of its job, which starts runners
+* slurm-rank: a process of a run on two nodes, but for its runner: ranks, their shells, an srun
+* slurm-controller, slurm-node: slurmctld; slurmd of the run's node. Either is started again
+
 The source folder changes each time, so that there is always something to store. Count and seed
 are printed, and with each breach what it takes to see it again: the seed, and the trial's number.
-The moments of ``any`` are real time, so that two runs of one seed may differ in them.
+Moments are real time, so that two storms of one seed may differ in them.
 """
 
 from __future__ import annotations
@@ -25,66 +44,83 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runyard import (
-    Environment,
-    Experiment,
-    PyTorchConfiguration,
-    ScriptRunConfig,
-    Workspace,
-)
-from runyard.computes import runner_process
-from runyard.record.layout import RunDirectory
-from tests.faults import kill_points, laws, trials
-from tests.faults.trials import SCRIPT, Trial
+from runyard import Workspace
+from runyard.computes import pool_private
+from runyard.containers import finding
+from tests import mpi_environments
+from tests.computes import pools
+from tests.container_engines import BASE
+from tests.daemons import dockerd
+from tests.faults import laws, trials
+from tests.faults.acting import Acting, counted_in
+from tests.faults.cluster_kills import ClusterKills
+from tests.faults.configurations import IN_CONTAINERS
+from tests.faults.trials import MOMENTS, POOLED, SCRIPT, SLURM, Trial
+from tests.slurm_cluster import SlurmCluster, cluster
 
-KINDS = ("submit", "runner", "gang", "witness", "reader", "cancel", "any")
-COUNTED = ("runner", "gang", "witness")
-"""What a file tells of, which is there when they were not killed."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KINDS = ("submit", "runner", "gang", "witness", "reader", "cancel", "any", *POOLED)
+ALL = (*KINDS, "mpi", *IN_CONTAINERS, *SLURM)
 RUNS_PER_WORKSPACE = 25
 """All laws are checked over the whole workspace each time."""
 LATER_S = 10.0
 """A run nobody has signed is left to its creator for some seconds: here it is dead for sure."""
 LONGEST_S = 0.1
 """The processes of a run that nobody disturbs are gone after that much time."""
-
-DYING_RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dying_runner.py")
+_LONGER = {"pool": 2.5, "client": 20.0, **dict.fromkeys(SLURM, 8.0)}
+"""By how much it is longer for other kinds."""
+_SETTLED_S = 120.0
+"""What all may take that is left to Slurm: it looks for lost nodes and processes now and then."""
 
 
 class Storm:
-    """``count`` trials below ``folder``."""
+    """``count`` trials below ``folder``. ``slurm``: where the runs of kinds on clusters run."""
 
-    def __init__(self, folder: Path, seed: int, kinds: tuple[str, ...] = KINDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        kinds: tuple[str, ...] = KINDS,
+        slurm: SlurmCluster | None = None,
+    ) -> None:
         self._chance = random.Random(seed)
         self._kinds = kinds
+        self._on_cluster = None if slurm is None else ClusterKills(slurm, self._chance)
         self._folder = folder
         self._source = folder / "source"
-        self._survived = folder / "survived"
         (self._source / "lib").mkdir(parents=True)
         (self._source / "train.py").write_text(SCRIPT)
-        self._new_workspace()
+        (folder / "starts").mkdir()
         self.killed: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.breaches: list[str] = []
         self._changes = 0
         self._calls: dict[str, int] = {}
-        for kind in KINDS[:-1]:
-            self._calls[kind] = self._calls_of(kind)
+        self._new_workspace()
+        for kind in kinds:
+            self._count_calls(kind)
+        self.killed.clear()
 
-    def run(self, count: int) -> int:
-        """So many trials, each in the same workspace as some others."""
+    def run(self, count: int, seconds: float = float("inf")) -> int:
+        """So many trials, each in the same workspace as some others, or those of so many seconds.
+
+        Returns how many these were.
+        """
+        until = time.monotonic() + seconds
         for number in range(1, count + 1):
+            if time.monotonic() >= until:
+                return number - 1
             self._one(self._drawn(number))
             if number % 100 == 0:
                 print(f"{number} of {count}, {len(self.breaches)} breaches", flush=True)
@@ -99,29 +135,41 @@ class Storm:
     def _new_workspace(self) -> None:
         shutil.rmtree(self._folder / "ws", ignore_errors=True)
         self._workspace = Workspace.create("storm", path=self._folder / "ws", show_output=False)
+        self._pool = pools.make(self._workspace.directory)
+        if self._on_cluster is not None:
+            self._on_cluster.attach(self._workspace)
+        self._acting = Acting(
+            self._workspace, self._source, self._chance, self.killed, self._on_cluster
+        )
 
     def _drawn(self, number: int) -> Trial:
         kind = self._chance.choice(self._kinds)
+        longest_s = LONGEST_S * _LONGER.get(kind, 1.0)
         return Trial(
             number=number,
             kind=kind,
             at=self._chance.randint(1, self._calls.get(kind, 1)),
-            moment_s=self._chance.random() * LONGEST_S,
+            moment_s=self._chance.random() * longest_s,
             code=self._chance.choice((0, 0, 3)),
             folder=self._folder,
             runner_at=self._chance.randint(1, self._calls["runner"]) if kind == "reader" else 0,
         )
 
-    def _calls_of(self, kind: str) -> int:
+    def _count_calls(self, kind: str) -> None:
         """How many calls there are before which a process of that kind can be killed."""
+        if kind in MOMENTS or kind in self._calls:
+            return
+        if kind == "reader":
+            self._count_calls("runner")
         runner_at = self._calls["runner"] // 2 if kind == "reader" else 0
         trial = Trial(0, kind, 0, 0.0, 0, self._folder, runner_at)
         count_to = self._folder / f"calls-{kind}"
         for _ in range(2):  # the first of a workspace has more to make, and less to look through
             self._change()
-            self._act(replace(trial, said=[]), count_to)
+            trial.gate.unlink(missing_ok=True)
+            self._acting.act(replace(trial, said=[]), count_to)
             laws.settle(self._workspace.directory)
-        return int(_name(count_to, kind).read_text())
+        self._calls[kind] = int(counted_in(count_to, kind).read_text())
 
     def _change(self) -> None:
         self._changes += 1
@@ -131,159 +179,77 @@ class Storm:
         if trial.number % RUNS_PER_WORKSPACE == 0:
             self._new_workspace()
         self._change()
-        for kind in COUNTED:
-            _name(self._survived, kind).unlink(missing_ok=True)
         try:
             with laws.untouched(self._source):
-                self._act(trial)
-                directory = self._workspace.directory
-                laws.settle(directory, later_s=LATER_S)
-            if trial.kind in COUNTED:
-                self.killed[trial.kind] += not _name(self._survived, trial.kind).exists()
-            laws.hold(directory, trial.said, tidy=False)
-            self.ends[trials.end(trial, self._run_of(trial))] += 1
+                ahead = self._acting.act(trial)
+                laws.settle(self._workspace.directory, _SETTLED_S, later_s=LATER_S)
+            self._acting.note_kill(trial.kind)
+            self._judge([trial] if ahead is None else [trial, ahead])
         except AssertionError as error:
             self.breaches.append(f"{trial}: {error}")
             print(self.breaches[-1], flush=True)
             self._new_workspace()  # the next one is not to be blamed for it
 
-    # The victims
+    def _judge(self, of: list[Trial]) -> None:
+        said = [run_id for trial in of for run_id in trial.said]
+        laws.hold(self._workspace.directory, said, tidy=False)
+        for trial in of:
+            self.ends[trials.end(trial, self._acting.run_of(trial))] += 1
+        if of[0].kind in POOLED:
+            self._nothing_waits()
+        if of[0].kind in SLURM and self._on_cluster is not None:
+            self._on_cluster.nothing_is_left(of[0].kind)
+        if of[0].kind in IN_CONTAINERS:
+            left = finding.find().ask("ps", "--all", "--format", "{{.Names}}").split()
+            assert not left, f"containers are left: {left}"
 
-    def _act(self, trial: Trial, count_to: Path | None = None) -> None:
-        at, counted = (trial.at, count_to) if trial.kind == "submit" else (0, None)
-        self._in_fork(trial, partial(self._submit, trial, count_to), at, counted)
-        if trial.kind == "any":
-            self._kill_one(trial)
-        elif trial.kind == "reader":
-            self._wait_for_runner(trial)
-            self._in_fork(trial, self._read, trial.at, count_to)
-        elif trial.kind == "cancel":
-            self._in_fork(trial, lambda: self._cancel(trial), trial.at, count_to)
-
-    def _submit(self, trial: Trial, count_to: Path | None) -> None:
-        points = {
-            "runner": (trial.at, 0),
-            "gang": (trial.at, 0),
-            "witness": (0, trial.at),
-            "reader": (trial.runner_at, 0),
-        }.get(trial.kind)
-        if points is not None:
-            count_to = self._survived if trial.kind == "reader" else count_to
-            os.environ[kill_points.AT], os.environ[kill_points.FORKS_AT] = map(str, points)
-            os.environ[kill_points.COUNT_TO] = str(count_to or self._survived)
-            # In this fork alone: it is gone when the run is submitted.
-            runner_process.own_program = lambda: (sys.executable, DYING_RUNNER)
-        environment = Environment("storm")
-        environment.python.user_managed_dependencies = True
-        environment.python.interpreter_path = sys.executable
-        sleeping_s = 0.4 if trial.kind == "cancel" else 0.0
-        arguments = [str(trial.starts), trial.code, sleeping_s]
-        config = ScriptRunConfig(
-            str(self._source),
-            "train.py",
-            arguments=arguments,
-            environment=environment,
-            distributed_job_config=PyTorchConfiguration("gloo", 2)
-            if trial.kind == "gang"
-            else None,
-        )
-        run = Experiment(self._opened(), "exp").submit(config)
-        os.write(self._said, run.id.encode())
-
-    def _read(self) -> None:
-        self._opened().select()
-
-    def _cancel(self, trial: Trial) -> None:
-        self._opened().get_run(trial.said[0]).cancel()
-
-    def _opened(self) -> Workspace:
-        """Connections to the index do not outlive a fork."""
-        return Workspace.at(self._workspace.path)
-
-    def _in_fork(
-        self, trial: Trial, action: Callable[[], None], at: int, count_to: Path | None
-    ) -> None:
-        """Carry something out in a fork that may be killed; what it has said is the trial's."""
-        told, self._said = os.pipe()
-        pid = os.fork()
-        if not pid:
-            os.close(told)
-            _be_the_fork(action, kill_points.Counter(at), count_to)
-        os.close(self._said)
-        with open(told, "rb") as stream:
-            text = stream.read().decode()
-        _, status = os.waitpid(pid, 0)
-        trial.said += [text] if text else []
-        code = os.waitstatus_to_exitcode(status)
-        assert code in (0, -signal.SIGKILL), f"it ended with {code}"
-        self.killed[trial.kind] += code != 0
-
-    def _run_of(self, trial: Trial) -> RunDirectory | None:
-        """The run, also one that nobody was told of."""
-        for run in reversed(laws.runs(self._workspace.directory)):
-            if str(trial.starts) in Path(run.run_json).read_text():
-                return run
-        return None
-
-    def _wait_for_runner(self, trial: Trial) -> None:
-        run = self._run_of(trial)
-        place = "" if run is None else run.path
-        while any(where == place for _, where in self._processes()):
-            time.sleep(0.002)
-
-    def _processes(self) -> list[tuple[int, str]]:
-        return laws.processes(self._workspace.directory)
-
-    def _kill_one(self, trial: Trial) -> None:
-        time.sleep(trial.moment_s)  # the moment of the kill is drawn
-        alive = self._processes()
-        if alive:
-            with suppress(ProcessLookupError):
-                os.kill(self._chance.choice(alive)[0], signal.SIGKILL)
-                self.killed["any"] += 1
-
-    # What must be true then
+    def _nothing_waits(self) -> None:
+        """Neither tickets nor secrets are left for the next who looks."""
+        with self._pool.folder.locked():
+            self._pool.start_what_fits()
+        left = [*os.listdir(self._pool.folder.queue), *pool_private.known(self._pool.folder.path)]
+        assert not left, f"left of the queue: {left}"
 
 
-def _name(count_to: Path, kind: str) -> Path:
-    """The file that has the count of calls: forks have one of their own."""
-    return count_to.with_name(f"{count_to.name}.fork") if kind == "witness" else count_to
-
-
-def _be_the_fork(
-    action: Callable[[], None], counter: kill_points.Counter, count_to: Path | None
-) -> None:
-    """Never returns."""
-    code = 1
-    try:
-        counter.install()
-        action()
-        counter.remove()
-        if count_to is not None:
-            count_to.write_text(f"{counter.count}")
-        code = 0
-    except BaseException:
-        counter.remove()
-        traceback.print_exc()
-    finally:
-        os._exit(code)
+@contextmanager
+def _what_they_need(kinds: tuple[str, ...], folder: Path) -> Iterator[SlurmCluster | None]:
+    """The engine, the MPI and the cluster of those kinds that need them, of this storm's own."""
+    os.environ.setdefault("RUNYARD_CACHE_DIR", str(folder / "cache"))
+    with ExitStack() as stack:
+        if "mpi" in kinds:
+            mpi_environments.python("mpich")
+        if set(kinds) & set(IN_CONTAINERS):
+            address, _ = stack.enter_context(dockerd(BASE))
+            os.environ["DOCKER_HOST"] = address
+            os.environ["DOCKER_CONFIG"] = str(folder / "docker-config")
+            os.environ["RUNYARD_CONTAINER_ENGINE"] = "docker"
+        slurm = stack.enter_context(cluster()) if set(kinds) & set(SLURM) else None
+        if slurm is not None:
+            os.environ.update(slurm.environment)
+        yield slurm
 
 
 def main() -> int:
     """Print a JSON object with count, seed and what came of it; 1 if a law was broken."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no longer than that")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--kind", choices=KINDS, action="append")
-    parser.add_argument(
-        "--each", choices=KINDS[:-1], help="instead: before each of its calls, once"
-    )
+    parser.add_argument("--kind", choices=[*ALL, "slurm"], action="append")
+    parser.add_argument("--all", action="store_true", help="all kinds: with engine, MPI and Slurm")
+    countable = [kind for kind in ALL if kind not in MOMENTS]
+    parser.add_argument("--each", choices=countable, help="instead: before each of its calls, once")
     given = parser.parse_args()
     print(f"count {given.count}, seed {given.seed}", flush=True)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="runyard-storm-") as folder:
-        storm = Storm(Path(folder), given.seed, tuple(given.kind or KINDS))
-        count = storm.each(given.each) if given.each else storm.run(given.count)
+    kinds = tuple(given.kind or ([given.each] if given.each else ALL if given.all else KINDS))
+    if "slurm" in kinds:
+        kinds = (*(kind for kind in kinds if kind != "slurm"), *SLURM)
+    temporary = tempfile.TemporaryDirectory(prefix="runyard-storm-")
+    with temporary as folder, _what_they_need(kinds, Path(folder)) as slurm:
+        storm = Storm(Path(folder), given.seed, kinds, slurm)
+        each = given.each
+        count = storm.each(each) if each else storm.run(given.count, given.seconds)
     answer = {
         "count": count,
         "seed": given.seed,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
 from tests.killing import kill_runner
+from tests.requirements import missing
 from tests.runner import test_container_gangs as in_containers
 from tests.runner import test_container_runs as in_container
 from tests.runner import test_distributed as gangs
@@ -98,6 +101,59 @@ def test_ranks_that_ended_before_another_runner_came(workspace: WorkspaceDirecto
     assert (state.reason, state.detail["adopted"]) == (Reason.COMPLETED, 1)
 
 
+def test_adopted_ranks_began_and_ended_when_they_say(workspace: WorkspaceDirectory) -> None:
+    """And not when somebody looked: here all that is recorded happened an hour before."""
+    run = gangs.gang(workspace, GATED)
+    gangs.wait_for_lines(run, "ready")
+    running(run)
+    kill_runner(run)
+    go(run)
+    runs.wait_for(lambda: [rank.code for rank in ranks.read(run)] == [0, 0, 0])
+    Path(run.events).unlink()  # as if it had been killed before it could say Running
+    hour_ago = [*Path(run.ranks).glob("*.jsonl"), Path(script.path_of(run))]
+    for path in hour_ago:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        text = "".join(json.dumps({**line, "t": line["t"] - 3600}) + "\n" for line in lines)
+        path.write_text(text)
+    reconcile_run(run)
+    times = {event["status"]: event["t"] for event in runs.finish(run).events}
+    known = ranks.read(run)
+    begun, ended = min(rank.started or 0 for rank in known), max(rank.ended or 0 for rank in known)
+    assert times["Running"] == pytest.approx(begun, abs=60)
+    assert times["Finalizing"] == pytest.approx(ended, abs=60)
+    assert ended <= times["Finalizing"] <= times["Completed"] < ended + 60
+
+
+def test_a_kill_for_memory_before_another_runner_came(
+    workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    """Their control group had counted none when they were started."""
+    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
+    if not os.access(group.parent, os.W_OK):
+        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
+    group.mkdir()
+    own = Path("/sys/fs/cgroup/memory/cgroup.procs")
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(256 << 20))
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+        hog = "hog = []\nwhile rank == '1': hog.append(bytearray(1 << 20))\ntime.sleep(60)"
+        run = gangs.gang(workspace, GATED + hog)
+        own.write_text(str(os.getpid()))
+        gangs.wait_for_lines(run, "ready")
+        running(run)
+        kill_runner(run)
+        go(run)
+        runs.wait_for(lambda: ranks.of(run, 1).code == 137, 60)
+        reconcile_run(run)
+        state = runs.finish(run)
+    finally:
+        own.write_text(str(os.getpid()))
+        runs.wait_for(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+    assert state.reason is Reason.OUT_OF_MEMORY
+    assert (state.detail["rank"], state.detail["exit_codes"]) == (1, [143, 137, 143])
+
+
 def test_all_ranks_are_ended_by_a_cancel(workspace: WorkspaceDirectory) -> None:
     run = gangs.gang(workspace, GATED)
     gangs.wait_for_lines(run, "ready")
@@ -123,23 +179,6 @@ def test_a_gang_that_was_killed_whole_is_lost(workspace: WorkspaceDirectory) -> 
     assert state.detail["error"]["message"].endswith(
         "No process of the run has recorded its exit code: they were killed as well."
     )
-
-
-def test_a_runner_killed_while_it_starts_the_ranks(workspace: WorkspaceDirectory) -> None:
-    """Nobody can know which of them have begun: what has is ended."""
-    run = gangs.gang(workspace, GATED)
-    gangs.wait_for_lines(run, "ready")
-    running(run)
-    kill_runner(run)
-    path = Path(script.path_of(run))
-    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
-    reconcile_run(run)
-    state = events.read_state(run)
-    assert state.reason is Reason.RUNNER_LOST
-    assert state.detail["error"]["message"].endswith(
-        "It was killed while it was starting the processes of the run."
-    )
-    assert not processes.of_run(run.path)
 
 
 @pytest.mark.integration
@@ -184,9 +223,13 @@ def test_a_container_that_ended_before_another_runner_came(
     go(run.directory)
     [name] = in_container.containers(docker)
     runs.wait_for(lambda: not getattr(docker.state(name), "running", True))
+    ended = getattr(docker.state(name), "ended", 0.0)
+    time.sleep(2)  # more than its end may take, below
     assert run.get_status() in ("Running", "Finalizing", "Failed")
     state = in_container.finish(run)
     assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 4)
+    times = [event["t"] for event in state.events]
+    assert ended <= times[-2] <= times[-1] < ended + 2
     assert in_container.containers(docker) == []
 
 

@@ -94,12 +94,12 @@ def test_a_clock_that_is_set_changes_neither_end_nor_order(
 def test_the_time_limit_is_one_of_time_that_has_passed(
     clock: Path, place: WorkspaceDirectory, tmp_path: Path, shift: float
 ) -> None:
-    run = begun(place, tmp_path, max_run_duration_seconds=2)
     begin = time.monotonic()
+    run = begun(place, tmp_path, max_run_duration_seconds=4)
     clock.write_text(str(shift))
-    laws.settle(place, 10)
+    laws.settle(place, 60)
     assert events.read_state(run).reason is Reason.TIME_LIMIT
-    assert 1 < time.monotonic() - begin < 8
+    assert 4 < time.monotonic() - begin < 60
 
 
 CLIENT = """

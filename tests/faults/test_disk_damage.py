@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import pytest
 
-from runyard.history import index, reconcile
+from runyard.history import damaged_runs, reconcile
 from runyard.record import jsonl
 from runyard.record.layout import RunDirectory
-from tests.faults import everything, permissions
+from tests.faults import everything, permissions, sweeps
 from tests.faults.commands import Said, typed
 from tests.faults.everything import Everything
 
@@ -51,7 +51,7 @@ KINDS = [
     Kind(r"cache/stat-\w+", told=False),
     # What comes of these: test_disk_records.
     Kind(r"blobs/\w\w/\w+", told=False),
-    Kind(r"snapshots/\w+\.json", told=False),
+    Kind(r"snapshots/\w+\.json", "diff ", told=False),
     Kind(r"environments/built/1\.json", told=False),
     Kind(r"experiments/exp\.json", told=False),
     Kind(r"computes/pool\.json", "compute show pool"),
@@ -191,7 +191,7 @@ class Matrix:
                     path.rmdir()
                 path.unlink(missing_ok=True)
                 shutil.copy2(whole, path)
-        index._warned.clear()
+        damaged_runs._warned.clear()
         reconcile._warned.clear()
 
     def files(self) -> Iterator[Path]:
@@ -252,8 +252,8 @@ class Matrix:
                 yield f"events were added to {now}"
 
 
-@pytest.fixture(scope="module")
-def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     folder = tmp_path_factory.mktemp("damage")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_OFFLINE", "1")
@@ -261,7 +261,15 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         jsonl.write_once(made.runs["plain"].container_json, {"engine": "docker", "name": "gone"})
         patch.chdir(folder / "project")
         (folder / "project/train.py").write_text("print('hello')\n")
-        yield Matrix(folder, made)
+        return Matrix(folder, made)
+
+
+@pytest.fixture
+def matrix(made_once: Matrix, monkeypatch: pytest.MonkeyPatch) -> Matrix:
+    """Its project is the current folder."""
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.chdir(made_once.path.parent)
+    return made_once
 
 
 def kind_of(file: Path) -> Kind | None:
@@ -276,6 +284,8 @@ def test_every_file_of_a_workspace_is_of_a_known_kind(matrix: Matrix) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.pattern)
 def test_a_damaged_file_is_in_nobodys_way(matrix: Matrix, kind: Kind) -> None:
+    if EVERY_FILE:
+        sweeps.without_limit()
     files = [file for file in matrix.files() if kind_of(file) is kind]
     assert files, "no run has left a file of this kind"
     waits = [file for file in files if matrix.runs["queued"].id in file.parts]

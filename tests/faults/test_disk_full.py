@@ -121,7 +121,7 @@ def test_on_a_full_disk_what_is_there_can_be_read_and_nothing_is_half_written(
         ["rerun", run],
     ):
         said = typed(*words)
-        assert (said.code, "make room" in said.err) == (2, True), (words, said)
+        assert (said.code, "make room" in said.err.lower()) == (2, True), (words, said)
     experiment = Experiment(workspace, "exp")
     found = next(iter(experiment.get_runs()))
     for change in (

@@ -38,7 +38,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A project, and its run of one process that has completed."""
     folder = tmp_path_factory.mktemp("records")
@@ -141,6 +141,36 @@ def test_a_run_whose_end_cannot_be_read_is_not_waited_for(run: RunDirectory) -> 
     assert f"{events}:" in said.err
     assert "Put a copy of its files back, or remove its folder" in said.err
     assert events.read_bytes().startswith(before)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_list_of_files_is_named_by_who_compares_runs(
+    whole: tuple[Path, str], run: RunDirectory, damage: str
+) -> None:
+    snapshot = json.loads(Path(run.run_json).read_text())["snapshot"]
+    DAMAGES[damage](Path(run.workspace.manifest(snapshot)))
+    said = typed("diff", run.id, run.id)
+    assert said.code == 2
+    assert said.err.startswith("error: ")
+    assert f"{snapshot}.json" in said.err
+    assert "Put a copy of it back, or submit the source folder again" in said.err
+
+
+def test_damaged_events_of_what_goes_on_are_named_by_lists(tmp_path: Path) -> None:
+    """Of a child of an interactive run: its process is this one, and lives."""
+    parent = Experiment(Workspace.create("tests", path=tmp_path), "exp").start_logging(
+        snapshot_directory=None
+    )
+    child = parent.child_run("child")
+    child.complete()
+    events = Path(child.directory.events)
+    events.write_bytes(b"\xff\n")
+    said = typed("-w", str(tmp_path), "runs", "--all")
+    parent.complete()
+    assert (said.code, said.err.count("warning: ")) == (0, 1)
+    assert f"run {child.id} is listed as NotStarted, which is all that can be read" in said.err
+    assert f"{events}:1: " in said.err
+    assert "was written before, put a copy of the file back" in said.err
 
 
 def test_a_living_run_goes_on_when_its_files_are_damaged(tmp_path: Path) -> None:

@@ -26,12 +26,11 @@ from runyard.record import events, jsonl
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
-from tests.faults import dying_runner, kill_points, laws, submitting
+from tests.faults import dying_runner, kill_points, laws, submitting, sweeps
 from tests.wheelhouse import Wheelhouse
 
 pytestmark = pytest.mark.integration
 
-STEPS = 4
 SCRIPT = "import base; print(base.version)"
 
 
@@ -80,14 +79,6 @@ def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: Callable[[str]
     return Builds(tmp_path, monkeypatch)
 
 
-def steps(count: int) -> list[int]:
-    """Some of so many, evenly spread, or all."""
-    assert count > STEPS
-    if os.environ.get("RUNYARD_KILLS"):
-        return list(range(1, count + 1))
-    return [1 + number * count // STEPS for number in range(STEPS)]
-
-
 def calls(builds: Builds, folder: Path) -> tuple[int, int]:
     """How many calls a runner makes that builds, and how many its builder."""
     run = builds.run(builds.begin(), **{kill_points.COUNT_TO: folder / "calls"})
@@ -109,7 +100,7 @@ def the_next_one_has_it(builds: Builds, environment: dict[str, Any], killed: Run
 def test_a_builder_killed_at_each_step(builds: Builds, tmp_path: Path) -> None:
     _, count = calls(builds, tmp_path)
     failed = 0
-    for step in steps(count):
+    for step in sweeps.steps(count):
         environment = builds.begin()
         killed = builds.run(environment, **{kill_points.FORKS_AT: step})
         state = events.read_state(killed)
@@ -120,13 +111,13 @@ def test_a_builder_killed_at_each_step(builds: Builds, tmp_path: Path) -> None:
             assert state.detail["error"]["message"] == text, step
             failed += 1
         the_next_one_has_it(builds, environment, killed)
-    assert failed > STEPS // 2
+    assert failed > sweeps.FEW // 2
 
 
 def test_a_runner_killed_at_each_step_of_a_build(builds: Builds, tmp_path: Path) -> None:
     count, _ = calls(builds, tmp_path)
     early = 0
-    for step in steps(count):
+    for step in sweeps.steps(count):
         environment = builds.begin()
         killed = builds.run(environment, **{kill_points.AT: step, kill_points.FORKS_AT: 0})
         state = events.read_state(killed)

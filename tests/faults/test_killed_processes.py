@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runyard.computes.local import LocalTarget
-from runyard.record import events, jsonl, ranks, script, workdir
+from runyard.record import events, jsonl, owner, ranks, script, workdir
 from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
@@ -102,6 +102,7 @@ def test_without_its_witness_a_script_goes_on_to_its_true_end(
     assert not events.read_state(run).status.ended
     if how == "end":
         os.kill(child, signal.SIGKILL)
+        runs.wait_for(lambda: owner.start_ticks(child) is None)  # the script asks without waiting
         (tmp_path / "go").touch()
     elif how == "SIGKILL":
         os.kill(pid, signal.SIGKILL)

@@ -88,7 +88,7 @@ def test_it_is_cancelled_where_its_workspace_is_now(tmp_path: Path) -> None:
 
 
 def test_its_time_limit_ends_it(tmp_path: Path) -> None:
-    moved = Moved(tmp_path, max_run_duration_seconds=1)
+    moved = Moved(tmp_path, max_run_duration_seconds=3)
     assert moved.finish().reason is Reason.TIME_LIMIT
 
 
@@ -115,7 +115,9 @@ def test_a_script_that_opens_a_file_of_its_run_in_the_old_place_says_so(tmp_path
     moved.go.touch()
     state = moved.finish()
     assert state.reason is Reason.SCRIPT_EXCEPTION
-    assert state.detail["error"]["type"] == "FileNotFoundError"
+    error = state.detail["error"]
+    assert error["type"] == "runyard.errors.RunWriteException"
+    assert "No such file or directory" in error["message"]
 
 
 @pytest.mark.parametrize("marked", ["moved away", "of another run"])

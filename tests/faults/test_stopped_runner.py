@@ -108,13 +108,13 @@ def test_a_cancel_is_carried_out_when_it_goes_on(place: WorkspaceDirectory, tmp_
 def test_a_limit_that_was_reached_meanwhile_ends_it_when_it_goes_on(
     place: WorkspaceDirectory, tmp_path: Path
 ) -> None:
-    run = begun(place, tmp_path, max_run_duration_seconds=1)
+    run = begun(place, tmp_path, max_run_duration_seconds=3)
     with stopped(run):
-        time.sleep(1.2)  # the limit is one of real time
+        time.sleep(3.2)  # the limit is one of real time
         assert status(run) == "Running"
     begin = time.monotonic()
     assert reason_then(run) is Reason.TIME_LIMIT
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
 
 
 def test_one_that_is_killed_while_it_is_stopped_is_gone(

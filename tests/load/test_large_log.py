@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,9 @@ BARE_MB = 30
 """What the command and the client have without any log, at most."""
 
 
-@pytest.fixture(scope="module")
-def run(folder: Path) -> Run:
+@pytest.fixture(scope="session")
+def run(new_folder: Callable[[], Path]) -> Run:
+    folder = new_folder()
     place = submitting.workspace(folder)
     run = submitting.submit(place, submitting.source(folder / "code", SCRIPT))
     log = Path(run.directory.std_log)

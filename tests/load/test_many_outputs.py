@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,9 @@ while not os.path.exists("../../../../../go"):
 """
 
 
-@pytest.fixture(scope="module")
-def run(folder: Path) -> Run:
+@pytest.fixture(scope="session")
+def run(new_folder: Callable[[], Path]) -> Run:
+    folder = new_folder()
     place = submitting.workspace(folder)
     run = submitting.submit(place, submitting.source(folder / "code", SCRIPT))
     runs.wait_for((folder / "written").exists, 300)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from benchmarks.bench_index import EXPERIMENTS, make_runs
 from runyard import Experiment, Workspace
-from runyard.history.index import Query, reindex
+from runyard.history.index import reindex
+from runyard.history.index_query import Query
 from runyard.record.layout import WorkspaceDirectory
 from tests.load import commands
 from tests.load.sizes import measured, size
@@ -17,9 +19,9 @@ RUNS = size(1_000, 50_000)
 """Made as `make_runs` says: each tenth has failed, one of three has the tag lr=0.1."""
 
 
-@pytest.fixture(scope="module")
-def workspace(folder: Path) -> WorkspaceDirectory:
-    made = Workspace.create("many", path=folder).directory
+@pytest.fixture(scope="session")
+def workspace(new_folder: Callable[[], Path]) -> WorkspaceDirectory:
+    made = Workspace.create("many", path=new_folder()).directory
     with measured(f"{RUNS} run directories made"):
         make_runs(made, RUNS)
     return made

@@ -31,7 +31,7 @@ with open(sys.argv[1], "a") as file:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workspace(folder: Path) -> Iterator[Workspace]:
     made = Workspace.create("busy", path=folder)
     settings = AmlCompute.provisioning_configuration(min_nodes=0, max_nodes=NODES)
