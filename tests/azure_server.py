@@ -56,7 +56,9 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if program is None:
         missing("azurite", "azurite-blob is not here (npm install azurite)")
     log = Path(tmp_path_factory.mktemp("azurite"), "log.txt")
-    command = [program, "--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"]
+    # It ends with this worker, also with one that is killed.
+    command = ["setpriv", "--pdeathsig", "TERM", program, "--blobHost", "127.0.0.1"]
+    command += ["--blobPort", "0", "--inMemoryPersistence"]
     command += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{ACCOUNT_KEY}"}
     with (

@@ -9,6 +9,7 @@ it they are few and always the same.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,13 +23,18 @@ from runyard import _tree
 from tests.requirements import missing
 
 pytest_plugins = [
+    "tests.leftovers",
     "tests.container_engines",
     "tests.s3_server",
     "tests.azure_server",
     "tests.slurm_cluster",
 ]
 
-_KEPT = ("RUNYARD_REQUIRE", "RUNYARD_TEST_IMAGE", "RUNYARD_FUZZ", "RUNYARD_LOAD", "RUNYARD_KILLS")
+KEPT = (
+    *("RUNYARD_REQUIRE", "RUNYARD_TEST_", "RUNYARD_FUZZ", "RUNYARD_LOAD", "RUNYARD_KILLS"),
+    *("RUNYARD_GC_STORM", "RUNYARD_HOUSEKEEPING_KILLS"),
+)
+"""The first letters of what asks for more tests, or for what they need."""
 _FEW_EXAMPLES = 50
 
 
@@ -56,8 +62,11 @@ def _examples_of_hypothesis() -> None:
 def pytest_configure() -> None:
     """Leave nothing of the caller's runs, and let every installed Python be found on PATH."""
     _examples_of_hypothesis()
+    # What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
-        if name.startswith(("RUNYARD_", "AZUREML_")) and name not in _KEPT:
+        if name.startswith(("RUNYARD_", "AZUREML_")) and not name.startswith(KEPT):
             del os.environ[name]
     folders = [os.environ.get("PATH", os.defpath), *map(str, _pyenv_folders())]
     os.environ["PATH"] = os.pathsep.join(folders)
@@ -66,6 +75,14 @@ def pytest_configure() -> None:
     for role in ("AUTHOR", "COMMITTER"):
         os.environ[f"GIT_{role}_NAME"] = "Test"
         os.environ[f"GIT_{role}_EMAIL"] = "test@example.org"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how to have this order again; where all tests run, on as many workers."""
+    seed = config.getoption("random_order_seed").removeprefix("default:")
+    terminalreporter.write_line(f"the same order again: make test ARGS=--random-order-seed={seed}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -16,10 +17,12 @@ from pathlib import Path
 import psutil
 
 from tests import container_image
+from tests.leftovers import unmarked
 from tests.requirements import missing
 
 _START_S = 60.0
 _END_S = 20.0
+_GIVEN: set[int] = set()
 
 
 @contextmanager
@@ -110,7 +113,7 @@ def service(
     argv: list[str], log: Path, ready: Callable[[], bool], requirement: str
 ) -> Iterator[None]:
     """Run a daemon of the tests: until the end of the block, or of this process if it is killed."""
-    with open(log, "wb") as stream:
+    with open(log, "wb") as stream, unmarked():
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", *argv],
             stdin=subprocess.DEVNULL,
@@ -164,8 +167,15 @@ def listens(address: str) -> Callable[[], bool]:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
+    """A port of this machine that nobody listens at, nor will before it is used.
+
+    It is none of those that the system gives away by itself (32768 and above), to every connection.
+    """
+    while True:
+        # The order's seed is that of all workers, and what random gives them the same.
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as server, suppress(OSError):
+            server.bind(("", port))
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port

@@ -143,7 +143,7 @@ class GatedProject:
         (folder / "backend.py").write_text(backend)
         return GatedProject(folder)
 
-    def wait_until_building(self, seconds: float = 20) -> int:
+    def wait_until_building(self, seconds: float = 60) -> int:
         """Return the process id of the build, once it has begun."""
         began = self.folder / "began"
         end = time.monotonic() + seconds

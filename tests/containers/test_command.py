@@ -8,6 +8,7 @@ import pytest
 from runyard.containers import arguments, command
 from runyard.containers.command import Mount, run_command
 from runyard.containers.engine import Engine
+from runyard.containers.errors import EngineError
 from runyard.errors import UserErrorException
 
 DOCKER = Engine("docker", "/usr/bin/docker")
@@ -142,3 +143,21 @@ def test_arguments_that_a_run_cannot_have(argument: str, why: str) -> None:
     assert str(raised.value) == (
         f"docker.arguments: {argument!r} cannot be given: {why}. Remove it"
     )
+
+
+def test_a_container_is_removed_though_the_client_that_does_it_is_killed(tmp_path: Path) -> None:
+    program, asked = tmp_path / "docker", tmp_path / "asked"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >>{asked}\n[ "$(wc -l <{asked})" -gt 1 ] || kill -9 $$\n'
+    )
+    program.chmod(0o755)
+    Engine("docker", str(program)).remove("one")
+    assert asked.read_text() == "rm --force --volumes one\n" * 2
+
+
+def test_a_container_that_cannot_be_removed_is_an_error(tmp_path: Path) -> None:
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\necho 'driver failed to remove it' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(EngineError, match="docker failed: driver failed to remove it"):
+        Engine("docker", str(program)).remove("one")

@@ -299,7 +299,7 @@ def test_a_container_that_is_left_ends(engine: Engine) -> None:
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         engine.run(BASE, ["/bin/sh", "-c", script], say, name=NAME)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 40
     assert engine.state(NAME) is None
     assert f"sleep\0{nap}\0" not in "".join(command_lines())
 

@@ -168,7 +168,7 @@ def test_a_login_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Monkey
         pass
     assert raised.value.kind == "engine"
     assert "sesame" not in str(raised.value)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
 
 
 def test_a_login_does_not_show_its_password() -> None:

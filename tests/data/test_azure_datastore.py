@@ -81,9 +81,9 @@ def test_what_is_registered_without_being_asked(workspace: Any) -> None:
 
 def test_databases(workspace: Any, tmp_path: Path) -> None:
     directory = workspace.directory
-    Datastore.register_azure_postgre_sql(workspace, "pg", "srv", "db", "me@srv", "p/w@1")
+    Datastore.register_azure_postgre_sql(workspace, "pg", "srv", "db", "me@srv", "p/w:x@1")
     assert databases.engine_url(directory, "pg") == (
-        "postgresql://me%40srv:p%2Fw%401@srv.postgres.database.azure.com:5432/db?sslmode=require"
+        "postgresql://me%40srv:p%2Fw%3Ax%401@srv.postgres.database.azure.com:5432/db?sslmode=require"
     )
     Datastore.register_azure_my_sql(workspace, "my", "srv", "db", "me", "secret", port_number=1)
     assert databases.engine_url(directory, "my") == (
@@ -104,7 +104,7 @@ def test_databases(workspace: Any, tmp_path: Path) -> None:
     assert databases.engine_url(directory, "lite") == f"sqlite:///{tmp_path}/x.db"
     for path in Path(workspace.path, "datastores").iterdir():
         assert "secret" not in path.read_text().replace('"secrets"', "")
-        assert "p/w" not in path.read_text()
+        assert "p/w:x" not in path.read_text()
     assert "secret" in Path(keyvault.folder_of(directory), "secrets.json").read_text()
     text = "datastore 'pg' is a database (postgresql://me%40srv@srv.postgres.database.azure.com"
     with pytest.raises(UserErrorException, match=re.escape(text)):

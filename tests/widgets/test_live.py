@@ -206,11 +206,13 @@ def test_a_run_that_is_removed_meanwhile_is_told(kernel: Kernel) -> None:
 def test_without_the_extra_it_is_text_and_one_notice(kernel: Kernel) -> None:
     before = len(kernel.output)
     kernel.run(
-        "import sys\n"
+        "import sys, runyard.widgets.live\n"
+        "whole = {name: sys.modules[name] for name in ('anywidget', 'runyard.widgets.live')}\n"
         "sys.modules['anywidget'] = None\n"
-        "sys.modules.pop('runyard.widgets.live', None)\n"
+        "del sys.modules['runyard.widgets.live']\n"
         "run = submit(0); run.wait_for_completion()\n"
         "RunDetails(run).show(); RunDetails(run).show()\n"
+        "sys.modules.update(whole)\n"
     )
     said = kernel.output[before:]
     errors = "".join(content["text"] for content in said if content.get("name") == "stderr")

