@@ -171,6 +171,8 @@ def test_containers_of_two_nodes(
     half_dead(started)
     job = PyTorchConfiguration("Gloo", process_count=2, node_count=2)
     run = in_containers.submit(experiment, COUNTS, job)
+    if started == 1:  # else its client is killed before the engine knows of it
+        runs.wait_for(lambda: in_container.containers(docker) != [], 60)
     state = found_killed_of(run, docker, monkeypatch)
     assert state.reason is (Reason.RUNNER_LOST if started == 1 else Reason.COMPLETED), state.detail
     if state.reason is Reason.COMPLETED:

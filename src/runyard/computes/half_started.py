@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from runyard.record.script import Script
 
 STARTING = "It was killed while it was starting the processes of the run."
-_TO_BEGIN_S = 2.0
-"""What processes may take to say that they have begun; they need some thousandths of that."""
+_TO_BEGIN_S = 10.0
+"""What processes may take to say that they have begun; they need a thousandth of that, but on a
+machine that is busy."""
 _LOOK_EVERY_S = 0.02
 _STEP = b"/computes/slurm/step.sh"
 _NOBODY = 0
