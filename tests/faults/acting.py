@@ -178,9 +178,9 @@ class Acting:
         time.sleep(after_s)  # the moment of the kill is drawn
         run = self.run_of(trial)
         assert run is not None
-        with suppress(ProcessLookupError, KeyError):
-            os.kill(owner.signature(run.lock)["pid"], signal.SIGKILL)
-        while owner.is_held(run.lock):
+        while owner.is_held(run.lock):  # one that has just begun has not signed it yet
+            with suppress(ProcessLookupError, KeyError):
+                os.kill(owner.signature(run.lock)["pid"], signal.SIGKILL)
             time.sleep(0.002)
 
 

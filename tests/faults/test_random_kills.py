@@ -36,10 +36,13 @@ def test_the_laws_hold_whoever_is_killed_when() -> None:
         sweeps.without_limit()
     seed = random.SystemRandom().randrange(1 << 32) if sweeps.KILLS else 7
     count = sweeps.KILLS or 80
-    answer = storm("--count", count, "--seed", seed)
-    assert (answer["count"], answer["seed"], answer["breaches"]) == (count, seed, 0)
+    # On a machine that is busy they are fewer: a test may not take five minutes.
+    longest = () if sweeps.KILLS else ("--seconds", 120)
+    answer = storm("--count", count, "--seed", seed, *longest)
+    assert (answer["seed"], answer["breaches"]) == (seed, 0)
+    assert count / 8 <= answer["count"] <= count
     # It did kill: most of those it meant to.
-    assert sum(answer["killed"].values()) > count / 2, answer
+    assert sum(answer["killed"].values()) > answer["count"] / 2, answer
 
 
 def test_submit_killed_before_each_of_its_calls() -> None:
