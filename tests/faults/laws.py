@@ -306,10 +306,12 @@ def _record(run: RunDirectory) -> dict[str, Any]:
 
 def _lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """The JSON objects of whole lines, and what is wrong with others."""
-    if not path.exists():
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # its run may be removed in this moment
         return [], []
     found, problems = [], []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
         try:
             body = json.loads(line)
         except ValueError as error:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import random
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from tests.housekeeping import stores
 _TIMES = int(os.environ.get("RUNYARD_GC_STORM", "1"))
 _SOURCES = 12
 _WRITERS = 3
+_ENOUGH = 5
+"""More snapshots and blobs than that are removed while others are at work."""
+_PATIENCE_S = 120.0
 _spawn = multiprocessing.get_context("spawn")
 
 
@@ -49,10 +53,19 @@ def sources(tmp_path: Path) -> list[str]:
     return [str(tmp_path / f"source{number}") for number in range(_SOURCES)]
 
 
-def _record_and_lay_out(path: str, sources: list[str], seed: int, times: int) -> None:
+def _numbers(times: int, removed: Any) -> Iterator[int]:
+    """So many, and then as many as it takes until enough was removed meanwhile."""
+    give_up = time.monotonic() + _PATIENCE_S
+    for number in itertools.count():
+        if number >= times and (min(removed[:]) > _ENOUGH or time.monotonic() > give_up):
+            return
+        yield number
+
+
+def _record_and_lay_out(path: str, sources: list[str], seed: int, times: int, removed: Any) -> None:
     """What submission and runner do with the store, without starting anything."""
     workspace, chance = WorkspaceDirectory(path), random.Random(seed)
-    for number in range(times):
+    for number in _numbers(times, removed):
         source = Path(chance.choice(sources))
         run = stores.recorded(workspace, source, f"run-{seed}-{number}")
         manifest = workspace.manifest(jsonl.read_json(run.run_json)["snapshot"])
@@ -65,13 +78,13 @@ def _record_and_lay_out(path: str, sources: list[str], seed: int, times: int) ->
             shutil.rmtree(run.path, ignore_errors=True)
 
 
-def _submit(path: str, sources: list[str], seed: int, times: int) -> None:
+def _submit(path: str, sources: list[str], seed: int, times: int, removed: Any) -> None:
     experiment = Experiment(Workspace.at(path), "storm")
     chance = random.Random(seed)
     here = Environment("here")
     here.python.user_managed_dependencies = True
     here.python.interpreter_path = sys.executable
-    for _ in range(times):
+    for _ in _numbers(times, removed):
         command = ["sh", "-c", "test -f own.py"]
         config = ScriptRunConfig(chance.choice(sources), command=command, environment=here)
         run = experiment.submit(config)
@@ -83,9 +96,12 @@ def _goes_on(run: RunDirectory) -> bool:
     return os.path.isdir(run.path) and not read_state(run).status.ended
 
 
-def _collect(path: str, done: Any, counts: Any) -> None:
-    """Remove runs that have completed, then what they referred to, without any grace."""
-    workspace, removed = WorkspaceDirectory(path), [0, 0]
+def _collect(path: str, done: Any, removed: Any) -> None:
+    """Remove runs that have completed, then what they referred to, without any grace.
+
+    ``removed``: how many snapshots and blobs, while others were at work.
+    """
+    workspace = WorkspaceDirectory(path)
     last = False
     while not last:
         last = done.is_set()
@@ -93,19 +109,18 @@ def _collect(path: str, done: Any, counts: Any) -> None:
             if read_state(run).status is Status.COMPLETED and not owner.is_held(run.lock):
                 shutil.rmtree(run.path, ignore_errors=True)
         groups = StoreGarbage(workspace, grace_s=-1).remove()
-        if not last:
-            removed = [a + group.count for a, group in zip(removed, groups, strict=True)]
-    counts.put(removed)
+        for number, group in enumerate([] if last else groups):
+            removed[number] += group.count
 
 
 def _storm(
     writer: Callable[..., None], workspace: WorkspaceDirectory, sources: list[str], times: int
 ) -> list[int]:
     """How many snapshots and blobs were removed while all of them were at work."""
-    done, counts = _spawn.Event(), _spawn.Queue()
-    collector = _spawn.Process(target=_collect, args=(workspace.path, done, counts))
+    done, removed = _spawn.Event(), _spawn.Array("i", 2)
+    collector = _spawn.Process(target=_collect, args=(workspace.path, done, removed))
     writers = [
-        _spawn.Process(target=writer, args=(workspace.path, sources, seed, times))
+        _spawn.Process(target=writer, args=(workspace.path, sources, seed, times, removed))
         for seed in range(_WRITERS)
     ]
     os.makedirs(workspace.runs, exist_ok=True)
@@ -114,19 +129,18 @@ def _storm(
     for process in writers:
         process.join()
     if writer is _submit:
-        laws.settle(workspace)
+        laws.settle(workspace, 120)
     done.set()
-    found: list[int] = counts.get(timeout=60)
     collector.join()
     assert [process.exitcode for process in (*writers, collector)] == [0] * (_WRITERS + 1)
-    return found
+    return list(removed[:])
 
 
 def test_runs_that_are_recorded_have_their_snapshots(
     workspace: WorkspaceDirectory, sources: list[str]
 ) -> None:
     removed = _storm(_record_and_lay_out, workspace, sources, 100 * _TIMES)
-    assert min(removed) > 5, removed  # else nothing was tried
+    assert min(removed) > _ENOUGH, removed  # else nothing was tried
     laws.hold(workspace)
     assert not stores.snapshots(workspace)
     assert not stores.contents(workspace)
@@ -137,7 +151,7 @@ def test_runs_that_are_submitted_complete(
 ) -> None:
     begun = time.monotonic()
     removed = _storm(_submit, workspace, sources, 12 * _TIMES)
-    assert min(removed) > 5, removed
+    assert min(removed) > _ENOUGH, removed
     laws.hold(workspace)
     # What has completed was removed with its run: nothing may be left that failed.
     assert not laws.runs(workspace), time.monotonic() - begun
