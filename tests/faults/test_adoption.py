@@ -50,6 +50,22 @@ def go(run: RunDirectory) -> None:
     Path(run.work, "go").touch()
 
 
+def has_run_for(run: RunDirectory, seconds: float) -> None:
+    """Let the record of its script say that it was started so much earlier."""
+    path = Path(script.path_of(run))
+    first, *others = path.read_text().splitlines(keepends=True)
+    line = json.loads(first)
+    assert line["up"] > seconds, "the machine was just started"
+    text = json.dumps({**line, "up": line["up"] - seconds}) + "\n"
+    path.write_text("".join([text, *others]))  # the same file: its witness has it open
+
+
+@pytest.fixture
+def seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks waits for the end of a script that has ended, also on a busy machine."""
+    monkeypatch.setattr("runyard.history.reconcile._SEE_ENDS_S", 30.0)
+
+
 def test_an_adopted_run_ended_when_its_script_did(workspace: WorkspaceDirectory) -> None:
     """However long nobody has looked: its duration is not that."""
     run = runs.make_run(workspace, GATED)
@@ -59,11 +75,13 @@ def test_an_adopted_run_ended_when_its_script_did(workspace: WorkspaceDirectory)
     runs.wait_for(lambda: script.read(run).code is not None)
     ended = script.read(run).ended
     assert ended is not None
-    time.sleep(3)  # more than the end of a run may take, below
+    time.sleep(3)  # more than the end of a run takes
+    looked = time.monotonic()
     reconcile_run(run)
     times = [event["t"] for event in runs.finish(run).events]
+    took_s = time.monotonic() - looked
     assert times == sorted(times)
-    assert ended <= times[-2] <= times[-1] < ended + 2
+    assert ended <= times[-2] <= times[-1] <= ended + took_s
 
 
 def statuses(run: RunDirectory) -> list[str]:
@@ -83,6 +101,7 @@ def statuses(run: RunDirectory) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("ended_before", [False, True])
+@pytest.mark.usefixtures("seen_at_once")
 def test_the_end_of_an_adopted_run_is_that_of_its_script(
     workspace: WorkspaceDirectory,
     end: str,
@@ -153,52 +172,52 @@ def test_what_does_not_heed_a_cancel_is_killed_and_counted(workspace: WorkspaceD
 
 def test_the_time_limit_counts_from_the_start_of_the_script(workspace: WorkspaceDirectory) -> None:
     begun = time.monotonic()
-    run = runs.make_run(workspace, SLEEPER, max_run_duration_s=4.0, grace_period_s=0.2)
+    run = runs.make_run(workspace, SLEEPER, max_run_duration_s=60.0, grace_period_s=0.2)
     start_ready(run)
     kill_runner(run)
-    time.sleep(3.0)  # the limit goes on while nobody watches
+    has_run_for(run, 58.0)  # the limit goes on while nobody watches
     reconcile_run(run)
-    state = runs.finish(run)
-    assert state.reason is Reason.TIME_LIMIT
-    assert time.monotonic() - begun > 4.0
-    [adopted] = jsonl.read(adoptions.path_of(run))
-    assert (state.ended or 0) - adopted["t"] < 4.0
+    assert runs.finish(run).reason is Reason.TIME_LIMIT
+    assert 2.0 < time.monotonic() - begun < 60.0
 
 
 def test_a_script_that_ended_within_its_limit_has_not_reached_it(
     workspace: WorkspaceDirectory,
 ) -> None:
-    run = runs.make_run(workspace, GATED, max_run_duration_s=3.0)
+    run = runs.make_run(workspace, GATED, max_run_duration_s=60.0)
     start_ready(run)
     kill_runner(run)
     go(run)
     runs.wait_for(lambda: script.read(run).code is not None)
-    time.sleep(3.2)  # the limit passes
+    has_run_for(run, 61.0)  # the limit has passed
     reconcile_run(run)
     assert runs.finish(run).reason is Reason.COMPLETED
 
 
 TOLD = """
-import signal, sys, time
+import os, signal, sys, time
 def on_term(*_):
-    print('told', flush=True); time.sleep(0.3); sys.exit(4)
+    print('told', flush=True)
+    while not os.path.exists('go'): time.sleep(0.01)
+    sys.exit(4)
 signal.signal(signal.SIGTERM, on_term)
 """
 
 
 @pytest.mark.parametrize(
-    ("limit_s", "reason"), [(None, Reason.CANCELLED), (3.0, Reason.TIME_LIMIT)]
+    ("limit_s", "reason"), [(None, Reason.CANCELLED), (6.0, Reason.TIME_LIMIT)]
 )
 def test_a_script_that_was_told_to_end_has_not_ended_by_itself(
     workspace: WorkspaceDirectory, limit_s: float | None, reason: Reason
 ) -> None:
     """Whatever its exit code: who had told it was killed before the end was written."""
-    run = runs.make_run(workspace, TOLD + SLEEPER, grace_period_s=9.0, max_run_duration_s=limit_s)
+    run = runs.make_run(workspace, TOLD + SLEEPER, grace_period_s=60.0, max_run_duration_s=limit_s)
     start_ready(run)
     if limit_s is None:
         events.request(run, "cancel")
     runs.wait_for(lambda: "told" in runs.log_of(run))
     kill_runner(run)
+    go(run)
     runs.wait_for(lambda: script.read(run).code == 4)
     reconcile_run(run)
     state = runs.finish(run)
@@ -285,10 +304,10 @@ def test_without_its_witness_the_script_goes_on_and_its_code_is_lost(
     workspace: WorkspaceDirectory,
 ) -> None:
     run = runs.make_run(workspace, GATED + "open('outputs/done', 'w').close()")
-    runner = start_ready(run)
-    os.kill(runner, signal.SIGKILL)
-    os.kill(script.read(run).witness["pid"], signal.SIGKILL)
-    runs.wait_for(lambda: not owner.is_held(run.lock))
+    runner, witness = start_ready(run), script.read(run).witness["pid"]
+    for pid in (runner, witness):
+        os.kill(pid, signal.SIGKILL)
+    runs.wait_for(lambda: not owner.is_held(run.lock) and owner.start_ticks(witness) is None)
     reconcile_run(run)
     assert owner.is_held(run.lock)
     go(run)
@@ -452,9 +471,12 @@ def test_a_command_shows_the_true_end(tmp_path: Path) -> None:
     kill_runner(run)
     go(run)
     runs.wait_for(lambda: script.read(run).code is not None)
-    shown = subprocess.run(
-        [*runyard, "show", run.id], cwd=tmp_path, capture_output=True, text=True, check=True
+    patient = (
+        "from runyard.history import reconcile; reconcile._SEE_ENDS_S = 30.0\n"
+        "from runyard.cli import main; main()"
     )
+    argv = [sys.executable, "-c", patient, "show", run.id]
+    shown = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "Failed (script_exit_code 3)" in shown.stdout
 
 

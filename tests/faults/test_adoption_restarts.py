@@ -187,7 +187,7 @@ def test_a_run_that_was_told_to_end_is_not_started_again(workspace: WorkspaceDir
     """Here at its time limit, of which the script takes its time to end."""
     text = "import signal; signal.signal(signal.SIGTERM, lambda *_: print('told', flush=True))\n"
     run = runs.make_run(
-        workspace, text + COUNTS, max_restarts=3, max_run_duration_s=3.0, grace_period_s=60.0
+        workspace, text + COUNTS, max_restarts=3, max_run_duration_s=6.0, grace_period_s=60.0
     )
     start(run)
     runs.wait_for(lambda: "told" in runs.log_of(run))
