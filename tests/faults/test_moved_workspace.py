@@ -13,7 +13,7 @@ import pytest
 from runyard import Workspace
 from runyard.computes import processes
 from runyard.history.run import Run
-from runyard.record import events, owner
+from runyard.record import events, jsonl, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
@@ -45,6 +45,8 @@ class Moved:
         given = (str(self.go), *(then or ("",)))
         before = submitting.submit(place, source, *given, **changes).directory
         runs.wait_for(lambda: "ready" in runs.log_of(before))
+        # The last that the runner writes before the script ends.
+        runs.wait_for(lambda: jsonl.read_json(before.environment_json).get("lock"))
         self.old = place.path
         os.rename(place.path, folder / "renamed")
         self.workspace = WorkspaceDirectory(str(folder / "renamed"))
@@ -88,7 +90,7 @@ def test_it_is_cancelled_where_its_workspace_is_now(tmp_path: Path) -> None:
 
 
 def test_its_time_limit_ends_it(tmp_path: Path) -> None:
-    moved = Moved(tmp_path, max_run_duration_seconds=3)
+    moved = Moved(tmp_path, max_run_duration_seconds=6)
     assert moved.finish().reason is Reason.TIME_LIMIT
 
 

@@ -108,9 +108,9 @@ def test_a_cancel_is_carried_out_when_it_goes_on(place: WorkspaceDirectory, tmp_
 def test_a_limit_that_was_reached_meanwhile_ends_it_when_it_goes_on(
     place: WorkspaceDirectory, tmp_path: Path
 ) -> None:
-    run = begun(place, tmp_path, max_run_duration_seconds=3)
+    run = begun(place, tmp_path, max_run_duration_seconds=5)
     with stopped(run):
-        time.sleep(3.2)  # the limit is one of real time
+        time.sleep(5.2)  # the limit is one of real time
         assert status(run) == "Running"
     begin = time.monotonic()
     assert reason_then(run) is Reason.TIME_LIMIT
