@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from runyard.cli import program
 
-LONGEST_S = 20
+LONGEST_S = 60
 
 
 class Said(NamedTuple):

@@ -14,7 +14,10 @@ from typing import NamedTuple
 
 import pytest
 
+from runyard.record import owner
+from runyard.record.events import read_state
 from runyard.record.layout import WorkspaceDirectory
+from runyard.testing import runs
 from tests.computes import pools
 from tests.faults import laws, outside
 from tests.faults.commands import typed
@@ -75,7 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, s3_server: str) -> Iterator[O
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_OFFLINE", "1")
         found = outside.make(folder / "all", S3(s3_server), patch)
-        shutil.copytree(found.folder, folder / "whole", symlinks=True)
+        shutil.copytree(found.folder, folder / "whole", symlinks=True, ignore=_workspace)
         yield found
         _restore(found, folder / "whole")
         (found.folder / "go").touch()
@@ -83,7 +86,17 @@ def made(tmp_path_factory: pytest.TempPathFactory, s3_server: str) -> Iterator[O
         pools.forget(found.folder)
 
 
+def _workspace(folder: str, names: list[str]) -> list[str]:
+    """A run goes on there, whose runner writes."""
+    return [name for name in names if name == "elsewhere" and "project" in names]
+
+
 def _restore(made: Outside, whole: Path) -> None:
+    for run in laws.runs(WorkspaceDirectory(made.workspace.directory.path)):
+        # A runner reads and writes there until it has ended.
+        runs.wait_for(
+            lambda run=run: not (read_state(run).status.ended and owner.is_held(run.lock))
+        )
     for name in (*outside.PLACES, "secrets", "config.toml", "project/.azureml"):
         path = made.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -38,6 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     (folder / "train.py").write_text(TRAIN)
     assert submit().code == 0
+    laws.settle(WorkspaceDirectory(str(folder / ".runyard")))
     return folder
 
 

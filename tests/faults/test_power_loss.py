@@ -52,6 +52,7 @@ def test_what_was_said_is_there_after_a_power_cut(
     if shutil.which("strace") is None:
         missing("strace", "strace is not here")
     monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
     project, calls, disk = _submitted(tmp_path)
     [run_id] = os.listdir(project / ".runyard/runs/exp")
     shutil.rmtree(project)
@@ -101,7 +102,8 @@ def _look(
     again = typed("submit", "-f", "-e", "exp", "--user-managed", "train.py")
     assert again.code == 0, (folder, again)
     assert len(laws.runs(workspace)) == len(found) + 1
-    os.chdir("/")
+    laws.settle(workspace)  # its runner has ended as well
+    os.chdir(folder.parent)
     shutil.rmtree(folder)
 
 
