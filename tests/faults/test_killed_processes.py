@@ -62,6 +62,7 @@ def test_a_child_that_left_the_group_and_is_killed_is_the_scripts_to_mind(
     run = begun(workspace, LEAVING, tmp_path)
     child, _ = pids(run)
     os.kill(child, signal.SIGKILL)
+    runs.wait_for(lambda: owner.start_ticks(child) is None)  # the script asks without waiting
     assert not events.read_state(run).status.ended
     (tmp_path / "go").touch()
     state = end_of(run)
