@@ -123,14 +123,13 @@ def test_a_run_that_did_not_change_is_not_read_again(
     assert Index(workspace).select() == before
 
 
-def test_two_changes_under_one_stamp_are_both_seen(
-    workspace: WorkspaceDirectory, index: Index
-) -> None:
+def test_two_changes_under_one_stamp_are_both_seen(workspace: WorkspaceDirectory) -> None:
     run = make_run(workspace)
     end(run)
     notes = NoteWriter(run)
     notes.tag("a", "1")
     stamp = os.stat(run.path).st_mtime_ns
+    index = Index(workspace, now_ns=lambda: stamp)
     assert index.select()[0].tags == {"a": "1"}
     notes.tag("b", "2")
     os.utime(run.path, ns=(stamp, stamp))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import subprocess
@@ -154,7 +155,7 @@ def test_who_waits_for_the_end_alone_is_told_by_the_runner(
 def test_and_where_it_is_elsewhere_by_the_run_itself(run: RunDirectory) -> None:
     with RunPause(run) as pause:
         append(Path(run.events))
-        assert seconds(pause, SHORT_S) < SHORT_S  # newly watched: what was before is not told
+        assert seconds(pause, LONG_S) < LONG_S / 2  # newly watched: what was before is not told
         assert told_of(pause, lambda: append(Path(run.events)))
 
 
@@ -224,6 +225,7 @@ def test_more_watchers_than_a_user_may_have(run: RunDirectory, logs: Path) -> No
 def test_nothing_stays_open(run: RunDirectory, logs: Path, runner: subprocess.Popen[bytes]) -> None:
     with RunPause(run, str(logs)) as pause:  # one that tells stays, for the next
         pause(0)
+    gc.collect()  # what others have left open is not closed meanwhile
     files = len(os.listdir("/proc/self/fd"))
     with RunPause(run, str(logs)) as pause:
         for _ in range(3):
