@@ -114,6 +114,7 @@ def test_some_of_several_processes_had_begun(
     """Those cannot be undone, and the others would come too late: the run is lost, and says so."""
     half_dead(1)
     run = gangs.gang(workspace, COUNTS + "import time; time.sleep(60)", count=2)
+    runs.wait_for(lambda: starts(run) == ["x"])
     state = found_killed(run, monkeypatch)
     assert state.reason is Reason.RUNNER_LOST
     why = "It was killed while it was starting the processes of the run."

@@ -7,6 +7,7 @@ have begun the run can be gone on with; where none has, nothing of the script ha
 
 from __future__ import annotations
 
+import os
 import time
 
 from runyard.computes import channels, processes
@@ -89,12 +90,19 @@ def _begun(run: RunDirectory) -> list[ranks.Rank]:
 def _all_have_begun(run: RunDirectory, size: int) -> bool:
     until = time.monotonic() + _TO_BEGIN_S
     while True:
-        left = processes.of_run(run.path)
-        if len(_begun(run)) == size:
+        left = set(processes.of_run(run.path))
+        begun = _begun(run)
+        if len(begun) == size:
             return True
-        if not left or time.monotonic() >= until:
+        if left <= _of_ranks(begun) or time.monotonic() >= until:
             return False
         time.sleep(_LOOK_EVERY_S)
+
+
+def _of_ranks(begun: list[ranks.Rank]) -> set[int]:
+    """The processes of ranks that have begun here, and below them: no other rank comes of these."""
+    own = [rank.pid for rank in begun if rank.pid and rank.host == os.uname()[1]]
+    return {*own, *(below for pid in own for below in processes.descendants(pid))}
 
 
 def _each(run: RunDirectory) -> list[int]:
