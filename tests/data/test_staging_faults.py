@@ -153,10 +153,12 @@ def test_a_runner_killed_while_it_stores_what_the_script_left(
 def test_of_two_runs_that_need_the_same_one_fetches_it(
     faulty: Any, submit: Any, proxy: Proxy
 ) -> None:
-    slow = proxy.fault("GET /.*big.txt", delay_s=3, times=1)
+    slow = proxy.fault("GET /.*big.txt", delay_s=50, times=1)
     one = submit(REPORT, faulty)
     until(proxy, "GET /.*big.txt")
     other = submit(REPORT, faulty)
+    runs.wait_for(lambda: "waiting for another run" in runs.log_of(other.directory))
+    slow.over.set()
     assert len(report(one)["trees"]["faulty"]) == len(report(other)["trees"]["faulty"]) == 3
     log = Path(other.directory.data_log).read_text().splitlines()
     assert log[0] == "faulty: waiting for another run that fetches the same"
@@ -212,7 +214,7 @@ def test_an_upload_that_takes_longer_than_the_limit_is_ended(
     proxy.fault("PUT /", delay_s=300)
     here.environment_variables = {"AZUREML_RUN_KILL_SIGNAL_TIMEOUT_SEC": "0.5"}
     up = faulty.path("up", "u").as_upload()
-    run = submit(WRITE, up, max_run_duration_seconds=1)
+    run = submit(WRITE, up, max_run_duration_seconds=6)  # the script ends long before
     state = finished(run, Reason.TIME_LIMIT)
     message = state.detail["error"]["message"]
     assert re.fullmatch(r"storing what the script left took over \d s", message)
