@@ -30,7 +30,7 @@ from tests.faulty_proxy import Proxy, before
 from tests.requirements import small_disk
 from tests.s3_server import KEY, S3, SECRET, serving
 
-BOUND_S = 40
+BOUND_S = 120
 """For what fails at once or stays silent, with the options below; measured: under 6."""
 
 
