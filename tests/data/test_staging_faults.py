@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -333,7 +334,8 @@ def _killed_while_it_stores(run: Any, proxy: Proxy) -> None:
     until(proxy, "PUT /.*new.txt")
     killing.kill_runner(run.directory)
     for pid in processes.of_run(run.directory.path):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end by itself
+            os.kill(pid, signal.SIGKILL)
     runs.wait_for(lambda: not processes.of_run(run.directory.path))
 
 
