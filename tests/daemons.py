@@ -106,7 +106,17 @@ def _end_processes_of(folder: Path) -> None:
     for process in ended:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(ended, timeout=_END_S)
+    end = time.monotonic() + _END_S
+    while any(map(is_alive, ended)) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it is there and no zombie, which nobody may be in a hurry to reap."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _mounted_below(folder: Path) -> list[str]:
