@@ -73,6 +73,7 @@ def _record_and_lay_out(path: str, sources: list[str], seed: int, times: int, re
         workdir.materialise(manifest, workspace.blobs, run.work)
         same = {p.name: p.read_bytes() for p in source.iterdir()}
         assert {p.name: p.read_bytes() for p in Path(run.work).iterdir()} == same
+        _may_go(run)
         stores.end(run)
         if chance.random() < 0.9:  # others the collector removes
             shutil.rmtree(run.path, ignore_errors=True)
@@ -88,8 +89,14 @@ def _submit(path: str, sources: list[str], seed: int, times: int, removed: Any) 
         command = ["sh", "-c", "test -f own.py"]
         config = ScriptRunConfig(chance.choice(sources), command=command, environment=here)
         run = experiment.submit(config)
+        _may_go(run.directory)
         while chance.random() < 0.3 and _goes_on(run.directory):
             time.sleep(0.01)  # its end is waited for, so that not all go on at once
+
+
+def _may_go(run: RunDirectory) -> None:
+    """Its submitter has been told of it."""
+    Path(run.join("told")).touch()
 
 
 def _goes_on(run: RunDirectory) -> bool:
@@ -106,7 +113,9 @@ def _collect(path: str, done: Any, removed: Any) -> None:
     while not last:
         last = done.is_set()
         for run in laws.runs(workspace):
-            if read_state(run).status is Status.COMPLETED and not owner.is_held(run.lock):
+            told = os.path.exists(run.join("told"))
+            ended = read_state(run).status is Status.COMPLETED
+            if told and ended and not owner.is_held(run.lock):
                 shutil.rmtree(run.path, ignore_errors=True)
         groups = StoreGarbage(workspace, grace_s=-1).remove()
         for number, group in enumerate([] if last else groups):
