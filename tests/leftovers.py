@@ -46,18 +46,15 @@ class Leftovers:
         self._others &= pids
         found = {}
         for pid in pids - self._others:
-            line = self._line(pid)
-            if line is None or _TRACKER in line:
+            variables = _read(pid, "environ")
+            if not variables and _has_a_program(pid):
+                continue  # for a moment of execve(2) it has none yet: looked at next time
+            line = _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+            if self._entry not in variables.split(b"\0") or _TRACKER in line:
                 self._others.add(pid)
             else:
                 found[int(pid)] = line
         return found
-
-    def _line(self, pid: str) -> str | None:
-        """The command line of a process that has the mark."""
-        if self._entry not in _read(pid, "environ").split(b"\0"):
-            return None
-        return _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
 
     def end(self) -> dict[int, str]:
         """End those that do not end by themselves; returns them."""
@@ -76,6 +73,13 @@ class Leftovers:
         while (found := self.now()) and time.monotonic() < give_up:
             time.sleep(0.02)
         return found
+
+
+def _has_a_program(pid: str) -> bool:
+    try:
+        return bool(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:  # it has ended, or is the kernel's own
+        return False
 
 
 def _read(pid: str, name: str) -> bytes:
