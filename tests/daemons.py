@@ -22,7 +22,7 @@ from tests.requirements import missing
 
 _START_S = 60.0
 _END_S = 20.0
-_GIVEN: set[int] = set()
+_GIVEN: dict[int, socket.socket] = {}
 
 
 @contextmanager
@@ -95,11 +95,16 @@ def folder_of(name: str) -> Iterator[Path]:
 
 def _end_processes_of(folder: Path) -> None:
     """End what a daemon that was killed has left: those that hold its containers, and these."""
+    ended = []
     for process in psutil.process_iter(["cmdline"]):
         if any(f"{folder}/" in argument for argument in process.info["cmdline"] or ()):
             with suppress(psutil.NoSuchProcess):
-                for one in [*process.children(recursive=True), process]:
-                    one.kill()
+                ended += process.children(recursive=True)
+            ended.append(process)
+    for process in ended:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(ended, timeout=_END_S)  # until then they may still write there
 
 
 def _mounted_below(folder: Path) -> list[str]:
@@ -152,7 +157,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def answers(argv: list[str]) -> Callable[[], bool]:
     """Whether a command works by now."""
-    return lambda: subprocess.run(argv, capture_output=True, timeout=30).returncode == 0
+
+    def works() -> bool:
+        try:
+            return subprocess.run(argv, capture_output=True, timeout=30).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    return works
 
 
 def listens(address: str) -> Callable[[], bool]:
@@ -170,12 +182,15 @@ def free_port() -> int:
     """A port of this machine that nobody listens at, nor will before it is used.
 
     It is none of those that the system gives away by itself (32768 and above), to every connection.
+    Until this process ends no other worker is given it: a name of a socket says that it is taken.
     """
     while True:
         # The order's seed is that of all workers, and what random gives them the same.
         port = 20_000 + secrets.randbelow(12_000)
+        taken = socket.socket(socket.AF_UNIX)
         with socket.socket() as server, suppress(OSError):
+            taken.bind(f"\0runyard-tests-port-{port}")
             server.bind(("", port))
-            if port not in _GIVEN:
-                _GIVEN.add(port)
-                return port
+            _GIVEN[port] = taken
+            return port
+        taken.close()
