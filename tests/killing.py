@@ -6,13 +6,15 @@ import os
 import signal
 
 from runyard.computes import processes
-from runyard.record import owner, script
+from runyard.record import events, owner, script
 from runyard.record.layout import RunDirectory
+from runyard.record.states import Status
 from runyard.testing import runs
 
 
 def kill_runner(run: RunDirectory) -> None:
     """Kill whoever has the run's lock; another runner can go on with the run."""
+    runs.wait_for(lambda: owner.is_alive(owner.signature(run.lock)))
     pid = owner.signature(run.lock)["pid"]
     os.kill(pid, signal.SIGKILL)
     # Whoever waits for the run may have started another one at once.
@@ -21,13 +23,19 @@ def kill_runner(run: RunDirectory) -> None:
     )
 
 
+def runner_of(run: RunDirectory) -> int:
+    """The runner of a run that it says is Running: a script may print something before that."""
+    runs.wait_for(lambda: events.read_state(run).status is Status.RUNNING)
+    return int(events.read_state(run).detail["runner"])
+
+
 def lose(run: RunDirectory) -> None:
     """Kill the runner, its witness and the script, as a power cut does: no code is recorded."""
     runs.wait_for(lambda: script.read(run).pid is not None)
     found = script.read(run)
-    for pid in (owner.signature(run.lock)["pid"], found.witness["pid"], found.pid):
+    left = (owner.signature(run.lock)["pid"], found.witness["pid"], found.pid)
+    for pid in left:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-    left = {owner.signature(run.lock)["pid"], found.witness["pid"], found.pid}
-    runs.wait_for(lambda: left.isdisjoint(processes.of_run(run.path)))
+    runs.wait_for(lambda: set(left).isdisjoint(processes.of_run(run.path)))
     runs.wait_for(lambda: not owner.is_held(run.lock))
