@@ -22,7 +22,7 @@ from tests.requirements import missing
 
 _START_S = 60.0
 _END_S = 20.0
-_GIVEN: dict[int, socket.socket] = {}
+_GIVEN: set[int] = set()
 
 
 @contextmanager
@@ -94,17 +94,29 @@ def folder_of(name: str) -> Iterator[Path]:
 
 
 def _end_processes_of(folder: Path) -> None:
-    """End what a daemon that was killed has left: those that hold its containers, and these."""
+    """End what a daemon that was killed has left: those that hold its containers, and these.
+
+    Until they are gone they may write in the folder.
+    """
     ended = []
     for process in psutil.process_iter(["cmdline"]):
         if any(f"{folder}/" in argument for argument in process.info["cmdline"] or ()):
             with suppress(psutil.NoSuchProcess):
-                ended += process.children(recursive=True)
-            ended.append(process)
+                ended += [*process.children(recursive=True), process]
     for process in ended:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(ended, timeout=_END_S)  # until then they may still write there
+    end = time.monotonic() + _END_S
+    while any(map(is_alive, ended)) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it is there and no zombie, which nobody may be in a hurry to reap."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _mounted_below(folder: Path) -> list[str]:
@@ -181,16 +193,15 @@ def listens(address: str) -> Callable[[], bool]:
 def free_port() -> int:
     """A port of this machine that nobody listens at, nor will before it is used.
 
-    It is none of those that the system gives away by itself (32768 and above), to every connection.
-    Until this process ends no other worker is given it: a name of a socket says that it is taken.
+    It is none of those that the system gives away by itself (32768 and above), to every connection,
+    and none that another worker takes: each has every sixteenth.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
         # The order's seed is that of all workers, and what random gives them the same.
-        port = 20_000 + secrets.randbelow(12_000)
-        taken = socket.socket(socket.AF_UNIX)
+        port = 20_000 + secrets.randbelow(12_000 // 16) * 16 + worker % 16
         with socket.socket() as server, suppress(OSError):
-            taken.bind(f"\0runyard-tests-port-{port}")
             server.bind(("", port))
-            _GIVEN[port] = taken
-            return port
-        taken.close()
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port

@@ -14,7 +14,7 @@ from runyard.testing import runs
 
 def kill_runner(run: RunDirectory) -> None:
     """Kill whoever has the run's lock; another runner can go on with the run."""
-    runs.wait_for(lambda: owner.is_alive(owner.signature(run.lock)))
+    runs.wait_for(lambda: "pid" in owner.signature(run.lock))
     pid = owner.signature(run.lock)["pid"]
     os.kill(pid, signal.SIGKILL)
     # Whoever waits for the run may have started another one at once.
@@ -32,8 +32,10 @@ def runner_of(run: RunDirectory) -> int:
 def lose(run: RunDirectory) -> None:
     """Kill the runner, its witness and the script, as a power cut does: no code is recorded."""
     runs.wait_for(lambda: script.read(run).pid is not None)
-    found = script.read(run)
-    left = (owner.signature(run.lock)["pid"], found.witness["pid"], found.pid)
+    found, runner = script.read(run), owner.signature(run.lock)["pid"]
+    # While it has the lock nobody starts another one, which would go on with the script.
+    os.kill(runner, signal.SIGSTOP)
+    left = (found.witness["pid"], found.pid, runner)
     for pid in left:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)

@@ -46,14 +46,12 @@ class Leftovers:
         self._others &= pids
         found = {}
         for pid in pids - self._others:
-            variables = _read(pid, "environ")
-            if not variables and _has_a_program(pid):
-                continue  # for a moment of execve(2) it has none yet: looked at next time
+            environ = _read(pid, "environ")
             line = _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
-            if self._entry not in variables.split(b"\0") or _TRACKER in line:
-                self._others.add(pid)
-            else:
+            if self._entry in environ.split(b"\0") and _TRACKER not in line:
                 found[int(pid)] = line
+            elif environ:  # one that is being started has none for a moment
+                self._others.add(pid)
         return found
 
     def end(self) -> dict[int, str]:
@@ -73,13 +71,6 @@ class Leftovers:
         while (found := self.now()) and time.monotonic() < give_up:
             time.sleep(0.02)
         return found
-
-
-def _has_a_program(pid: str) -> bool:
-    try:
-        return bool(os.readlink(f"/proc/{pid}/exe"))
-    except OSError:  # it has ended, or is the kernel's own
-        return False
 
 
 def _read(pid: str, name: str) -> bytes:
