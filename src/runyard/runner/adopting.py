@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from runyard.runner.supervision import Supervisor, Watched
 
 _TO_RECORD_S = 10.0
-"""What a witness may take to note the exit code, when the script has ended."""
+"""What a witness may take to note the exit code, when the script has ended; see ``witness``."""
 _LOOK_EVERY_S = 0.02
 
 
