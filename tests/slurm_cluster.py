@@ -107,7 +107,7 @@ class SlurmCluster:
             self.start_controller()
             for node in NODES:
                 self._start_slurmd(node)
-            self.wait_until(self._all_idle, "every node is idle")
+            self.wait_until(self._all_idle, "every node is idle", _RESENT_S)
             yield self
         finally:
             for name in (*NODES, "slurmctld", "slurmdbd", "mariadbd", "munged"):
