@@ -26,15 +26,22 @@ def main(words: list[str]) -> int:
         script = Path(folder, "packages.py")
         script.write_text(_script(pins))
         argv = [str(REPO / ".venv/bin/uv"), "audit", "--no-progress", "--script", str(script)]
-        done = subprocess.run(
-            [*argv, *words], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
+        try:
+            done = subprocess.run(
+                [*argv, *words], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return _not_done(pins)
     print(done.stdout + done.stderr, end="")
     if done.returncode == 2 and any(why in done.stderr for why in _NOT_REACHED):
-        reason = "the advisories cannot be reached from here"
-        print(f"audit: NOT DONE for {len(pins)} packages: {reason}")
-        return 0
+        return _not_done(pins)
     return done.returncode
+
+
+def _not_done(pins: list[Pin]) -> int:
+    reason = "the advisories cannot be reached from here"
+    print(f"audit: NOT DONE for {len(pins)} packages: {reason}")
+    return 0
 
 
 def _script(pins: list[Pin]) -> str:

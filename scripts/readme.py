@@ -164,7 +164,9 @@ __expect() { __end; [[ $__code == "$1" ]] || { echo "exit $__code, not $1"; exit
 def run_page(path: Path, targets: set[str]) -> list[str]:
     """Run one page in a folder of its own; return what failed: nothing after the first failure."""
     name = str(path.relative_to(REPO)) if path.is_relative_to(REPO) else path.name
-    with tempfile.TemporaryDirectory(prefix="runyard-readme-") as temporary:
+    # Runs that a page leaves may write there while it is removed.
+    place = tempfile.TemporaryDirectory(prefix="runyard-readme-", ignore_cleanup_errors=True)
+    with place as temporary:
         folder = Path(temporary, path.stem.lower())
         folder.mkdir()
         if (REPO / "examples").is_dir():

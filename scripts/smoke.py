@@ -23,7 +23,8 @@ open("outputs/model.txt", "w").close()
 
 def main() -> int:
     """Return 0 if the run ended as a run should."""
-    with tempfile.TemporaryDirectory(prefix="runyard-smoke-") as folder:
+    # The runner ends a moment after its run, and may write in its folder until then.
+    with tempfile.TemporaryDirectory(prefix="runyard-smoke-", ignore_cleanup_errors=True) as folder:
         source = Path(folder, "source")
         source.mkdir()
         (source / "train.py").write_text(SCRIPT)

@@ -94,12 +94,29 @@ def folder_of(name: str) -> Iterator[Path]:
 
 
 def _end_processes_of(folder: Path) -> None:
-    """End what a daemon that was killed has left: those that hold its containers, and these."""
+    """End what a daemon that was killed has left: those that hold its containers, and these.
+
+    Until they are gone they may write in the folder.
+    """
+    ended = []
     for process in psutil.process_iter(["cmdline"]):
         if any(f"{folder}/" in argument for argument in process.info["cmdline"] or ()):
             with suppress(psutil.NoSuchProcess):
-                for one in [*process.children(recursive=True), process]:
-                    one.kill()
+                ended += [*process.children(recursive=True), process]
+    for process in ended:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    end = time.monotonic() + _END_S
+    while any(map(is_alive, ended)) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it is there and no zombie, which nobody may be in a hurry to reap."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _mounted_below(folder: Path) -> list[str]:
@@ -169,11 +186,13 @@ def listens(address: str) -> Callable[[], bool]:
 def free_port() -> int:
     """A port of this machine that nobody listens at, nor will before it is used.
 
-    It is none of those that the system gives away by itself (32768 and above), to every connection.
+    It is none of those that the system gives away by itself (32768 and above), to every connection,
+    and none that another worker takes: each has every sixteenth.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
         # The order's seed is that of all workers, and what random gives them the same.
-        port = 20_000 + secrets.randbelow(12_000)
+        port = 20_000 + secrets.randbelow(12_000 // 16) * 16 + worker % 16
         with socket.socket() as server, suppress(OSError):
             server.bind(("", port))
             if port not in _GIVEN:

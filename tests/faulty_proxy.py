@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import re
 import socket
 import struct
+import sys
+import termios
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +24,7 @@ class Fault:
     ``status``: they are answered with it. ``cut_after``: so many bytes of the body come, then the
     connection is reset. ``delay_s``: nothing comes for so long, with ``cut_after``: then.
     ``refused``: the connection is closed before anything is answered. ``spared``: so many
-    requests go well before. ``seen`` has the requests it befell.
+    requests go well before. ``seen`` has the requests it befell. ``over``: set, it delays no more.
     """
 
     def __init__(  # noqa: PLR0917
@@ -37,6 +41,7 @@ class Fault:
         self.cut_after, self.delay_s, self.refused = cut_after, delay_s, refused
         self.spared = spared
         self.seen: list[str] = []
+        self.over = threading.Event()
 
     def befalls(self, request: str) -> bool:
         """Whether it is this request's turn."""
@@ -59,16 +64,22 @@ class Proxy:
         self.upstream = urlsplit(server).netloc
         self.address = ""
         self.faults: list[Fault] = []
+        self._all_faults: list[Fault] = []
         self.requests: list[str] = []
         self.signed: list[str] = []
         self.lock = threading.Lock()
-        self.ended = threading.Event()
 
     def fault(self, *given: Any, **more: Any) -> Fault:
         """Add one."""
         made = Fault(*given, **more)
         self.faults.append(made)
+        self._all_faults.append(made)
         return made
+
+    def end(self) -> None:
+        """Let go what is delayed."""
+        for fault in self._all_faults:
+            fault.over.set()
 
     def of(self, request: str) -> Fault | None:
         """The fault of a request."""
@@ -89,7 +100,7 @@ def before(server: str) -> Iterator[Proxy]:
         try:
             yield proxy
         finally:
-            proxy.ended.set()
+            proxy.end()
             listening.shutdown()
             thread.join()
 
@@ -114,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.proxy.signed.append("/".join(key.groups()) if key else "")
         fault = self.server.proxy.of(f"{self.command} {self.path}") or Fault()
         if fault.cut_after is None and fault.delay_s:
-            self.server.proxy.ended.wait(fault.delay_s)
+            fault.over.wait(fault.delay_s)
         if fault.refused:
             self._reset()
         elif fault.status is not None:
@@ -160,9 +171,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(content[: fault.cut_after])
         self.wfile.flush()
-        # Without a pause the reset overtakes what was sent.
-        self.server.proxy.ended.wait(max(fault.delay_s, 0.02))
+        fault.over.wait(fault.delay_s)
+        self._wait_until_taken()
         self._reset()
+
+    def _wait_until_taken(self) -> None:
+        """A reset takes away what the other side has not taken yet, of which there may be much."""
+        left, end = bytearray(4), time.monotonic() + _TAKEN_S
+        while time.monotonic() < end:
+            fcntl.ioctl(self.connection, termios.TIOCOUTQ, left)
+            if not int.from_bytes(left, sys.byteorder):
+                return
+            time.sleep(0.001)
 
     def _reset(self) -> None:
         self.close_connection = True
@@ -173,4 +193,5 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+_TAKEN_S = 30.0
 _HOP = ("connection", "date", "keep-alive", "server", "transfer-encoding")

@@ -81,7 +81,7 @@ class _Handler(SimpleHTTPRequestHandler):
             content = source.read()
             outputfile.write(content[: len(content) // 2])
             outputfile.flush()
-            self.server.gate.wait(30)
+            self.server.gate.wait(120)
             source = io.BytesIO(content[len(content) // 2 :])
         shutil.copyfileobj(source, outputfile)
 

@@ -24,10 +24,12 @@ def kill_runner(run: RunDirectory) -> None:
 def lose(run: RunDirectory) -> None:
     """Kill the runner, its witness and the script, as a power cut does: no code is recorded."""
     runs.wait_for(lambda: script.read(run).pid is not None)
-    found = script.read(run)
-    for pid in (owner.signature(run.lock)["pid"], found.witness["pid"], found.pid):
+    found, runner = script.read(run), owner.signature(run.lock)["pid"]
+    # While it has the lock nobody starts another one, which would go on with the script.
+    os.kill(runner, signal.SIGSTOP)
+    left = (found.witness["pid"], found.pid, runner)
+    for pid in left:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-    left = {owner.signature(run.lock)["pid"], found.witness["pid"], found.pid}
-    runs.wait_for(lambda: left.isdisjoint(processes.of_run(run.path)))
+    runs.wait_for(lambda: set(left).isdisjoint(processes.of_run(run.path)))
     runs.wait_for(lambda: not owner.is_held(run.lock))

@@ -46,18 +46,13 @@ class Leftovers:
         self._others &= pids
         found = {}
         for pid in pids - self._others:
-            line = self._line(pid)
-            if line is None or _TRACKER in line:
-                self._others.add(pid)
-            else:
+            environ = _read(pid, "environ")
+            line = _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+            if self._entry in environ.split(b"\0") and _TRACKER not in line:
                 found[int(pid)] = line
+            elif environ:  # one that is being started has none for a moment
+                self._others.add(pid)
         return found
-
-    def _line(self, pid: str) -> str | None:
-        """The command line of a process that has the mark."""
-        if self._entry not in _read(pid, "environ").split(b"\0"):
-            return None
-        return _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
 
     def end(self) -> dict[int, str]:
         """End those that do not end by themselves; returns them."""

@@ -41,7 +41,7 @@ def test_what_ends_by_itself_is_waited_for(leftovers: Leftovers) -> None:
     leftovers.grace_s = 60
     process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, env=os.environ)
     assert process.stdin is not None
-    assert process.pid in leftovers.now()
+    runs.wait_for(lambda: process.pid in leftovers.now())
     ending = threading.Timer(0.1, process.stdin.close)
     ending.start()
     assert leftovers.end() == {}
@@ -56,7 +56,7 @@ def test_of_others_and_of_what_outlives_a_test_nothing_is_ended(leftovers: Lefto
     other.mark()
     of_other = started(*SLEEP)
     assert leftovers.end() == {}
-    assert list(other.now()) == [of_other.pid]
+    runs.wait_for(lambda: list(other.now()) == [of_other.pid])
     for process in (lasting, of_other):
         assert process.poll() is None
         process.kill()

@@ -46,7 +46,7 @@ def test_a_low_job_is_queued_again_when_others_need_its_nodes(
 
     slurm.ask("srun", "-N3", "--exclusive", "true")
 
-    assert slurm.state(low) == "PENDING"
+    assert " Restarts=1 " in slurm.ask("scontrol", "show", "job", low, "--oneliner")
     slurm.wait_until(lambda: slurm.state(low) == "RUNNING", "it runs again")
 
 

@@ -194,7 +194,7 @@ class Worker:
     def has_result(self) -> bool:
         return self._result.exists()
 
-    def wait_for_log(self, text: str, seconds: float = 20) -> None:
+    def wait_for_log(self, text: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while text not in self.log:
             assert time.monotonic() < end, self.log

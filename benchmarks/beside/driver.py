@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ def driver(place: Place, name: str, more: Mapping[str, str] | None = None) -> It
     finally:
         assert process.stdin
         assert process.stdout
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it ended before it had read its last order
+            process.stdin.close()
         try:
             process.wait(_END_S)
         except subprocess.TimeoutExpired:

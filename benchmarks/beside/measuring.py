@@ -30,7 +30,9 @@ class Taken:
 def measure(scenario: Scenario, quick: bool, tell: Callable[[str], None]) -> list[Taken]:
     """The samples of all contenders. Raises NotMeasured for what RUNYARD_REQUIRE names."""
     taken = [Taken(contender) for contender in _asked(scenario, quick)]
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as shared:
+    # What a contender has started may end a little later, and write there while it is removed.
+    place = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
+    with place as name, ExitStack() as shared:
         folder = Path(name)
         check_one_file_system(folder)
         try:

@@ -56,7 +56,8 @@ def _all(curves: list[Curve], quick: bool, docs: Path) -> int:
 
 def _measured(curve: Curve, quick: bool) -> dict[str, Any]:
     lines: dict[str, dict[str, float]] = defaultdict(dict)
-    with tempfile.TemporaryDirectory(prefix="curves-") as name:
+    # Runners of runs that have ended may write there while it is removed.
+    with tempfile.TemporaryDirectory(prefix="curves-", ignore_cleanup_errors=True) as name:
         for size in curve.sizes_of(quick):
             folder = Path(name) / f"{size}"
             folder.mkdir()

@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from runyard.cli import program
+from runyard.record import owner
 from runyard.record.layout import RunDirectory
+from tests.cli.processes import wait_for
 
 TRAIN = """
 import os, sys
@@ -108,6 +110,9 @@ def _submitted(*words: object) -> str:
     command = ["submit", "--json", "-f", "--user-managed", "-e", "main", *map(str, words)]
     result = CliRunner().invoke(program, command)
     found: str = json.loads(result.stdout)["run_id"]
+    lock = run_directory(Path.cwd(), found).lock
+    # The runner ends a moment after its run; until then files come and go.
+    wait_for(lambda: not owner.is_held(lock))
     return found
 
 

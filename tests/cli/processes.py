@@ -36,6 +36,15 @@ def read_all(fd: int) -> str:
     return found.decode()
 
 
+def read_until(fd: int, words: bytes) -> None:
+    """Read what a command says until it has said this; fails the test where it never does."""
+    said = b""
+    while words not in said:
+        read = os.read(fd, 4096)
+        assert read, said
+        said += read
+
+
 def wait_for(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Wait for a real event of another process; fails the test when it does not come."""
     deadline = time.monotonic() + timeout_s

@@ -98,12 +98,9 @@ def test_who_follows_sees_the_place_change(invoke: Invoke, project: Path, go: Pa
     follower = processes.start(*words)
     assert follower.stderr is not None
     assert follower.stdout is not None
-    said = b""
-    while b"position 2 of 2" not in said:
-        said += os.read(follower.stderr.fileno(), 4096)
+    processes.read_until(follower.stderr.fileno(), b"position 2 of 2")
     invoke("cancel", second.id)
-    while b"position 1 of 1" not in said:
-        said += os.read(follower.stderr.fileno(), 4096)
+    processes.read_until(follower.stderr.fileno(), b"position 1 of 1")
     go.touch()
     assert follower.stdout.read() == b"done\n"
     assert follower.wait() == 0

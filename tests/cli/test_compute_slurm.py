@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,14 +149,6 @@ def test_a_target_whose_queue_does_not_move(
     assert invoke("runs", "--json").json[0]["status"] == "Canceled"
 
 
-def read_until(descriptor: int, words: bytes) -> None:
-    said = b""
-    while words not in said:
-        read = os.read(descriptor, 4096)
-        assert read, said
-        said += read
-
-
 def test_a_partition_that_is_down_is_said(
     invoke: Invoke, project: Path, slurm: SlurmCluster, go: Path
 ) -> None:
@@ -171,9 +162,12 @@ def test_a_partition_that_is_down_is_said(
         submit = ("submit", "-f", "--user-managed", "--target", "hpc", "train.py")
         follower = processes.start(*submit)
         assert follower.stderr is not None
-        read_until(follower.stderr.fileno(), b"(PartitionDown: its partition is down)")
+        said = follower.stderr.fileno()
+        processes.read_until(said, b"(PartitionDown: its partition is down)")
         slurm.ask("scontrol", "update", "PartitionName=short", "State=INACTIVE")
-        read_until(follower.stderr.fileno(), b"1 of 1 in the queue of hpc (PartitionInactive: ")
+        processes.read_until(
+            follower.stderr.fileno(), b"1 of 1 in the queue of hpc (PartitionInactive: "
+        )
     finally:
         slurm.ask("scontrol", "update", "PartitionName=short", "State=UP")
     assert follower.communicate()[0] == b"done\n"

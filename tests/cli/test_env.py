@@ -14,6 +14,7 @@ import pytest
 
 from runyard.environments import Environment, cache, inventory, pruning
 from runyard.errors import UserErrorException
+from runyard.testing import runs
 from tests.cli.fixtures import History, Invoke
 
 DAY_S = 86400.0
@@ -299,9 +300,7 @@ def test_the_environment_of_a_run_under_way_stays(
     if ready:
         assert invoke("env", "build", "none.txt").code == 0
     run_id = invoke("submit", "--json", "train.py").json["run_id"]
-    end = time.monotonic() + 60
-    while not (project / "began").exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    runs.wait_for((project / "began").exists, 60)
     far = time.time() + 90 * DAY_S
     (kept,) = pruning.prune(now=far, older_than_s=DAY_S)
     said = invoke("env", "prune", "--older-than", "0")
@@ -309,10 +308,13 @@ def test_the_environment_of_a_run_under_way_stays(
     assert kept.why == "kept: a run uses it"
     assert "kept: a run that has not ended uses it" in said.out
     assert invoke("logs", "--follow", run_id).code == 0
-    # The runner says that the run has ended a moment before it ends itself.
-    while inventory.every() and time.monotonic() < end:
+
+    def is_pruned() -> bool:
         pruning.prune(now=far, older_than_s=DAY_S)
-    assert inventory.every() == []
+        return inventory.every() == []
+
+    # The runner says that the run has ended a moment before it ends itself.
+    runs.wait_for(is_pruned)
 
 
 def test_find_needs_a_text() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from runyard.record import script
-from runyard.record.layout import RunDirectory
+from tests import killing
 from tests.cli import processes
-from tests.cli.fixtures import Invoke
+from tests.cli.fixtures import Invoke, run_directory
 from tests.cli.processes import wait_for
 
 GATE = """
@@ -207,21 +207,7 @@ def _with_killed_runner(
     assert follower.stdout is not None
     follower.stdout.readline()
     (run_id,) = _run_ids(project)
-    (events,) = project.glob(f".runyard/runs/*/{run_id}/events.jsonl")
-    runner = wait_for(lambda: _runner_pid(events))
-    directory = RunDirectory(str(events.parent))
+    directory = run_directory(project, run_id)
     wait_for(lambda: script.read(directory).pid)
-    found = script.read(directory)
-    for pid in (runner, *((found.witness["pid"], found.pid) if all_of_it else ())):
-        os.kill(pid, signal.SIGKILL)
+    (killing.lose if all_of_it else killing.kill_runner)(directory)
     return follower, run_id
-
-
-def _runner_pid(events: Path) -> int | None:
-    import json
-
-    for line in events.read_text().splitlines():
-        detail = json.loads(line).get("detail") or {}
-        if "runner" in detail:
-            return int(detail["runner"])
-    return None

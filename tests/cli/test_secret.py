@@ -4,13 +4,14 @@ import os
 import pty
 import subprocess
 import sys
-import time
+import termios
 from pathlib import Path
 
 import pytest
 
 from runyard.job.keyvault import Keyvault
 from tests.cli.fixtures import History, Invoke
+from tests.cli.processes import wait_for
 
 VALUE = "hunter2"
 
@@ -62,7 +63,7 @@ def test_at_a_terminal_it_is_asked_for_and_not_shown(history: History) -> None:
         for asked in (b"Value of key", b"Once more"):
             while asked not in shown:
                 shown += os.read(leader, 1000)
-            time.sleep(0.2)  # until the echo is off
+            wait_for(lambda: not termios.tcgetattr(leader)[3] & termios.ECHO)
             os.write(leader, VALUE.encode() + b"\n")
         while b"is set" not in shown:
             shown += os.read(leader, 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -61,7 +62,7 @@ def test_a_cancel_ends_a_download(faulty: Any, submit: Any, proxy: Proxy, cache:
     begun = time.monotonic()
     run.cancel()
     finished(run, Reason.CANCELLED)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 50
     assert not os.path.exists(run.directory.join("data"))
     # What has come is there for the next run.
     proxy.faults.clear()
@@ -153,14 +154,18 @@ def test_a_runner_killed_while_it_stores_what_the_script_left(
 def test_of_two_runs_that_need_the_same_one_fetches_it(
     faulty: Any, submit: Any, proxy: Proxy
 ) -> None:
-    slow = proxy.fault("GET /.*big.txt", delay_s=3, times=1)
+    slow = proxy.fault("GET /.*big.txt", delay_s=50, times=1)
     one = submit(REPORT, faulty)
     until(proxy, "GET /.*big.txt")
     other = submit(REPORT, faulty)
+    log = Path(other.directory.data_log)
+    runs.wait_for(lambda: log.exists() and "waiting for another run" in log.read_text())
+    slow.over.set()
     assert len(report(one)["trees"]["faulty"]) == len(report(other)["trees"]["faulty"]) == 3
-    log = Path(other.directory.data_log).read_text().splitlines()
-    assert log[0] == "faulty: waiting for another run that fetches the same"
-    assert log[1] == "faulty: 0 of 3 files fetched, all were in the cache"
+    assert log.read_text().splitlines()[:2] == [
+        "faulty: waiting for another run that fetches the same",
+        "faulty: 0 of 3 files fetched, all were in the cache",
+    ]
     asked = [text for text in proxy.requests if re.match("GET /.*big.txt", text)]
     assert asked == slow.seen
 
@@ -174,7 +179,7 @@ def test_a_cancel_ends_an_upload_and_what_was_left_stays(
     begun = time.monotonic()
     run.cancel()
     finished(run, Reason.CANCELLED)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 50
     assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
     left = f"data: u: 1 of 1 not stored; they are in {run.directory.join('data', 'u')}\n"
     assert runs.log_of(run.directory).endswith(left)
@@ -212,7 +217,7 @@ def test_an_upload_that_takes_longer_than_the_limit_is_ended(
     proxy.fault("PUT /", delay_s=300)
     here.environment_variables = {"AZUREML_RUN_KILL_SIGNAL_TIMEOUT_SEC": "0.5"}
     up = faulty.path("up", "u").as_upload()
-    run = submit(WRITE, up, max_run_duration_seconds=1)
+    run = submit(WRITE, up, max_run_duration_seconds=6)  # the script ends long before
     state = finished(run, Reason.TIME_LIMIT)
     message = state.detail["error"]["message"]
     assert re.fullmatch(r"storing what the script left took over \d s", message)
@@ -242,7 +247,7 @@ def test_a_store_that_does_not_answer_is_an_error_before_the_queue(
     begun = time.monotonic()
     with pytest.raises(UserErrorException, match="data reference 'gone': ") as caught:
         submit(WRITE, gone)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 60
     assert bucket in str(caught.value)
     with pytest.raises(UserErrorException, match=r"output 'o': .* does not answer at all"):
         submit(WRITE, OutputFileDatasetConfig("o", (gone, "o/{run-id}")))
@@ -329,7 +334,8 @@ def _killed_while_it_stores(run: Any, proxy: Proxy) -> None:
     until(proxy, "PUT /.*new.txt")
     killing.kill_runner(run.directory)
     for pid in processes.of_run(run.directory.path):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end by itself
+            os.kill(pid, signal.SIGKILL)
     runs.wait_for(lambda: not processes.of_run(run.directory.path))
 
 

@@ -52,7 +52,7 @@ def names(engine: Engine) -> set[str]:
     return {name.removeprefix("localhost/") for name in listed if "runyard/" in name}
 
 
-def copy_of(spec: EnvironmentSpec, seconds: float = 30) -> GatedProject:
+def copy_of(spec: EnvironmentSpec, seconds: float = 60) -> GatedProject:
     """The copy of the one project of a plan that is being built, once its build has begun."""
     end = time.monotonic() + seconds
     while not (found := [*Path(cache.prefix(spec.key)).glob("projects/*/began")]):

@@ -1,5 +1,6 @@
 """Builders that meet, die, are stopped, or run out of disk."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -30,11 +31,12 @@ def gated(source: Path) -> Iterator[GatedProject]:
     project.open()
 
 
-def _wait_until_gone(pid: int, seconds: float = 10) -> None:
+def _wait_until_gone(pid: int, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end, f"process {pid} still runs"
-        time.sleep(0.01)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < end, f"process {pid} still runs"
+            time.sleep(0.01)
 
 
 def _children(pid: int) -> list[psutil.Process]:

@@ -15,7 +15,9 @@ import pytest
 
 from runyard import Estimator, Experiment, Workspace
 from runyard.environments import Environment, EnvironmentSpec, cache, resolve
+from runyard.testing import runs
 from tests.conda_channel import MINOR, VERSION, CondaChannel, Program
+from tests.daemons import is_alive
 from tests.requirements import small_disk
 from tests.wheelhouse import GatedProject, Wheelhouse, Worker
 
@@ -390,8 +392,7 @@ def test_a_builder_killed_in_the_middle(
         first.process.wait()
         assert cache.built(spec.key) is None
         assert not first.has_result
-        psutil.wait_procs([solver], timeout=10)
-        assert not solver.is_running()
+        runs.wait_for(lambda: not is_alive(solver))
         gate.set()
         second = Worker(spec, tmp_path / "two")
         assert not second.result()["reused"]

@@ -29,7 +29,7 @@ def gated(source: Path) -> GatedProject:
     return GatedProject.make(source / "gated")
 
 
-def _wait_for(said: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def _wait_for(said: Callable[[], bool], what: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not said():
         assert time.monotonic() < end, what

@@ -24,7 +24,7 @@ NOTEBOOKS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.ipy
 SCRIPTS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.py"))
 IN_DOCKER = "docker/custom-image.ipynb"
 UNDER_3_6 = ("frameworks/sklearn-estimator.ipynb",)
-TIMEOUT_S = 300
+TIMEOUT_S = 800
 
 
 @pytest.fixture

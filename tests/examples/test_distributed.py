@@ -17,7 +17,7 @@ from tests.slurm_cluster import SlurmCluster
 SUBMIT = REPO / "examples" / "distributed" / "submit.py"
 PROCESSES = {"chainermn": 2, "pytorch": 2, "mpi4py": 4, "tf_config": 3}
 LINE = re.compile(r"(\w+) +1 process: loss ([\d.]+) +(\d+) processes: loss ([\d.]+)")
-TIMEOUT_S = 600
+TIMEOUT_S = 800
 
 
 def trained(folder: Path, target: str) -> None:

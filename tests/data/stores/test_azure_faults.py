@@ -18,7 +18,7 @@ def test_azure_storage_is_tried_again_and_given_up(azure: Azure, tmp_path: Path)
     (tmp_path / "big").write_bytes(content)
     with before(azure.address.removesuffix(f"/{ACCOUNT}")) as proxy:
         plain = {**azure.plain, "endpoint": f"{proxy.address}/{ACCOUNT}"}
-        store = open_store(url, {**plain, "retries": 2, "timeout": 5}, azure.secrets)
+        store = open_store(url, {**plain, "retries": 2, "timeout": 30}, azure.secrets)
         proxy.fault("PUT", times=2, status=503)
         store.put([(str(tmp_path / "big"), "big")])
         cut = proxy.fault("GET .*big", times=2, cut_after=5 << 20)

@@ -103,7 +103,7 @@ def test_a_server_without_ranges_is_asked_for_all_again(folder: Path, tmp_path: 
     content = os.urandom(3 << 20)
     (folder / "big").write_bytes(content)
     with served(folder) as address, before(address) as proxy:
-        store = open_store(proxy.address, {"timeout": 2})
+        store = open_store(proxy.address, {"timeout": 30})
         fault = proxy.fault("GET", times=2, cut_after=2 << 20)
         found = store.entry("big")
         assert found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -142,11 +143,11 @@ def size_of(folder: str) -> tuple[int, bool]:
             if entry.is_dir(follow_symlinks=False):
                 pending.append(entry.path)
                 continue
-            state = entry.stat(follow_symlinks=False)
-            if state.st_ino not in seen:
+            with contextlib.suppress(OSError):  # a build goes on, and has removed it
+                state = entry.stat(follow_symlinks=False)
+                total += 0 if state.st_ino in seen else state.st_size
                 seen.add(state.st_ino)
-                total += state.st_size
-        if time.monotonic() > deadline:
+        if pending and time.monotonic() > deadline:
             return total, False
     return total, True
 
