@@ -169,7 +169,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def answers(argv: list[str]) -> Callable[[], bool]:
     """Whether a command works by now."""
-    return lambda: subprocess.run(argv, capture_output=True, timeout=30).returncode == 0
+
+    def works() -> bool:
+        try:
+            return subprocess.run(argv, capture_output=True, timeout=30).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    return works
 
 
 def listens(address: str) -> Callable[[], bool]:

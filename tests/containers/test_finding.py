@@ -160,8 +160,8 @@ def test_a_program_that_does_not_start(programs: Path) -> None:
 def test_one_that_does_not_answer(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sleep = shutil.which("sleep", path=os.defpath)
     put(programs, "docker", "Docker version 28.2.2, build e6534b4", f"exec {sleep} 60")
-    monkeypatch.setattr(finding, "_ANSWER_S", 0.5)
-    assert finding.probe()[0].why == "docker did not answer within 0.5 s to: docker info --format"
+    monkeypatch.setattr(finding, "_ANSWER_S", 3.0)  # it does say its version in time
+    assert finding.probe()[0].why == "docker did not answer within 3 s to: docker info --format"
     assert finding.probe()[0].hint == "See whether it works at all: docker info"
 
 

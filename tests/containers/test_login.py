@@ -31,9 +31,29 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
+def is_login(line: bytes) -> bool:
+    return b"--password-stdin" in line and b"login" in line
+
+
+def waiting_to_be_seen(engine: Engine, folder: Path) -> Engine:
+    """The engine, whose client waits at a login until somebody has seen its command line."""
+    program = folder / engine.name
+    program.write_text(
+        f"""#!/bin/sh
+case " $* " in *" login "*) while [ ! -e {folder}/seen ]; do sleep 0.01; done ;; esac
+exec {engine.program} "$@"
+"""
+    )
+    program.chmod(0o755)
+    return engine._replace(program=str(program))
+
+
 @contextmanager
-def watched_command_lines() -> Iterator[set[bytes]]:
-    """The command lines of all processes of this machine, sampled as often as can be."""
+def watched_command_lines(folder: Path) -> Iterator[set[bytes]]:
+    """The command lines of all processes of this machine, sampled as often as can be.
+
+    The file ``seen`` in the folder is there when that of a login was.
+    """
     seen: set[bytes] = set()
     stop = threading.Event()
 
@@ -45,6 +65,8 @@ def watched_command_lines() -> Iterator[set[bytes]]:
                         seen.add(Path(f"/proc/{entry}/cmdline").read_bytes())
                     except OSError:
                         continue
+            if any(map(is_login, seen)):
+                (folder / "seen").touch()
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -71,12 +93,13 @@ def test_the_password_is_nowhere(
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
     before = {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
     said: list[str] = []
-    with watched_command_lines() as command_lines:
+    engine = waiting_to_be_seen(engine, tmp_path)
+    with watched_command_lines(tmp_path) as command_lines:
         reference = registry.push(engine, BASE, "team/secret:1")
         engine.pull(reference, said.append, registry.login)
         engine.build(said.append, dockerfile=f"FROM {reference}\n", login=registry.login)
     # It looked at the right time, at the right processes.
-    assert any(b"--password-stdin" in line and b"login" in line for line in command_lines)
+    assert any(map(is_login, command_lines))
     assert not [line for line in command_lines if registry.password.encode() in line]
     assert {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
     assert registry.password not in "\n".join(said)

@@ -373,7 +373,7 @@ def test_changes_of_the_keyring_wait_for_each_other(
         second.start()
         second.join(0.2)
         assert second.is_alive()
-    second.join(10)
+    second.join(60)
     assert vault.list_secrets() == ["one", "two"]
     assert list(folder.iterdir()) == []
 

@@ -63,7 +63,7 @@ def test_the_code_of_what_ended_as_the_signal_came(
         os.kill(waiting, signal.SIGKILL)
         runs.wait_for(lambda: _state(waiting) == "Z")
         process.send_signal(signal.SIGCONT)
-        assert process.wait(20) == 128 + signal.SIGKILL
+        assert process.wait(60) == 128 + signal.SIGKILL
 
 
 def _state(pid: int) -> str:

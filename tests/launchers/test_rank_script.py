@@ -69,12 +69,20 @@ def test_arguments_output_and_code(shell: list[str], run: RunDirectory) -> None:
     assert failed(run) == ["0"]
 
 
+def now_and_uptime() -> tuple[float, float]:
+    """Both of the same moment."""
+    while True:
+        now = time.time()
+        up_s = float(Path("/proc/uptime").read_text().split()[0])
+        if time.time() - now < 0.005:
+            return now, up_s
+
+
 @pytest.mark.parametrize("of_this_boot", [True, False])
 def test_times(shell: list[str], run: RunDirectory, of_this_boot: bool) -> None:
     """Of a start, and of an end that went well, by what the runner says of this machine's boot."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if of_this_boot else "other"
-    up_s = float(Path("/proc/uptime").read_text().split()[0])
-    begun = time.time()
+    begun, up_s = now_and_uptime()
     given = f"{boot} {int((begun - up_s) * 100) - 1}"
     code = "import os; print('RUNYARD_BOOTED' in os.environ)"
     process = start(shell, run, code, RUNYARD_RANK="0", RUNYARD_BOOTED=given)
@@ -153,7 +161,7 @@ def test_a_program_that_a_signal_ends(shell: list[str], run: RunDirectory) -> No
 
 
 def test_sigint_is_heard(shell: list[str], run: RunDirectory) -> None:
-    code = "import os, time; os.kill(os.getpid(), 2); time.sleep(9)"
+    code = "import os, time; os.kill(os.getpid(), 2); time.sleep(60)"
     code_of(start(shell, run, code, RUNYARD_RANK="0"))
     assert read_log(run)[-1] == "KeyboardInterrupt"
 
@@ -162,7 +170,7 @@ def test_how_a_process_that_was_told_to_end_has_ended_is_recorded(
     shell: list[str], run: RunDirectory
 ) -> None:
     code = "import signal, sys, time\nsignal.signal(15, lambda *_: sys.exit(3))\nprint('on')\n"
-    process = start(shell, run, code + "time.sleep(9)", RUNYARD_RANK="0", RUNYARD_RETRIES="5")
+    process = start(shell, run, code + "time.sleep(60)", RUNYARD_RANK="0", RUNYARD_RETRIES="5")
     runs.wait_for(lambda: os.path.exists(run.rank_log(0)) and "on" in read_log(run))
     os.killpg(process.pid, signal.SIGTERM)
     assert code_of(process) == 3

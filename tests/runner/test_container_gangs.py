@@ -29,6 +29,7 @@ from runyard.record import events, owner, ranks
 from runyard.record.states import Reason
 from runyard.testing import runs
 from tests.container_engines import BASE
+from tests.killing import runner_of
 from tests.requirements import missing
 
 
@@ -207,7 +208,7 @@ def test_a_runner_that_is_killed_leaves_nothing_behind(
 ) -> None:
     run = submit(experiment, "import time; print('ready', flush=True); time.sleep(60)", THREE)
     started(run)
-    os.kill(events.read_state(run.directory).detail["runner"], signal.SIGKILL)
+    os.kill(runner_of(run.directory), signal.SIGKILL)
     runs.wait_for(lambda: not owner.is_held(run.directory.lock))
     LocalTarget().reap(run.directory)
     assert containers(engine) == []
@@ -221,7 +222,8 @@ def test_each_node_has_a_container(experiment: Experiment, engine: Engine) -> No
     script = """
 import os, time
 open('/tmp/of-%s' % os.environ['RANK'], 'w').close()
-time.sleep(1)
+open('begun-%s' % os.environ['RANK'], 'w').close()  # seen on both nodes
+while len([name for name in os.listdir('.') if name.startswith('begun-')]) < 4: time.sleep(0.01)
 print(os.environ['NODE_RANK'], os.environ['LOCAL_RANK'],
       sorted(name for name in os.listdir('/tmp') if name.startswith('of-')))
 """
@@ -256,7 +258,7 @@ def test_a_runner_that_is_killed_leaves_no_container_of_any_node(
 ) -> None:
     run = submit(experiment, "import time; print('ready', flush=True); time.sleep(60)", TWO_NODES)
     started(run, 4)
-    os.kill(events.read_state(run.directory).detail["runner"], signal.SIGKILL)
+    os.kill(runner_of(run.directory), signal.SIGKILL)
     runs.wait_for(lambda: not owner.is_held(run.directory.lock))
     assert len(containers(docker)) == 2
     LocalTarget().reap(run.directory)

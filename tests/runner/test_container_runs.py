@@ -26,6 +26,7 @@ from runyard.record import events, jsonl, owner, script
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
 from tests.container_engines import BASE
+from tests.killing import runner_of
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_the_time_limit_ends_what_does_not_listen(experiment: Experiment, docker
     environment = Environment.from_docker_image("base", BASE)
     environment.python.interpreter_path = "python3"
     config = ScriptRunConfig(
-        source, "train.py", environment=environment, max_run_duration_seconds=3
+        source, "train.py", environment=environment, max_run_duration_seconds=8
     )
     state = finish(config.submit_to(experiment))
     assert state.reason is Reason.TIME_LIMIT
@@ -240,9 +241,8 @@ def test_an_engine_that_is_killed_loses_the_run(experiment: Experiment, mortal_d
 def test_a_client_that_is_killed_loses_the_run(experiment: Experiment, docker: Engine) -> None:
     run = submit(experiment, "print('ready', flush=True)\nimport time; time.sleep(600)")
     started(run)
-    events_seen = events.read_state(run.directory).events
-    client = next(event["detail"]["pid"] for event in events_seen if event["status"] == "Running")
-    os.kill(client, signal.SIGKILL)
+    runner_of(run.directory)  # it has said so
+    os.kill(events.read_state(run.directory).detail["pid"], signal.SIGKILL)
     state = finish(run)
     assert state.reason is Reason.NODE_LOST
     assert "docker lost sight of the script" in state.detail["error"]["message"]
@@ -250,13 +250,13 @@ def test_a_client_that_is_killed_loses_the_run(experiment: Experiment, docker: E
 
 
 SECRETS = """
-import sys, time
+import os, time
 from azureml.core import Run
 run = Run.get_context()
 vault = run.experiment.workspace.get_default_keyvault()
 vault.set_secret("from-container", run.get_secret("db-key")[::-1])
 print("ready")
-time.sleep(float(sys.argv[1]))
+while not os.path.exists("seen"): time.sleep(0.05)
 """
 
 
@@ -265,10 +265,11 @@ def test_a_container_reads_the_secrets_of_its_workspace_and_shows_none(
 ) -> None:
     vault = experiment.workspace.get_default_keyvault()
     vault.set_secret("db-key", "hunter3-in-the-vault")
-    run = submit(experiment, SECRETS, 3)
+    run = submit(experiment, SECRETS)
     started(run)
     [name] = containers(engine)
     assert "hunter3" not in engine.ask("inspect", name)
+    Path(run.directory.work, "seen").touch()
     assert finish(run).reason is Reason.COMPLETED
     assert vault.get_secret("from-container") == "hunter3-in-the-vault"[::-1]
     for path in Path(experiment.workspace.path).rglob("*"):

@@ -21,7 +21,8 @@ from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.runner import distributed
 from runyard.testing import runs
-from tests.requirements import missing
+from tests.killing import runner_of
+from tests.memory_groups import LOOKED, memory_group
 
 
 @pytest.fixture
@@ -188,27 +189,32 @@ time.sleep(60)
 
 
 def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirectory) -> None:
-    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
-    if not os.access(group.parent, os.W_OK):
-        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
-    group.mkdir()
-    try:
-        (group / "memory.limit_in_bytes").write_text(str(96 << 20))
+    with memory_group(96) as entrance:
         script = f"""
 import os, time
+{LOOKED}
 for pid in os.getppid(), os.getpid():
-    open({str(group / "cgroup.procs")!r}, 'w').write(str(pid))
-time.sleep(1.2)  # until the runner has seen where they are
+    open({entrance!r}, 'w').write(str(pid))
+open('entered-' + os.environ['RANK'], 'w').close()
+while len([name for name in os.listdir() if name.startswith('entered-')]) < 3:
+    time.sleep(0.01)
+until_the_runner_has_looked()
 hog = []
 while os.environ['RANK'] == '1': hog.append(bytearray(1 << 20))
 time.sleep(60)
 """
         _, state = run_gang(workspace, script)
-    finally:
-        group.rmdir()
     assert state.reason is Reason.OUT_OF_MEMORY
     assert state.detail["exit_codes"] == [143, 137, 143]
     assert error_of(state)["message"] == "the kernel killed rank 1 because memory ran out"
+
+
+def until_failed(rank: int) -> str:
+    """What a script does to wait until it is recorded that another process fails."""
+    return f"""
+while not os.path.exists(os.environ['RUNYARD_RUN_DIRECTORY'] + '/ranks/failed/{rank}'):
+    time.sleep(0.01)
+"""
 
 
 def test_the_first_to_fail_is_named_and_not_those_that_fail_of_it(
@@ -218,17 +224,14 @@ def test_the_first_to_fail_is_named_and_not_those_that_fail_of_it(
 import os, time
 if os.environ['RANK'] == '2':
     time.sleep(0.5)
-    open('gone', 'w').close()
     raise RuntimeError('the first')
-while not os.path.exists('gone'):
-    time.sleep(0.01)
-time.sleep(0.1)
+FAILED
 raise ConnectionResetError('of it')
-"""
+""".replace("FAILED", until_failed(2))
     _, state = run_gang(workspace, script)
     error = error_of(state)
     assert (error["rank"], error["type"], error["message"]) == (2, "RuntimeError", "the first")
-    assert error["location"]["line"] == 6
+    assert error["location"]["line"] == 5
     assert "RuntimeError: the first" in error["log_tail"][-1]
 
 
@@ -239,13 +242,10 @@ def test_the_first_to_raise_is_named_though_it_takes_longest_to_end(
 import atexit, os, time
 if os.environ['RANK'] == '1':
     atexit.register(lambda: (time.sleep(1), print('tidied', flush=True)))
-    open('gone', 'w').close()
     raise RuntimeError('the first')
-while not os.path.exists('gone'):
-    time.sleep(0.01)
-time.sleep(0.2)
+FAILED
 os._exit(9)
-"""
+""".replace("FAILED", until_failed(1))
     _, state = run_gang(workspace, script, 2)
     assert (state.reason, state.detail["exit_codes"]) == (Reason.SCRIPT_EXCEPTION, [9, 1])
     assert (state.detail["rank"], error_of(state)["message"]) == (1, "the first")
@@ -283,7 +283,7 @@ signal.signal(signal.SIGTERM, save)
 print('ready', flush=True)
 time.sleep(60)
 """
-    run = gang(workspace, script, grace_period_s=5.0)
+    run = gang(workspace, script, grace_period_s=20.0)
     wait_for_lines(run, "ready")
     events.request(run, "cancel")
     state = runs.finish(run)
@@ -311,7 +311,8 @@ time.sleep(60)
 
 
 def test_the_time_limit_ends_all(workspace: WorkspaceDirectory) -> None:
-    _, state = run_gang(workspace, "import time; time.sleep(60)", max_run_duration_s=0.5)
+    script = "import time; time.sleep(60)"
+    _, state = run_gang(workspace, script, max_run_duration_s=0.5, grace_period_s=20.0)
     assert state.reason is Reason.TIME_LIMIT
     assert state.detail["exit_codes"] == [143, 143, 143]
 
@@ -349,7 +350,7 @@ print('done')
 def test_a_runner_that_is_killed_leaves_nothing_behind(workspace: WorkspaceDirectory) -> None:
     run = gang(workspace, "import time; print('ready', flush=True); time.sleep(60)")
     wait_for_lines(run, "ready")
-    runner = events.read_state(run).detail["runner"]
+    runner = runner_of(run)
     assert len(processes.of_run(run.path)) >= 7  # three times rank.sh and the script, the runner
     os.kill(runner, signal.SIGKILL)
     runs.wait_for(lambda: not owner.is_held(run.lock))
@@ -360,13 +361,14 @@ def test_a_runner_that_is_killed_leaves_nothing_behind(workspace: WorkspaceDirec
 def test_a_runner_that_is_told_to_end_ends_all(workspace: WorkspaceDirectory) -> None:
     run = gang(workspace, "import time; print('ready', flush=True); time.sleep(60)")
     wait_for_lines(run, "ready")
-    os.kill(events.read_state(run).detail["runner"], signal.SIGTERM)
+    os.kill(runner_of(run), signal.SIGTERM)
     assert runs.finish(run).reason is Reason.PREEMPTED
     assert not processes.of_run(run.path)
 
 
 def test_many_processes_on_few_cores(workspace: WorkspaceDirectory) -> None:
-    run, state = run_gang(workspace, "", 200, command=["sleep", "1"])
+    run = gang(workspace, "", 200, command=["sleep", "1"])
+    state = runs.finish(run, timeout_s=120)
     assert state.reason is Reason.COMPLETED
     assert state.detail["exit_codes"] == [0] * 200
     assert len(ranks.read(run)) == 200
@@ -408,20 +410,22 @@ def test_a_run_that_a_process_submits_is_none_of_the_gang(workspace: WorkspaceDi
 
 
 def run_workers(
-    directory: WorkspaceDirectory, text: str, workers: int, servers: int, **changes: Any
+    directory: WorkspaceDirectory, text: str, workers: int, servers: int
 ) -> tuple[RunDirectory, State]:
     total = workers + servers
     distribution = {"process_count": total, "parameter_servers": servers}
-    given = {"launcher": "tensorflow", "distribution": distribution, **changes}
+    given = {"launcher": "tensorflow", "distribution": distribution, "arguments": [str(servers)]}
     return run_gang(directory, text, total, **given)
 
 
 SERVING = """
-import os, time
+import os, sys, time
 print(os.environ['AZ_BATCHAI_JOB_NAME'], flush=True)
 if os.environ['AZ_BATCHAI_JOB_NAME'] == 'ps':
+    open('serves-' + os.environ['RUNYARD_RANK'], 'w').close()
     time.sleep(60)
-time.sleep(0.3)
+while len([name for name in os.listdir() if name.startswith('serves-')]) < int(sys.argv[1]):
+    time.sleep(0.01)
 """
 
 

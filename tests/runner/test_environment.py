@@ -134,7 +134,7 @@ def test_a_run_cancelled_just_after_its_submission_ends_soon(
     run = runs.make_run(workspace, "print(1)", environment=spec("./gated"), grace_period_s=60.0)
     events.request(run, "cancel")
     start(run)
-    assert runs.finish(run, 20).reason is Reason.CANCELLED
+    assert runs.finish(run, 40).reason is Reason.CANCELLED
     assert "killed_processes" not in events.read_state(run).detail
 
 
@@ -181,7 +181,8 @@ def test_a_builder_that_dies_is_named(
     run = runs.make_run(workspace, "print(1)", environment=spec("./gated"))
     handle = start(run)
     gated.wait_until_building()
-    builder = next(pid for pid in processes.of_run(run.path) if _parent(pid) == handle["pid"])
+    found = processes.of_run(run.path)
+    builder = next(pid for pid in found if processes.parent_of(pid) == handle["pid"])
     os.kill(builder, signal.SIGKILL)
     state = runs.finish(run)
     assert state.reason is Reason.ENVIRONMENT_FAILED
@@ -191,11 +192,6 @@ def test_a_builder_that_dies_is_named(
         "the builder of the environment was killed by signal 9",
     )
     assert "environment.txt" in error["hint"]
-
-
-def _parent(pid: int) -> int:
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 def test_a_relative_cache_folder_is_the_submitters(

@@ -19,15 +19,17 @@ from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
+from tests.killing import runner_of
+from tests.memory_groups import LOOKED, memory_group
 from tests.mpi_environments import RUNTIMES, environment
-from tests.requirements import missing
 
 # One after the other: what one has in /dev/shm would be what another has left there.
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("mpi")]
 
 NODES = (1, 2)
-PATIENCE_S = 8.0
-"""From the failure of one rank to the end of all; seen are 0.2 to 1 s."""
+PATIENCE_S = 25.0
+"""From the failure of one rank to the end of all; seen are 0.2 to 1 s, and it is no wait for the
+grace period, which is longer."""
 
 HEAD = """
 import os, sys, time
@@ -71,7 +73,7 @@ def start(
         "processes_per_node": each,
         "distribution": {"process_count": nodes * each, "runtime": runtime, "mpiexec": ""},
         "environment": environment(runtime),
-        "grace_period_s": 10.0,
+        "grace_period_s": 40.0,
     }
     run = runs.make_run(directory, text, **{**given, **changes})
     runs.start(LocalTarget(), run)
@@ -186,7 +188,7 @@ if world.rank == 0:
                 open(GROUP, 'w').write(path.split('/')[2])
         except OSError:
             continue
-time.sleep(1.2)  # until the runner has seen where they are
+until_the_runner_has_looked()
 world.barrier()
 hog = []
 while world.rank == 1:
@@ -196,16 +198,9 @@ while world.rank == 1:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_kernel_kills_a_rank_for_memory(workspace: WorkspaceDirectory, runtime: str) -> None:
-    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
-    if not os.access(group.parent, os.W_OK):
-        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
-    group.mkdir()
-    try:
-        (group / "memory.limit_in_bytes").write_text(str(512 << 20))
-        hog = HOG.replace("GROUP", repr(str(group / "cgroup.procs")))
+    with memory_group(512) as entrance:
+        hog = LOOKED + HOG.replace("GROUP", repr(entrance))
         state = finish(start(workspace, runtime, HEAD + hog + REST))
-    finally:
-        group.rmdir()
     assert (state.reason, state.detail["rank"]) == (Reason.OUT_OF_MEMORY, 1)
     assert state.detail["exit_code"] == 137
 
@@ -263,7 +258,7 @@ while True:
 def test_every_rank_has_the_grace_period(
     workspace: WorkspaceDirectory, runtime: str, why: str, nodes: int
 ) -> None:
-    limit_s = 6.0 if why == "time_limit" else None
+    limit_s = 10.0 if why == "time_limit" else None
     run = start(
         workspace, runtime, HEAD + SAVES, nodes=nodes, each=2 // nodes, max_run_duration_s=limit_s
     )
@@ -371,8 +366,7 @@ def test_secrets_are_on_no_command_line(workspace: WorkspaceDirectory) -> None:
 def test_a_lost_run_leaves_nothing(workspace: WorkspaceDirectory) -> None:
     run = start(workspace, "mpich", HEAD + "time.sleep(60)\n", nodes=2, each=1)
     wait_for_lines(run, "together", 2)
-    line = json.loads(Path(run.events).read_text().splitlines()[-1])
-    os.kill(line["detail"]["runner"], signal.SIGKILL)
+    os.kill(runner_of(run), signal.SIGKILL)
     time.sleep(0.2)  # what mpiexec does about it is over
     LocalTarget().reap(run)
     assert not processes.of_run(run.path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from runyard.history.workspace import Workspace
 from runyard.record.events import State
 from runyard.record.states import Reason
 from runyard.testing import runs
+from tests.memory_groups import LOOKED, memory_group
 from tests.requirements import missing
 
 # One worker, so that each environment is built once.
@@ -173,25 +173,19 @@ def test_a_notebook_ends_as_a_script_would(
 
 
 def test_a_kernel_for_which_memory_runs_out(newest: Notebooks) -> None:
-    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-notebook-{os.getpid()}"
-    if not os.access(group.parent, os.W_OK):
-        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
-    group.mkdir()
-    hog = f"""
-import os, time
+    with memory_group(64) as entrance:
+        hog = f"""
+import os
+{LOOKED}
 for process in (os.getppid(), os.getpid()):
-    with open({str(group / "cgroup.procs")!r}, "w") as file:
+    with open({entrance!r}, "w") as file:
         file.write(str(process))
-time.sleep(1.2)  # until the runner has seen where it is
+until_the_runner_has_looked()
 kept = []
 while True:
     kept.append(bytearray(1 << 20))
 """
-    try:
-        (group / "memory.limit_in_bytes").write_text(str(64 << 20))
         state, run = newest.ended("print('done')", hog)
-    finally:
-        group.rmdir()
     assert state.reason is Reason.OUT_OF_MEMORY, runs.log_of(run.directory)
     assert "the kernel was ended by SIGKILL in cell 2" in runs.log_of(run.directory)
     assert said(run) == "done\n"
@@ -232,14 +226,13 @@ def test_a_kernel_that_does_not_hear_ends_at_the_limit(newest: Notebooks) -> Non
 
 
 def test_output_comes_as_it_is_printed(newest: Notebooks) -> None:
-    cell = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(1)"
-    run = newest.submit(cell)
-    runs.wait_for(lambda: "0\n" in runs.log_of(run.directory), timeout_s=180)
-    began = time.monotonic()
-    assert "2\n" not in runs.log_of(run.directory)
-    runs.wait_for(lambda: "2\n" in runs.log_of(run.directory))
-    assert time.monotonic() - began > 0.5
+    waits = "while not os.path.exists(os.environ['TMPDIR'] + '/seen'): time.sleep(0.05)"
+    run = newest.submit(f"import os, time\nprint('first', flush=True)\n{waits}\nprint('last')")
+    runs.wait_for(lambda: "first\n" in runs.log_of(run.directory), timeout_s=180)
+    assert "last\n" not in runs.log_of(run.directory)
+    (newest.scratch / "seen").touch()
     assert finish(run).reason is Reason.COMPLETED
+    assert "last\n" in runs.log_of(run.directory)
 
 
 def test_a_cell_that_may_fail_fails_nothing(newest: Notebooks) -> None:

@@ -20,7 +20,7 @@ from runyard.record.events import State
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
-from tests.requirements import missing
+from tests.memory_groups import LOOKED, memory_group
 
 
 @pytest.fixture
@@ -125,22 +125,16 @@ def test_a_script_that_says_it_failed_has_failed(workspace: WorkspaceDirectory) 
 
 
 def test_out_of_memory_is_told_from_a_plain_sigkill(workspace: WorkspaceDirectory) -> None:
-    group = Path("/sys/fs/cgroup/memory") / f"runyard-test-{os.getpid()}"
-    if not os.access(group.parent, os.W_OK):
-        missing("memory-cgroup", "there is no writable memory cgroup of version 1")
-    group.mkdir()
-    try:
-        (group / "memory.limit_in_bytes").write_text(str(64 << 20))
+    with memory_group(64) as entrance:
         script = f"""
-import os, time
-open({str(group / "cgroup.procs")!r}, 'w').write(str(os.getpid()))
-time.sleep(1.2)  # until the runner has seen where it is
+import os
+{LOOKED}
+open({entrance!r}, 'w').write(str(os.getpid()))
+until_the_runner_has_looked()
 hog = []
 while True: hog.append(bytearray(1 << 20))
 """
         _, state = run_script(workspace, script)
-    finally:
-        group.rmdir()
     assert state.reason is Reason.OUT_OF_MEMORY
     assert state.detail["error"]["message"] == "the kernel killed the script because memory ran out"
 

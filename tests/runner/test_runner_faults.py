@@ -47,7 +47,12 @@ def small_workspace(tmp_path: Path) -> Iterator[WorkspaceDirectory]:
 
 
 FILLING = """
-import time
+import json, os, time
+while True:  # what its runner writes last before it watches alone: no block is given back then
+    with open(os.environ['RUNYARD_RUN_DIRECTORY'] + '/environment.json') as stream:
+        if 'lock' in json.load(stream):
+            break
+    time.sleep(0.01)
 with open('filler', 'wb', buffering=0) as stream:
     try:
         while stream.write(bytes(65536)): pass
@@ -85,8 +90,6 @@ def test_a_script_that_fails_on_a_full_disk_is_told_so(
 ) -> None:
     """Its traceback had no room in the log."""
     run = runs.make_run(small_workspace, FILLING + "print('lost' * 9999, flush=True)")
-    # Its events have their block, which the script may be faster to take than its runner.
-    Path(run.events).write_text(json.dumps({"t": 0, "status": "NotStarted"}) + "\n")
     start(run)
     state = runs.finish(run)
     assert (state.reason, state.detail["exit_code"]) == (Reason.SCRIPT_EXIT_CODE, 1)
@@ -117,19 +120,22 @@ def test_a_script_may_remove_its_working_directory(workspace: WorkspaceDirectory
 
 
 def test_a_script_that_removes_the_run_directory_still_ends_at_its_limit(
-    workspace: WorkspaceDirectory,
+    workspace: WorkspaceDirectory, tmp_path: Path
 ) -> None:
+    told = tmp_path / "told"
     script = (
-        "import os, shutil, time; directory = os.environ['RUNYARD_RUN_DIRECTORY']\n"
+        "import os, shutil, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(open({str(told)!r}, 'w').close()))\n"
+        "directory = os.environ['RUNYARD_RUN_DIRECTORY']\n"
         "while os.path.exists(directory):\n"  # the runner may write a file just then
         "    shutil.rmtree(directory, ignore_errors=True)\n"
         "time.sleep(600)"
     )
-    run = runs.make_run(workspace, script, grace_period_s=0.2, max_run_duration_s=2.0)
+    run = runs.make_run(workspace, script, grace_period_s=20.0, max_run_duration_s=4.0)
     start(run)
     runs.wait_for(lambda: not os.path.exists(run.path))
-    assert len(processes.of_run(run.path)) == 3  # the runner, the witness and the script
     runs.wait_for(lambda: processes.of_run(run.path) == [])
+    assert told.exists()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"request": "dance", "t": "x"}', "\xff"])
@@ -139,6 +145,7 @@ def test_a_request_that_makes_no_sense_harms_nothing(
     run = runs.make_run(workspace, SLEEPER, grace_period_s=0.2)
     Path(run.requests, "noise-1-1.json").write_text(content, encoding="latin-1")
     start_ready(run)
+    runs.wait_for(lambda: events.read_state(run).status is Status.RUNNING)
     time.sleep(0.6)  # it looks four times a second
     assert events.read_state(run).status is Status.RUNNING
     events.request(run, "cancel")
@@ -176,12 +183,13 @@ time.sleep(600)
 def test_cancel_ends_processes_that_run_away(workspace: WorkspaceDirectory, leave: str) -> None:
     run = runs.make_run(workspace, STORM.format(leave=leave), grace_period_s=0.2)
     start_ready(run)
-    time.sleep(0.3)  # so that there are some
+    beat = Path(run.outputs, "beat")
+    runs.wait_for(lambda: beat.exists() and beat.stat().st_size > 10)  # there are some
     events.request(run, "cancel")
     assert runs.finish(run).reason is Reason.CANCELLED
-    beats = os.path.getsize(os.path.join(run.outputs, "beat"))  # a look at /proc may miss one
+    beats = beat.stat().st_size  # a look at /proc may miss one
     time.sleep(0.5)
-    assert os.path.getsize(os.path.join(run.outputs, "beat")) == beats > 10
+    assert beat.stat().st_size == beats
 
 
 def test_a_stopped_script_is_woken_to_end_itself(workspace: WorkspaceDirectory) -> None:
@@ -195,7 +203,7 @@ def test_a_stopped_script_is_woken_to_end_itself(workspace: WorkspaceDirectory) 
     run = runs.make_run(workspace, script, grace_period_s=20.0)
     start_ready(run)
     events.request(run, "cancel")
-    state = runs.finish(run, 10)
+    state = runs.finish(run)
     assert state.reason is Reason.CANCELLED
     assert "killed_processes" not in state.detail
 
@@ -212,13 +220,22 @@ runs.wait_for(lambda: 'ready' in runs.log_of(inner))
 """
 
 
+WAITING = """
+import os, time
+print('ready', flush=True)
+while not os.path.exists('go'):
+    time.sleep(0.01)
+print('end')
+"""
+
+
 def test_the_end_of_a_run_leaves_the_runs_it_has_submitted_alone(
     workspace: WorkspaceDirectory,
 ) -> None:
     """Also those of their processes that have cleared their environment."""
     script = (
         "import subprocess, sys\n"
-        'code = \'import time; print("ready", flush=True); time.sleep(3); print("end")\'\n'
+        f"code = {WAITING!r}\n"
         "sys.exit(subprocess.call([sys.executable, '-c', code], env={}))"
     )
     inner = runs.make_run(workspace, script)
@@ -227,6 +244,7 @@ def test_the_end_of_a_run_leaves_the_runs_it_has_submitted_alone(
     start(outer)
     assert runs.finish(outer).reason is Reason.COMPLETED
     assert not events.read_state(inner).status.ended
+    Path(inner.work, "go").touch()
     assert runs.finish(inner).reason is Reason.COMPLETED
     assert "end" in runs.log_of(inner)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -62,7 +63,8 @@ def test_text_says_how_it_stands_and_waits_for_nothing(
 ) -> None:
     run = submit(tmp_path, monkeypatch, 60)
     try:
-        runs.wait_for(lambda: "started" in runs.log_of(run.directory), timeout_s=30)
+        runs.wait_for(lambda: "started" in runs.log_of(run.directory))
+        runs.wait_for(lambda: run.get_status() == "Running")
         began = time.monotonic()
         RunDetails(run).show(widget_settings={"debug": True})
         assert time.monotonic() - began < 30
@@ -106,7 +108,7 @@ def test_the_data_by_the_names_of_sdk_v1(tmp_path: Path, monkeypatch: pytest.Mon
     assert properties["arguments"] == "0"
     assert properties["tags"] == {"stage": "test"}
     assert properties["log_groups"][0] == ["user_logs/std_log.txt"]
-    assert properties["run_duration"].startswith("0:00:0")
+    assert properties["run_duration"].startswith("0:0")
     assert Path(properties["log_files"]["user_logs/std_log.txt"]).is_file()
     [child] = data["child_runs"]
     assert (child["run_name"], child["status"]) == ("fold", "Completed")
@@ -141,7 +143,7 @@ def test_it_needs_none_of_the_notebook_packages(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert ": Running, 0 s" in done.stdout
+    assert re.search(r": Running, \d+ s", done.stdout)
 
 
 def test_a_run_that_waits_shows_its_place_in_the_queue(

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from runyard.runner.ending import End
     from runyard.runner.supervision import Supervisor, Watched
 
-_TO_RECORD_S = 2.0
-"""What a witness may take to note the exit code, when the script has ended."""
+_TO_RECORD_S = 10.0
+"""What a witness may take to note the exit code, when the script has ended; see ``witness``."""
 _LOOK_EVERY_S = 0.02
 
 

@@ -50,6 +50,8 @@ if [ -n "${runyard_begun:-}" ]; then
     esac
     exit
 fi
+told=
+trap 'told=yes' TERM  # the script may be running before its pid is known here
 "$@" 2>&1 &
 script=$!
 
@@ -64,6 +66,7 @@ stop() {
     fi
 }
 trap stop TERM
+[ -z "$told" ] || stop
 
 # A wait that a signal breaks off says nothing of the script; one too many says 127,
 # and bash -1 where it has lost the code.

@@ -98,12 +98,13 @@ def _booted() -> dict[str, str]:
     try:
         with open("/proc/sys/kernel/random/boot_id") as stream:
             boot = stream.read().strip()
+        now = time.time()  # first: where this process has to wait between, no start lies ahead
         with open("/proc/uptime") as stream:
             up_s = float(stream.read().split()[0])
     except (OSError, ValueError):  # ranks ask date then
         return {}
     # One less: the kernel has cut off what is below a hundredth, and no start lies ahead.
-    return {"RUNYARD_BOOTED": f"{boot} {int((time.time() - up_s) * 100) - 1}"}
+    return {"RUNYARD_BOOTED": f"{boot} {int((now - up_s) * 100) - 1}"}
 
 
 def _note(run: RunDirectory, plan: LaunchPlan, spec: Mapping[str, Any], log: str) -> Appender:

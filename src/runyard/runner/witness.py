@@ -39,8 +39,8 @@ _HEARD = (
 )
 """What is meant for the script, and does not end its witness."""
 
-_TO_END_S = 2.0
-"""What a witness may take when the script has ended; it needs a thousandth of that."""
+_TO_END_S = 10.0
+"""What a witness may take when the script has ended; where it gets a processor it needs 1 ms."""
 
 
 class Script:
