@@ -37,8 +37,11 @@ _AS_NODE = 'hostname "$0" && mount --bind "$1/hosts" /etc/hosts && shift && exec
 """A node has a host name of its own, and knows the others by theirs."""
 _PASSWORD = secrets.token_hex(8)
 _START_S = 60.0
+_CREDENTIAL_S = 15
+"""So long a credential is good. A node that a busy machine lets answer later than that starts no
+step, and what is queued again waits for so long."""
 _RESENT_S = 200.0
-"""A busy machine may answer too late for a credential (5 s); slurmctld asks again in 1 or 2 min."""
+"""Where one was too late all the same slurmctld asks again, in 1 or 2 min."""
 
 _SETTINGS = {
     "AuthType": "auth/munge",
@@ -107,7 +110,7 @@ class SlurmCluster:
             self.start_controller()
             for node in NODES:
                 self._start_slurmd(node)
-            self.wait_until(self._all_idle, "every node is idle")
+            self.wait_until(self._all_idle, "every node is idle", _RESENT_S)
             yield self
         finally:
             for name in (*NODES, "slurmctld", "slurmdbd", "mariadbd", "munged"):
@@ -199,8 +202,7 @@ class SlurmCluster:
         for node in NODES:
             if node not in self._daemons:
                 self._start_slurmd(node)
-        if self._jobs():
-            jobs = {line.split()[0] for line in self._jobs()}
+        if jobs := {line.split()[0] for line in self._jobs()}:
             subprocess.run(["scancel", *jobs], env={**os.environ, **self.environment}, check=False)
         self.wait_until(lambda: not self._jobs(), "no job is left", _RESENT_S)
         self.wait_until(self._all_idle, "every node is idle again")
@@ -290,8 +292,7 @@ class SlurmCluster:
             "ClusterName": "tests",
             "SlurmctldHost": f"{host}(127.0.0.1)",
             "SlurmctldPort": str(self._ports["slurmctld"]),
-            # What is queued again waits until the credential has expired.
-            "AuthInfo": f"socket={self._munge_socket},cred_expire=5",
+            "AuthInfo": f"socket={self._munge_socket},cred_expire={_CREDENTIAL_S}",
             "StateSaveLocation": f"{self.folder}/state",
             "SlurmdSpoolDir": f"{self.folder}/%n",
             "SlurmctldPidFile": f"{self.folder}/slurmctld.pid",

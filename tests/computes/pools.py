@@ -7,7 +7,7 @@ from typing import Any
 
 from runyard.computes import pool_private
 from runyard.computes.pool import Pool
-from runyard.record import computes, events
+from runyard.record import computes, events, owner
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Status
 from runyard.testing import runs
@@ -53,12 +53,24 @@ def status(run: RunDirectory) -> Status:
 
 
 def begun(run: RunDirectory) -> None:
-    """Wait until the script runs."""
+    """Wait until the script runs, and its runner has said so, which it does a little later."""
     runs.wait_for(lambda: runs.log_of(run).startswith("begun"))
+    runs.wait_for(lambda: events.read_state(run).started is not None)
 
 
-def starts(*of: RunDirectory) -> list[float]:
-    """When each of some ended runs began."""
-    found = [events.read_state(run).started for run in of]
-    assert None not in found
-    return [float(str(moment)) for moment in found]
+def starts(*of: RunDirectory) -> list[int]:
+    """When the runner of each was started, in hundredths of a second since the machine was.
+
+    Runners are started one by one, under the pool's lock; how far each has come is for the
+    processors to say.
+    """
+    return [int(owner.signature(run.lock)["start"]) for run in of]
+
+
+def nobody_is_at(pool: Pool) -> None:
+    """Wait until whoever starts runs of the pool is done with it.
+
+    A run that was just started may have ended before who started it has put its ticket away.
+    """
+    with pool.folder.locked():
+        pass

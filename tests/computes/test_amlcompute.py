@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import logging
+import os
 import pickle
+import signal
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from runyard.computes.amlcompute_status import AmlComputeStatus, ScaleSettings
 from runyard.computes.compute_target import ComputeTarget, LocalCompute
 from runyard.computes.pool_folder import PoolFolder
 from runyard.errors import ComputeTargetException, RunConfigurationException, UserErrorException
-from runyard.record import jsonl
+from runyard.record import jsonl, owner
 from runyard.testing import runs
 
 describe = AmlCompute.provisioning_configuration
@@ -161,19 +165,22 @@ def test_the_status_has_true_figures(
 
 
 def test_the_place_in_the_queue_is_shown_while_it_changes(
-    workspace: Workspace,
-    submit: Callable[..., Run],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    workspace: Workspace, submit: Callable[..., Run], tmp_path: Path
 ) -> None:
+    class Shown(io.StringIO):
+        def write(self, text: str) -> int:
+            if text.startswith("Queued: "):
+                (tmp_path / "go").touch()
+            return super().write(text)
+
     target = make(workspace, max_nodes=1)
     submit(target)
     second, third = submit(target), submit(target)
     second.cancel()
     assert second.get_status() == "Canceled"
-    (tmp_path / "go").touch()
-    third.wait_for_completion(show_output=True)
-    assert "Queued: position 1 of 1 in the queue of cpu-cluster\n" in capsys.readouterr().out
+    with redirect_stdout(Shown()) as shown:
+        third.wait_for_completion(show_output=True)
+    assert "Queued: position 1 of 1 in the queue of cpu-cluster\n" in shown.getvalue()
 
 
 def test_delete_says_what_it_does_and_a_deleted_target_takes_no_runs(
@@ -208,10 +215,12 @@ def test_a_target_being_deleted_is_not_made_again(
 ) -> None:
     run = submit(target)
     runs.wait_for(lambda: run.get_status() == "Running")
+    runner = owner.signature(run.directory.lock)["pid"]
+    os.kill(runner, signal.SIGSTOP)  # it would end the run, and with it the target
     target.delete()
-    if target.get_status() is not None:
-        with pytest.raises(ComputeTargetException, match="is being deleted; wait until its runs"):
-            make(workspace, max_nodes=2)
+    with pytest.raises(ComputeTargetException, match="is being deleted; wait until its runs"):
+        make(workspace, max_nodes=2)
+    os.kill(runner, signal.SIGCONT)
     target.wait_for_completion(is_delete_operation=True)
 
 

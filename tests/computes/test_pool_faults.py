@@ -23,6 +23,9 @@ from runyard.testing import runs
 from tests import killing
 from tests.computes import pools
 
+HALF_WRITTEN = shutil.ignore_patterns("*.tmp")
+"""What a runner that goes on gives another name at any moment."""
+
 COUNTED = "import os; open({!r}, 'ab').write(b'x'); print('ran')"
 
 DYING = """
@@ -116,6 +119,7 @@ def nothing_is_left(pool: Pool) -> None:
     """Neither tickets nor secrets, and the next run gets its node."""
     assert runs.finish(pools.submit(pool)).reason is Reason.COMPLETED
     pool.kick()
+    pools.nobody_is_at(pool)
     assert os.listdir(pool.folder.queue) == []
     assert kept_for(pool) == []
 
@@ -211,6 +215,7 @@ def test_who_started_a_run_is_killed_before_its_ticket_is_gone_and_the_run_after
     ticket = Path(pool.folder.queue, name).read_bytes()
     go.touch()
     pools.begun(second)
+    pools.nobody_is_at(pool)
     Path(pool.folder.queue, name).write_bytes(ticket)
     registry.update(workspace, "pool", {"max_nodes": 2})
     assert os.listdir(pool.folder.queue) == []  # it has a node: the ticket is an old one
@@ -263,7 +268,10 @@ def test_a_copied_workspace_starts_none_of_the_runs_that_wait_in_the_original(
     first = pools.submit(pool, pools.until(go))
     second = pools.submit(pool, COUNTED.format(str(count)))
     jsonl.write_once(second.join(HANDLE), {"run": second.path})
-    shutil.copytree(original.path, tmp_path / "there" / ".runyard", symlinks=True)
+    pools.begun(first)
+    shutil.copytree(
+        original.path, tmp_path / "there" / ".runyard", symlinks=True, ignore=HALF_WRITTEN
+    )
     copied = RunDirectory(str(tmp_path / "there" / os.path.relpath(second.path, tmp_path / "here")))
     look(pool, copied)
     Pool(copied.workspace, pool.record).kick()
@@ -285,7 +293,8 @@ def test_listing_a_workspace_of_somebody_else_runs_nothing(
     first = pools.submit(pool, pools.until(go))
     waiting = pools.submit(pool, COUNTED.format(str(count)))
     (name,) = os.listdir(pool.folder.queue)
-    shutil.copytree(theirs.path, tmp_path / "mine" / ".runyard", symlinks=True)
+    pools.begun(first)
+    shutil.copytree(theirs.path, tmp_path / "mine" / ".runyard", symlinks=True, ignore=HALF_WRITTEN)
     mine = WorkspaceDirectory(str(tmp_path / "mine" / ".runyard"))
     copied = mine.run(waiting.experiment, waiting.id)
     # Neither handle nor signature tells that it is a copy: as if it came from another machine.
@@ -432,6 +441,7 @@ def test_many_runs_of_several_processes_at_once(workspace: WorkspaceDirectory) -
         assert runs.finish(run, 60).reason is Reason.COMPLETED
     spans = [tuple(map(float, runs.log_of(run).split())) for run in some]
     assert max(_at_once(spans)) <= 2
+    pools.nobody_is_at(pool)
     assert os.listdir(pool.folder.queue) == []
     assert kept_for(pool) == []
     waited = sorted((queued, given) for run in some for queued, given in _waited(run))

@@ -32,6 +32,7 @@ from runyard.testing import runs
 from tests import killing, relay_target
 from tests.faults.test_disk_damage import DAMAGES
 from tests.faulty_proxy import before
+from tests.holding import files_below, holding
 from tests.relay_target import FarTarget
 from tests.s3_server import S3, SECRET
 
@@ -89,7 +90,8 @@ def test_a_far_run_is_one_like_any_other(
     assert Path(run.directory.work, "left.txt").read_text() == "left in work"
     assert not Path(run.directory.work, "train.py").exists()
     assert json.loads(Path(run.directory.environment_json).read_text())["kind"] == "user_managed"
-    assert os.listdir(tmp_path / "far") == []
+    # It tidies up when all of the run has been sent.
+    runs.wait_for(lambda: os.listdir(tmp_path / "far") == [])
 
 
 WAITS = """
@@ -100,8 +102,12 @@ time.sleep(600)
 
 
 def ready(run: Any) -> None:
-    """Wait until the far script's first line has come back, while it runs."""
+    """Wait until the far script's first line has come back, and that it runs.
+
+    That is said when the script has started, and may come with a later piece than the line.
+    """
     runs.wait_for(lambda: "ready" in runs.log_of(run.directory))
+    runs.wait_for(lambda: events.read_state(run.directory).started is not None)
 
 
 def handle_of(run: Any) -> dict[str, Any]:
@@ -125,7 +131,7 @@ def test_a_cancel_goes_there_and_its_end_comes_back(
 ) -> None:
     run = submit(WAITS)
     ready(run)
-    runs.wait_for(lambda: run.get_status() == "Running")  # said when the script has started
+    assert run.get_status() == "Running"
     run.cancel()
     assert runs.finish(run.directory).reason is Reason.CANCELLED
     runs.wait_for(lambda: far_processes(tmp_path) == [])
@@ -179,9 +185,13 @@ def test_a_run_whose_processes_are_killed_is_told_by_the_one_that_sends(
     run = submit(WAITS)
     ready(run)
     killed = far_run(tmp_path)
-    found = script.read(killed)
+    runs.wait_for(lambda: script.read(killed).pid is not None)
+    found, sends = script.read(killed), handle_of(run)["pid"]
+    os.kill(sends, signal.SIGSTOP)  # it would have another runner go on with what still runs
     for pid in (found.witness["pid"], owner.signature(killed.lock)["pid"], found.pid):
-        os.kill(int(pid or 0), signal.SIGKILL)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    os.kill(sends, signal.SIGCONT)
     state = runs.finish(run.directory)
     assert state.reason is Reason.RUNNER_LOST
     assert "The runner was killed by signal 9 on" in state.detail["message"]
@@ -250,7 +260,7 @@ def test_a_datastore_that_is_gone_for_a_while_delays_and_loses_nothing(
     workspace: Any, s3: S3, submit: Callable[..., Any], tmp_path: Path
 ) -> None:
     with before(s3.address) as proxy:
-        options = {**s3.options, "endpoint": proxy.address, "retries": 0, "timeout": 2}
+        options = {**s3.options, "endpoint": proxy.address, "retries": 0, "timeout": 30}
         Datastore.register(workspace, "cloud", s3.bucket(), overwrite=True, **options)
         gate = tmp_path / "gate"
         run = submit(
@@ -282,14 +292,14 @@ def test_no_secret_of_a_datastore_is_on_a_disk_or_seen_by_the_script(
     )
     ready(run)
     assert "['a.txt']\nFalse False\n" in runs.log_of(run.directory)
-    files = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()]
-    assert len(files) > 10
-    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    assert len(files_below(tmp_path)) > 10
+    assert holding(SECRET.encode(), tmp_path) == []
     stored = s3.files(cloud.container_name)
     assert any(name.endswith("/run.json") for name in stored)
     assert [name for name in stored if SECRET.encode() in stored[name]] == []
     for pid in far_processes(tmp_path):
-        assert SECRET not in Path(f"/proc/{pid}/cmdline").read_text()
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            assert SECRET.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
     run.cancel()
     runs.finish(run.directory)
     assert [item["name"] for item in fingerprints.read(run.directory)] == ["faces"]

@@ -93,7 +93,7 @@ class _Ahead:
         return self._process
 
     def end(self) -> None:
-        """End it: it has nothing to save."""
-        self._ours.close()
+        """End it: it has nothing to save. Before it reads the end of the file, and ends itself."""
         self._process.kill()
         self._process.wait()
+        self._ours.close()

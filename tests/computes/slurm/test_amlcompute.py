@@ -198,7 +198,7 @@ def test_a_deleted_one_ends_its_runs_and_goes(
     slurm.wait_until(lambda: found[0].get_status() == "Running", "the first runs")
 
     target.delete()
-    target.wait_for_completion(is_delete_operation=True, timeout_in_minutes=0.5)
+    target.wait_for_completion(is_delete_operation=True, timeout_in_minutes=2.0)
 
     assert _statuses(found) == ["Canceled", "Canceled"]
     with pytest.raises(ComputeTargetException, match="ComputeTargetNotFound"):

@@ -87,12 +87,11 @@ def test_a_controller_that_crashes_beside_a_run_and_comes_back(
 def test_a_run_that_a_crashed_controller_has_forgotten_says_so(
     slurm: SlurmCluster, tmp_path: Path
 ) -> None:
-    saved = slurm.state_saved()
     run = submitted(tmp_path, held=True)
     slurm.crash_controller()
     job = jobs.read(run.directory)
     assert job is not None
-    if slurm.state_saved() == saved and job.number not in slurm.ask("squeue", "-ho", "%i"):
+    if job.number not in slurm.ask("squeue", "-ho", "%i").split():
         assert run.get_status() == "Failed"
         error = run.get_details()["error"]["error"]
         assert error["reason"] == Reason.LAUNCH_FAILED.value
@@ -171,10 +170,11 @@ def test_a_forgotten_job_is_no_riddle(
         if cluster.accounting:
             asked = ["sacct", "-X", "-n", "-P", "-j", job.number, "--format=State"]
             cluster.wait_until(lambda: cluster.ask(*asked).strip() == "FAILED", "recorded")
-        status = run.get_status()
+        # A controller that is busy may not answer.
+        cluster.wait_until(lambda: run.get_status() == "Failed", "its end is told")
 
     error = run.get_details()["error"]["error"]
-    assert (status, error["reason"]) == ("Failed", Reason.RUNNER_LOST.value)
+    assert error["reason"] == Reason.RUNNER_LOST.value
     told = "failed" if cluster.accounting else "Slurm knows nothing of its job"
     assert told in error["message"]
 

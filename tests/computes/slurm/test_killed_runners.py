@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from runyard.computes.slurm import interrupted, jobs
 from runyard.computes.slurm.target import SlurmTarget
 from runyard.history.reconcile import reconcile_run
 from runyard.history.targets import TargetState
-from runyard.record import adoptions, events, owner, script
+from runyard.record import adoptions, events, jsonl, owner, script
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.runner import attempts, taking
@@ -230,12 +229,13 @@ def test_a_run_that_was_given_back_is_one_more_attempt(
 
 
 def test_its_time_limit_counts_from_its_start(target: SlurmTarget) -> None:
-    run = begun(target, max_run_duration_s=6.0)
-    started = time.monotonic()
-    time.sleep(4.0)  # so much later it would be, if it counted from the second runner's start
+    run = begun(target, max_run_duration_s=60.0)
+    record = Path(script.path_of(run))
+    lines = jsonl.read(str(record))
+    lines[0]["up"] -= 60.0  # of these only the first runner knows that they were none
+    record.write_bytes(b"".join(map(jsonl.encode, lines)))
     kill_runner(run)
     assert runs.finish(run, 30).reason is Reason.TIME_LIMIT
-    assert time.monotonic() - started < 6.0 + 4.0
     nothing_is_left(run)
 
 
@@ -266,7 +266,8 @@ def test_with_max_restarts_its_job_is_queued_again_when_it_loses_its_nodes(
 ) -> None:
     run = begun(target, max_restarts=1)
     fail_node_of(slurm, run)
-    runs.wait_for(lambda: runs.log_of(run) == "ready 1\n", 60)
+    # A busy machine may answer too late for Slurm, which then asks again.
+    runs.wait_for(lambda: runs.log_of(run) == "ready 1\n", 150)
     running(run)
     fail_node_of(slurm, run)
 

@@ -31,7 +31,7 @@ if rank == 0:
     met = sorted(server.accept()[0].recv(9).decode() for _ in range(3))
     print("met", *met)
 else:
-    for _ in range(200):
+    for _ in range(1000):
         try:
             peer = socket.create_connection((os.environ["MASTER_ADDR"], port))
             break
@@ -104,6 +104,8 @@ def test_one_rank_that_fails_ends_the_others(
     text = "import os, time\nif os.environ['RANK'] == '2': raise ValueError('bad batch')\n"
     run = two_nodes(workspace, text + "time.sleep(600)", grace_period_s=0.5)
     runs.start(target, run)
+    failing = Path(run.rank_log(2))
+    runs.wait_for(lambda: failing.exists() and "bad batch" in failing.read_text(), 60)
     begun = time.monotonic()
     state = runs.finish(run, 60)
     assert time.monotonic() - begun < 30

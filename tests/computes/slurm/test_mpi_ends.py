@@ -10,6 +10,7 @@ import pytest
 
 from runyard.computes import processes
 from runyard.computes.slurm.target import SlurmTarget
+from runyard.record import events
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason
 from runyard.testing import runs
@@ -93,7 +94,14 @@ def test_a_rank_that_fails_ends_those_of_both_nodes(
     text = HEAD + FAILS.format(rank=rank, how=how) + SAVES + WAITS
     run = four_ranks(target.workspace, runtime, text, grace_period_s=5.0)
     runs.start(target, run)
-    runs.wait_for(lambda: Path(run.rank_log(rank)).exists(), 60)
+    others = [Path(run.rank_log(other)) for other in range(4) if other != rank]
+
+    def is_at_it() -> bool:
+        """Whether one is behind the place where that rank fails."""
+        passed = any(log.exists() and "ready" in log.read_text() for log in others)
+        return passed or events.read_state(run).status.ended
+
+    runs.wait_for(is_at_it, 60)
     begun = time.monotonic()
     state = runs.finish(run, 60)
     assert (state.reason, state.detail.get("rank")) == (reason, rank), (state.detail, said(run))

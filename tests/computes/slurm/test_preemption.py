@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +44,12 @@ STUBBORN = SCRIPT.replace(
 
 @pytest.mark.parametrize("script", [SCRIPT, STUBBORN], ids=["it ends", "it is killed"])
 def test_a_preempted_run_waits_again_and_finds_what_it_left(
-    slurm: SlurmCluster, workspace: WorkspaceDirectory, script: str
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path, script: str
 ) -> None:
     run = _begun(slurm, workspace, script, grace_period_s=30.0)
 
-    _take_all_nodes(slurm)
-    slurm.wait_until(lambda: _seen(run) is Status.QUEUED, "it waits again")
+    with _all_nodes(slurm, tmp_path):
+        slurm.wait_until(lambda: _seen(run) is Status.QUEUED, "it waits again")
     state = runs.finish(run, 60.0)
 
     assert state.reason is Reason.COMPLETED
@@ -81,7 +83,8 @@ def test_resume_from_leads_to_what_the_run_left_itself(
     }
     run = _begun(slurm, workspace, SCRIPT, data=[reference])
 
-    _take_all_nodes(slurm)
+    with _all_nodes(slurm, tmp_path):
+        pass
     runs.finish(run, 60.0)
 
     first = Path(run.join("user_logs", "attempt_0", "std_log.txt")).read_text()
@@ -90,11 +93,12 @@ def test_resume_from_leads_to_what_the_run_left_itself(
 
 
 def test_without_requeue_a_preempted_run_has_ended_and_says_so(
-    slurm: SlurmCluster, workspace: WorkspaceDirectory
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path
 ) -> None:
     run = _begun(slurm, workspace, SCRIPT, "low", vm_priority="dedicated")
 
-    _take_all_nodes(slurm)
+    with _all_nodes(slurm, tmp_path):
+        pass
 
     state = runs.finish(run)
     assert (state.status, state.reason) == (Status.FAILED, Reason.PREEMPTED)
@@ -103,19 +107,17 @@ def test_without_requeue_a_preempted_run_has_ended_and_says_so(
 
 
 def test_a_cancel_of_a_preempted_run_that_waits_ends_it(
-    slurm: SlurmCluster, workspace: WorkspaceDirectory
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path
 ) -> None:
     run = _begun(slurm, workspace, SCRIPT)
-    taking = threading.Thread(target=lambda: slurm.ask("srun", "-N3", "--exclusive", "sleep", "15"))
-    taking.start()
-    slurm.wait_until(lambda: _seen(run) is Status.QUEUED, "it waits again")
+    with _all_nodes(slurm, tmp_path):
+        slurm.wait_until(lambda: _seen(run) is Status.QUEUED, "it waits again")
 
-    target_of(slurm, workspace, lowpriority_partition="low").cancel({"run": run.path})
+        target_of(slurm, workspace, lowpriority_partition="low").cancel({"run": run.path})
 
-    slurm.wait_until(lambda: _seen(run) is Status.CANCELED, "it has ended")
-    assert taking.is_alive()  # it has not waited for nodes to end
+        # It does not wait for nodes to end.
+        slurm.wait_until(lambda: _seen(run) is Status.CANCELED, "it has ended")
     assert events.read_state(run).reason is Reason.CANCELLED
-    taking.join()
 
 
 def _begun(
@@ -136,9 +138,22 @@ def _begun(
     return run
 
 
-def _take_all_nodes(slurm: SlurmCluster) -> None:
-    """Another job, which goes before, and ends at once."""
-    slurm.ask("srun", "-N3", "--exclusive", "true")
+@contextmanager
+def _all_nodes(slurm: SlurmCluster, folder: Path) -> Iterator[None]:
+    """Another job, which goes before, has all nodes until the end of the block."""
+    begun, done = folder / "begun", folder / "done"
+    waits = f"touch {begun}; until [ -e {done} ]; do sleep 0.1; done"
+    taking = subprocess.Popen(
+        ["srun", "-N3", "--exclusive", "sh", "-c", waits],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **slurm.environment},
+    )
+    try:
+        slurm.wait_until(begun.exists, "the other job has the nodes")
+        yield
+    finally:
+        done.touch()
+        assert taking.wait(60) == 0
 
 
 def _seen(run: RunDirectory) -> Status:

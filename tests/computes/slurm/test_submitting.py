@@ -31,12 +31,13 @@ place, when, folder = sys.argv[1:]
 module, _, name = place.rpartition(".")
 found = importlib.import_module(module)
 real = getattr(found, name)
+before = own.jobs()
 
 def dies(*arguments, **named):
     if when == "after":
         real(*arguments, **named)
-    if name in ("fill", "_keep", "_say_queued"):
-        own.wait_for_a_job()
+    if name not in ("make_folder", "_script"):
+        own.wait_for_one_beside(before)
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(found, name, dies)
@@ -57,10 +58,15 @@ STEPS = [
 """Where the submitter is killed, and what becomes of the run; None: there is none."""
 
 
-def wait_for_a_job() -> None:
+def jobs() -> set[bytes]:
+    """All that the cluster knows, also of other tests."""
+    command = ["squeue", "--noheader", "--states=all", "--format=%i"]
+    return set(subprocess.run(command, capture_output=True, check=True).stdout.split())
+
+
+def wait_for_one_beside(before: set[bytes]) -> None:
     """Until sbatch, which works beside, has been heard."""
-    command = ["squeue", "--noheader", "--states=all"]
-    while not subprocess.run(command, capture_output=True, check=True).stdout:
+    while jobs() <= before:
         pass
 
 
@@ -124,8 +130,10 @@ def test_a_run_that_cannot_be_written_takes_its_job_back(
 ) -> None:
     submitted(tmp_path).wait_for_completion(show_output=False)
 
+    before = jobs()
+
     def full(*_: Any) -> None:
-        wait_for_a_job()
+        wait_for_one_beside(before)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(creation, "fill", full)
@@ -154,6 +162,7 @@ def test_a_submission_that_is_refused_starts_no_job_and_leaves_no_process(
     slurm: SlurmCluster, tmp_path: Path
 ) -> None:
     submitted(tmp_path, run_id="one").wait_for_completion(show_output=False)
+    slurm.wait_until(lambda: idle(slurm), "its job has ended, too")
     with pytest.raises(UserErrorException, match="run one exists already"):
         submitted(tmp_path, run_id="one")
     assert "sbatch" not in [child.name() for child in psutil.Process().children()]

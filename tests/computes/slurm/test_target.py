@@ -69,7 +69,7 @@ def ended(run: RunDirectory) -> events.State:
         reconcile.reconcile([run])
         return status(run).ended
 
-    runs.wait_for(look)
+    runs.wait_for(look, 60)
     return events.read_state(run)
 
 
@@ -147,6 +147,7 @@ def test_many_runs_are_asked_for_with_one_call(
     calls = (tmp_path / "calls").read_text().split()
     assert set(calls) == {"squeue"}
     (tmp_path / "calls").unlink()
+    monkeypatch.setattr(queue, "_KEPT_S", 600.0)
     queue.forget()
     target.poll(handles)
     target.poll(handles)

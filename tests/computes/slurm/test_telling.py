@@ -59,7 +59,7 @@ def begun(target: SlurmTarget, workspace: WorkspaceDirectory, **changes: Any) ->
     distribution = {"process_count": 4, "backend": "gloo"}
     nodes = {"node_count": 2, "processes_per_node": 2}
     launched = {"launcher": "pytorch", "distribution": distribution, **nodes, **changes}
-    run = runs.make_run(workspace, TOLD, target="hpc", grace_period_s=15.0, **launched)
+    run = runs.make_run(workspace, TOLD, target="hpc", grace_period_s=60.0, **launched)
     runs.start(target, run)
     logs = [Path(run.rank_log(rank)) for rank in range(4)]
     runs.wait_for(lambda: all(log.exists() and "ready" in log.read_text() for log in logs), 60)
@@ -76,7 +76,7 @@ def all_saved(run: RunDirectory) -> None:
 def cancelled(target: SlurmTarget, workspace: WorkspaceDirectory) -> None:
     run = begun(target, workspace)
     target.cancel({"run": run.path})
-    assert runs.finish(run, 60).reason is Reason.CANCELLED
+    assert runs.finish(run, 120).reason is Reason.CANCELLED
     all_saved(run)
 
 
@@ -91,8 +91,8 @@ def test_where_slurm_tracks_by_cgroups_at_the_limit_of_the_run(
     slurm_of_cgroups: SlurmCluster, workspace: WorkspaceDirectory
 ) -> None:
     target = target_of(slurm_of_cgroups, workspace)
-    run = begun(target, workspace, max_run_duration_s=4.0)
-    assert runs.finish(run, 60).reason is Reason.TIME_LIMIT
+    run = begun(target, workspace, max_run_duration_s=15.0)
+    assert runs.finish(run, 120).reason is Reason.TIME_LIMIT
     all_saved(run)
 
 

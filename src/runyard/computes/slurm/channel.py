@@ -128,8 +128,11 @@ class SlurmChannel:
         return steps.agent(folder, self._run.path, self._grace_s)
 
     def close(self) -> None:
-        """Kill what did not end on other nodes, which could write to the run's folder."""
+        """Kill what does not end on other nodes, which could write to the run's folder.
+
+        A step is what ends there the ranks that its daemon has left, and Slurm need not know them.
+        """
         if self._has_agent:
             from runyard.computes.slurm import steps
 
-            steps.kill_steps()
+            steps.kill_steps(self._grace_s + steps.END_HERE_S)

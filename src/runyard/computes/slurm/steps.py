@@ -44,6 +44,8 @@ _THEN = """trap '' TERM; (trap - TERM; exec sh -c "$1"); exec"""
 _MARK = "RUNYARD_RUN_DIRECTORY"
 _OVERLAP_SINCE = (20, 11)
 _PORTS_S = 60.0
+END_HERE_S = 20.0
+"""What ``end_here`` may take beside the time it gives: a busy node is slow to start it."""
 _GONE_S = 15.0
 """For a step that was killed to be gone."""
 
