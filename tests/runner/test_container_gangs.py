@@ -142,7 +142,7 @@ time.sleep(60)
         assert log_of(run, rank)[1:] == ["ready", "told", "saved"]
 
 
-def test_out_of_memory_is_told_by_the_engine(experiment: Experiment, docker: Engine) -> None:
+def test_out_of_memory_is_told(experiment: Experiment, docker: Engine) -> None:
     script = """
 import os, time
 held = []

@@ -130,10 +130,17 @@ def test_every_end_has_one_typed_reason(
     assert detail.items() <= state.detail.items()
 
 
-def test_out_of_memory_is_told_by_the_engine(experiment: Experiment, engine: Engine) -> None:
+def test_out_of_memory_is_told(experiment: Experiment, engine: Engine) -> None:
     script = "held = []\nwhile True: held.append(bytearray(1_000_000))"
-    state = finish(submit(experiment, script, arguments=["--memory=64m", "--memory-swap=64m"]))
-    assert state.reason is Reason.OUT_OF_MEMORY
+    run = submit(experiment, script, arguments=["--memory=64m", "--memory-swap=64m"])
+    assert finish(run).reason is Reason.OUT_OF_MEMORY
+    # Also where the engine has missed it, as dockerd does once in some hundred times.
+    assert Path(run.directory.join("system_logs", "oom")).exists()
+
+
+def test_a_kill_is_no_lack_of_memory(experiment: Experiment, engine: Engine) -> None:
+    state = finish(submit(experiment, "import os; os.kill(os.getpid(), 9)"))
+    assert (state.reason, state.detail["signal"]) == (Reason.SIGNAL, "SIGKILL")
 
 
 OBEYS = """

@@ -46,11 +46,10 @@ class ContainerState(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A container that ran to its end: exit code, the end of its output, and its state."""
+    """A container that ran to its end: exit code, and the end of its output."""
 
     exit_code: int
     output: str
-    out_of_memory: bool
 
 
 def image_of(record: Mapping[str, Any]) -> ImageDetails:

@@ -26,6 +26,8 @@ _BUILD_VARIABLES = {
 # What a container ends with whose command cannot be started, or is not there.
 _NO_COMMAND = (126, 127)
 _TAKEN = "is already in use"
+OOM = "oom"
+"""An empty file: the kernel has killed a process of a container for want of memory."""
 _NO_SHORT_NAME = "short-name"
 
 
@@ -191,7 +193,7 @@ class Engine(NamedTuple):
                     # Any other signal it hands on to the command, and waits for its end.
                     kill=True,
                 )
-                state = self.state(name, folder)
+                state = self.state(name)
             finally:
                 if _TAKEN not in text:  # else it is another's
                     self.remove(name)
@@ -199,13 +201,13 @@ class Engine(NamedTuple):
             failure = words.explain(self.name, text, code, image)
             if failure.kind != "failed" or code not in _NO_COMMAND:
                 raise failure
-        return Finished(code, text, state is not None and state.out_of_memory)
+        return Finished(code, text)
 
     def state(self, container: str, started_in: str = "") -> ContainerState | None:
         """Return the state of a container, None when there is none of that name.
 
-        ``started_in``: the folder that ``run`` was typed in. Before podman 5 and conmon 2.1.13 an
-        empty file ``oom`` there was all that told of a lack of memory
+        ``started_in``: the folder that ``run`` was typed in. Before podman 5 and conmon 2.1.13 the
+        file OOM there was all that told of a lack of memory
         (https://github.com/containers/conmon/issues/504), so start it in a folder of its own.
         """
         try:
@@ -215,7 +217,7 @@ class Engine(NamedTuple):
                 return None
             raise
         state = details.state_of(json.loads(text)[0]["State"])
-        if started_in and os.path.exists(os.path.join(started_in, "oom")):
+        if started_in and os.path.exists(os.path.join(started_in, OOM)):
             return state._replace(out_of_memory=True)
         return state
 

@@ -52,7 +52,7 @@ class Contained:
         return self._ended(patience_ms)
 
     def look(self) -> None:
-        """The engine watches the memory."""
+        """The engine watches the memory, and container.sh too."""
         reap_orphans(self.pid)
 
     def end(self, grace_s: float) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 
 from runyard.computes import channels
 from runyard.containers import arguments, finding, gpus, run_names
 from runyard.containers.command import Mount, run_command
+from runyard.containers.engine import OOM
 from runyard.environments.secret_names import REGISTRY_PASSWORD
 from runyard.job import context
 from runyard.record import creation, jsonl, keyvault
@@ -110,6 +112,9 @@ class Begun:
         several = {"containers": self._names} if count > 1 else {}
         body = {**place, "container": self._names[0], **several}
         jsonl.write_once(run.container_json, body, sync=False)
+        self._oom = os.path.join(os.path.dirname(run.container_log), OOM)
+        with contextlib.suppress(FileNotFoundError):  # of an attempt before this one
+            os.unlink(self._oom)
 
     def start(
         self,
@@ -131,7 +136,8 @@ class Begun:
         user = str(self._record.get("user") or os.getuid())
         folders = launch.folders_of(run, python_path)
         text = exports(env, self._prefix["python"], user, folders)
-        given = in_memory(text + functions + ALL)
+        oom = f"runyard_oom={shlex.quote(self._oom)}\n"
+        given = in_memory(text + functions + oom + ALL)
         folder = os.path.dirname(run.container_log)
         own = of_client(self._record["spec"]["secret_variables"])
         with open(run.container_log, "ab") as messages:

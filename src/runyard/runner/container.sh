@@ -6,6 +6,7 @@ log=$1 folder=$2
 shift 2
 trap 'exit 143' TERM  # until there is a script to hand it to
 unset runyard_begun
+unset runyard_oom
 unset runyard_all
 eval "$(cat)" || exit 125
 [ -n "${runyard_all:-}" ] || exit 125  # whose client was killed before it had handed all over
@@ -76,5 +77,12 @@ while [ -n "$heard" ]; do
     wait "$script"
     now=$?
     case $now in 127 | -1) : "${code:=$now}" ;; *) code=$now ;; esac
+done
+# Where a kill for want of memory ends the container too, the engine may miss it for ever.
+for counts in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ -r "$counts" ] || continue
+    while read -r what count; do
+        [ "$what" != oom_kill ] || [ "$count" -eq 0 ] || : >"$runyard_oom"
+    done <"$counts"
 done
 exit "$code"
