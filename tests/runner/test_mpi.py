@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -39,6 +40,8 @@ world.barrier()
 print('together at', time.time(), flush=True)
 """
 REST = "\nworld.barrier()\ntime.sleep(60)\n"
+SHARES = "open(f'memory-{world.rank}', 'w').write(open('/proc/self/maps').read())\n"
+"""Writes down which files in memory a rank shares with others."""
 
 ENDS: dict[str, tuple[str, Reason, int]] = {
     "raise": ("raise ValueError('bad batch')", Reason.SCRIPT_EXCEPTION, 1),
@@ -159,8 +162,7 @@ def test_one_rank_s_end_ends_the_run(
     workspace: WorkspaceDirectory, runtime: str, how: str, nodes: int
 ) -> None:
     statement, reason, code = ENDS[how]
-    segments = set(os.listdir("/dev/shm"))
-    text = f"{HEAD}if world.rank == 1:\n    {statement}\n{REST}"
+    text = f"{HEAD}{SHARES}if world.rank == 1:\n    {statement}\n{REST}"
     run = start(workspace, runtime, text, nodes=nodes, each=2 // nodes)
     state = finish(run)
     assert (state.reason, state.detail["rank"]) == (reason, 1), logs(run, 2)
@@ -169,14 +171,17 @@ def test_one_rank_s_end_ends_the_run(
     assert None not in state.detail["exit_codes"]
     assert state.detail["exit_codes"][0] != 0
     if how in ("raise", "import"):
-        assert state.detail["error"]["location"]["line"] == 8
+        assert state.detail["error"]["location"]["line"] == 9
         assert "mpi_rank" not in logs(run, 2)[1]
 
-    def nothing_new() -> bool:
-        new = set(os.listdir("/dev/shm")) - segments
-        return not [name for name in new if "mpi" in name.lower() or "sm_segment" in name]
+    assert segments_of(run) or nodes == 2  # these share none where they know of two hosts
+    assert not [path for path in segments_of(run) if os.path.exists(path)]
 
-    runs.wait_for(nothing_new, 30)  # of another run they go with it
+
+def segments_of(run: RunDirectory) -> set[str]:
+    """The shared memory of its ranks."""
+    texts = [path.read_text() for path in Path(run.work).glob("memory-*")]
+    return {path for text in texts for path in re.findall("/dev/shm/[^ \n]+", text)}
 
 
 HOG = """
