@@ -312,7 +312,7 @@ def test_a_server_that_is_not_there(s3: S3, tmp_path: Path) -> None:
 def test_connections_that_are_refused_now_and_then(proxy: Proxy, s3: S3, tmp_path: Path) -> None:
     bucket = s3.bucket(**{f"f{i}": str(i) for i in range(50)})
     store = opened(proxy, s3, bucket)
-    fault = proxy.fault("GET .*f1", times=11, refused=True)
+    fault = proxy.fault("GET .*/f1", times=11, refused=True)
     fetch_all(store, tmp_path)
     assert {path.read_text() for path in tmp_path.iterdir()} == {str(i) for i in range(50)}
     assert len(fault.seen) == 11
