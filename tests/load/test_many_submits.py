@@ -106,6 +106,6 @@ class Left:
         # The index is open for as long as its workspace is: its file and its log.
         now = self._now()
         assert now[0] - self._before[0] <= 4, os.listdir("/proc/self/fd")
-        assert now[1] == self._before[1]
+        assert now[1] <= self._before[1]  # those of a test before this one may end meanwhile
         leftover = [path for path in self._folder.rglob("*.tmp") if path.is_file()]
         assert leftover == []
