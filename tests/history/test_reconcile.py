@@ -375,4 +375,4 @@ def test_ending_lost_runs_leaves_no_file_open(workspace: WorkspaceDirectory) -> 
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         reconcile_run(make_run(workspace, target="fake"))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # a thread of another test may close one

@@ -230,8 +230,8 @@ def test_nothing_stays_open(run: RunDirectory, logs: Path, runner: subprocess.Po
     with RunPause(run, str(logs)) as pause:
         for _ in range(3):
             pause(0)
-        assert len(os.listdir("/proc/self/fd")) == files + 1
-    assert len(os.listdir("/proc/self/fd")) == files
+        assert len(os.listdir("/proc/self/fd")) <= files + 1
+    assert len(os.listdir("/proc/self/fd")) <= files  # a thread of another test may close one
     append(logs / "std_log.txt")
     with RunPause(run, str(logs.parent)) as pause:
         pause(0)
