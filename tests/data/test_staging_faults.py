@@ -62,7 +62,7 @@ def test_a_cancel_ends_a_download(faulty: Any, submit: Any, proxy: Proxy, cache:
     begun = time.monotonic()
     run.cancel()
     finished(run, Reason.CANCELLED)
-    assert time.monotonic() - begun < 50
+    assert time.monotonic() - begun < 30
     assert not os.path.exists(run.directory.join("data"))
     # What has come is there for the next run.
     proxy.faults.clear()
@@ -179,7 +179,7 @@ def test_a_cancel_ends_an_upload_and_what_was_left_stays(
     begun = time.monotonic()
     run.cancel()
     finished(run, Reason.CANCELLED)
-    assert time.monotonic() - begun < 50
+    assert time.monotonic() - begun < 30
     assert files_of(Path(run.directory.join("data"))) == {"u/new.txt": "N"}
     left = f"data: u: 1 of 1 not stored; they are in {run.directory.join('data', 'u')}\n"
     assert runs.log_of(run.directory).endswith(left)
@@ -247,7 +247,7 @@ def test_a_store_that_does_not_answer_is_an_error_before_the_queue(
     begun = time.monotonic()
     with pytest.raises(UserErrorException, match="data reference 'gone': ") as caught:
         submit(WRITE, gone)
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 30
     assert bucket in str(caught.value)
     with pytest.raises(UserErrorException, match=r"output 'o': .* does not answer at all"):
         submit(WRITE, OutputFileDatasetConfig("o", (gone, "o/{run-id}")))

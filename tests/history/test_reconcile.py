@@ -22,6 +22,7 @@ from runyard.record.events import State, read_state, request
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.owner import Ownership
 from runyard.record.states import Reason, Status
+from tests.descriptors import descriptors
 from tests.history.helpers import end, make_run, note_status, sign_and_let_go
 
 HOLDER = """
@@ -372,7 +373,7 @@ def test_a_folder_that_cannot_be_written_is_still_read(
 def test_ending_lost_runs_leaves_no_file_open(workspace: WorkspaceDirectory) -> None:
     fake(TargetState.GONE)
     gc.collect()  # what others have left open is not closed meanwhile
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _ in range(3):
         reconcile_run(make_run(workspace, target="fake"))
-    assert len(os.listdir("/proc/self/fd")) <= before  # a thread of another test may close one
+    assert descriptors() <= before

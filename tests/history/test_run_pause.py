@@ -20,6 +20,7 @@ from runyard.history.log_stream import LogStream
 from runyard.history.run_pause import LONGEST_S, RunPause
 from runyard.record import jsonl, owner
 from runyard.record.layout import RunDirectory
+from tests.descriptors import descriptors
 
 LONG_S = 20.0
 SHORT_S = 0.05
@@ -226,12 +227,12 @@ def test_nothing_stays_open(run: RunDirectory, logs: Path, runner: subprocess.Po
     with RunPause(run, str(logs)) as pause:  # one that tells stays, for the next
         pause(0)
     gc.collect()  # what others have left open is not closed meanwhile
-    files = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with RunPause(run, str(logs)) as pause:
         for _ in range(3):
             pause(0)
-        assert len(os.listdir("/proc/self/fd")) <= files + 1
-    assert len(os.listdir("/proc/self/fd")) <= files  # a thread of another test may close one
+        assert len(descriptors() - before) == 1
+    assert descriptors() <= before
     append(logs / "std_log.txt")
     with RunPause(run, str(logs.parent)) as pause:
         pause(0)

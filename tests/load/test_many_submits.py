@@ -13,6 +13,7 @@ from runyard import AmlCompute, ComputeTarget, Experiment, Workspace
 from runyard.computes import pool_private
 from runyard.computes.pool_folder import PoolFolder
 from runyard.record import events
+from tests.descriptors import descriptors
 from tests.faults import laws, submitting
 from tests.load.sizes import peak_mb, size
 
@@ -99,13 +100,13 @@ class Left:
         self._folder = folder
         self._before = self._now()
 
-    def _now(self) -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+    def _now(self) -> tuple[set[tuple[str, str]], set[str]]:
+        return descriptors(), set(os.listdir("/proc/self/task"))
 
     def nothing(self) -> None:
         # The index is open for as long as its workspace is: its file and its log.
-        now = self._now()
-        assert now[0] - self._before[0] <= 4, os.listdir("/proc/self/fd")
-        assert now[1] <= self._before[1]  # those of a test before this one may end meanwhile
+        (files, threads), (files_before, threads_before) = self._now(), self._before
+        assert len(files - files_before) <= 4, files
+        assert threads <= threads_before  # those of a test before this one may end meanwhile
         leftover = [path for path in self._folder.rglob("*.tmp") if path.is_file()]
         assert leftover == []

@@ -28,7 +28,7 @@ from tests.mpi_environments import RUNTIMES, environment
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("mpi")]
 
 NODES = (1, 2)
-PATIENCE_S = 25.0
+PATIENCE_S = 8.0
 """From the failure of one rank to the end of all; seen are 0.2 to 1 s, and it is no wait for the
 grace period, which is longer."""
 
