@@ -12,6 +12,7 @@ import random
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ _SOURCES = 12
 _WRITERS = 3
 _ENOUGH = 5
 """More snapshots and blobs than that are removed while others are at work."""
+_LIVE = 2
+"""Runs that a writer has going when it submits the next one."""
 _PATIENCE_S = 120.0
 _spawn = multiprocessing.get_context("spawn")
 
@@ -85,13 +88,18 @@ def _submit(path: str, sources: list[str], seed: int, times: int, removed: Any) 
     here = Environment("here")
     here.python.user_managed_dependencies = True
     here.python.interpreter_path = sys.executable
+    live: deque[RunDirectory] = deque()
     for _ in _numbers(times, removed):
         command = ["sh", "-c", "test -f own.py"]
         config = ScriptRunConfig(chance.choice(sources), command=command, environment=here)
-        run = experiment.submit(config)
-        _may_go(run.directory)
-        while chance.random() < 0.3 and _goes_on(run.directory):
-            time.sleep(0.01)  # its end is waited for, so that not all go on at once
+        live.append(experiment.submit(config).directory)
+        _may_go(live[-1])
+        # Fewer go on than there are sources: of the others something can be removed, however
+        # slow the machine is.
+        while len(live) > chance.randint(0, _LIVE) and _goes_on(live[0]):
+            time.sleep(0.01)
+        while live and not _goes_on(live[0]):
+            live.popleft()
 
 
 def _may_go(run: RunDirectory) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -180,6 +181,8 @@ import os
 for process in (os.getppid(), os.getpid()):
     with open({entrance!r}, "w") as file:
         file.write(str(process))
+with open("/proc/self/oom_score_adj", "w") as file:
+    file.write("1000")  # this one is chosen, and not the one that tells of its end
 until_the_runner_has_looked()
 kept = []
 while True:
@@ -187,8 +190,13 @@ while True:
 """
         state, run = newest.ended("print('done')", hog)
     assert state.reason is Reason.OUT_OF_MEMORY, runs.log_of(run.directory)
-    assert "the kernel was ended by SIGKILL in cell 2" in runs.log_of(run.directory)
+    assert "the kernel was ended by SIGKILL in cell 2" in runs.log_of(run.directory), _dmesg()
     assert said(run) == "done\n"
+
+
+def _dmesg() -> str:
+    """Whom the kernel of this machine killed, among others."""
+    return subprocess.run(["dmesg"], capture_output=True, text=True, check=False).stdout[-3000:]
 
 
 _SAVING = """
