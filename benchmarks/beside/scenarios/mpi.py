@@ -149,7 +149,15 @@ _SO_SET = (
     "The same with the variables that runyard gives to ranks on a machine without RDMA devices, "
     "where the parts that they leave out find nothing to do."
 )
-_SRUN = "`srun --mpi=pmi2` with the same interpreter: no run directory, output in a pipe."
+_JOB = (
+    f"{_RUNYARD} It is a job of `sbatch`: one that comes just after another begins with the next "
+    "look of slurmctld, up to a second later, as by a bare `sbatch`. From its begin on, 8 ranks "
+    "take as long as without Slurm."
+)
+_SRUN = (
+    "`srun --mpi=pmi2` with the same interpreter: no run directory, output in a pipe. It does not "
+    "wait for that look."
+)
 _QUANTITIES = (
     Quantity("start_2", "2 ranks, start to end", "ms"),
     Quantity("start_8", "8 ranks, start to end", "ms"),
@@ -194,7 +202,7 @@ _SLURM = Scenario(
     ),
     quantities=_QUANTITIES,
     contenders=(
-        Contender("runyard", _RUNYARD, _runyard("mpich", "slurm")),
+        Contender("runyard", _JOB, _runyard("mpich", "slurm")),
         Contender(
             "srun",
             _SRUN,
