@@ -96,8 +96,14 @@ def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True)
 def _without_azureml() -> Iterator[None]:
-    """What a test imports of it is gone for the next: errors print otherwise where it is in use."""
+    """What others import of it, a module of tests as well, is gone for each test: errors print
+    otherwise where it is in use."""
+    _forget_azureml()
     yield
+    _forget_azureml()
+
+
+def _forget_azureml() -> None:
     for name in list(sys.modules):
         if name.partition(".")[0] == "azureml" or name.startswith("runyard.azureml"):
             del sys.modules[name]
@@ -136,9 +142,6 @@ def tool() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def azureml_tree() -> Iterator[None]:
-    """``import azureml`` finds ours; forgotten after the test: it changes how exceptions print."""
+def azureml_tree() -> None:
+    """``import azureml`` finds ours, in this test."""
     _tree.make_importable()
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "azureml"]:
-        del sys.modules[name]
