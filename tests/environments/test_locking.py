@@ -2,7 +2,10 @@
 
 import json
 import re
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 import pytest
@@ -118,7 +121,17 @@ def test_what_cannot_be_rebuilt(
         Environment.from_run(run)
 
 
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """A build takes those that end it, for a process of its own."""
+    former = {number: signal.getsignal(number) for number in (SIGTERM, SIGINT, SIGHUP)}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.integration
+@pytest.mark.usefixtures("_signals")
 def test_a_rebuilt_environment_has_the_same_lock(tmp_path: Path) -> None:
     from runyard.environments.build import Build
     from tests.wheelhouse import Wheelhouse
