@@ -176,7 +176,7 @@ CURVES = (
         "Snapshot of a source folder",
         "files",
         "Proportional from 100 on: unchanged, a file is one lstat and one row of the table of "
-        "known files, 5 µs; the first time it is read, hashed and written, 80 µs, and twice that "
+        "known files, 2 µs; the first time it is read, hashed and written, 60 to 110 µs, and more "
         "where the system has to write to the disk meanwhile.",
         _TENS,
         files,
