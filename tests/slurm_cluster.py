@@ -93,6 +93,7 @@ class SlurmCluster:
         self.conf = folder / "slurm.conf"
         self.environment = {"SLURM_CONF": str(self.conf)}
         self._munge_socket = f"{folder}/munge.socket"
+        self._job_state = folder / "state" / "job_state"
         self._settings = {**_SETTINGS, **(_OF_CGROUPS if cgroups else {})}
         apart = subprocess.run([*_APART, "true"], capture_output=True, check=False)
         self.named_nodes = apart.returncode == 0
@@ -150,8 +151,10 @@ class SlurmCluster:
         """
         self._kill("slurmctld")
 
-    def crash_controller(self) -> None:
+    def crash_controller(self, known: bytes | None = None) -> None:
         """slurmctld by SIGKILL, and again: it has forgotten the last seconds.
+
+        ``known``: and all that it has written down since it had written this, ``jobs_saved``.
 
         It gives no number of a job that it has forgotten to another one: a node that still knows
         the first would have the second cancelled.
@@ -161,16 +164,31 @@ class SlurmCluster:
         first = int(self._settings.get("FirstJobId", "1"))
         self._settings["FirstJobId"] = str(first + 1000)
         self._write_conf()
+        if known is not None:
+            self._job_state.write_bytes(known)
         self.start_controller()
 
     def state_saved(self) -> float:
         """When slurmctld has last written down its jobs, seconds since 1970; 0: never."""
-        place = self.folder / "state" / "job_state"
-        return place.stat().st_mtime if place.exists() else 0.0
+        return self._job_state.stat().st_mtime if self._job_state.exists() else 0.0
+
+    def jobs_saved(self) -> bytes:
+        """What it has written down of its jobs."""
+        return self._job_state.read_bytes()
 
     def crash_slurmd(self, node: str) -> None:
         """The slurmd of a node by SIGKILL; its jobs go on, and it is started again at once."""
         os.kill(self._pid(node), signal.SIGKILL)
+
+    @contextmanager
+    def stopped(self, node: str) -> Iterator[None]:
+        """The slurmd of a node stands still; its jobs go on."""
+        pid = self._pid(node)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def _pid(self, name: str) -> int:
         return int((self.folder / f"{name}.pid").read_text())

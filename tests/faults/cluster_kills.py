@@ -60,6 +60,10 @@ class ClusterKills:
             self._slurm.clear()
         self._slurm.wait_until(self._slurm.is_idle, "no job is left", _SETTLED_S)
 
+    def log(self) -> str:
+        """What its daemons have said at last."""
+        return self._slurm.log()
+
     def _kill_rank(self, run: RunDirectory) -> bool:
         """Any process of the job but the runner: a rank, its shell, an srun."""
         alive = [pid for pid in processes.of_run(run.path) if pid != _runner(run)]

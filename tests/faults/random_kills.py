@@ -188,6 +188,8 @@ class Storm:
         except AssertionError as error:
             self.breaches.append(f"{trial}: {error}")
             print(self.breaches[-1], flush=True)
+            if trial.kind in SLURM and self._on_cluster is not None:
+                print(self._on_cluster.log(), flush=True)
             self._new_workspace()  # the next one is not to be blamed for it
 
     def _judge(self, of: list[Trial]) -> None:

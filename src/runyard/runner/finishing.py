@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from runyard.record.states import Reason, Status
 from runyard.runner import ending, said, workfolder
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _BY_ITSELF = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
 """Ends that are no sign of the target having told the script to end."""
+_KILLED = 128 + signal.SIGKILL
 
 
 def finish(
@@ -61,12 +64,20 @@ def told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
     if not supervisor.terminated and end.reason in _BY_ITSELF:
         return end
     why = supervisor.told_to_end()
+    if why is not None and why.forgotten and not supervisor.terminated and not _was_killed(end):
+        return end  # the target has not ended it: it does not even know that it had begun
     if why is not None and why.reason is None:
         said.status(log, Status.QUEUED, message=why.message)
         return None
     if why is not None and why.reason is Reason.RUNNER_LOST and not supervisor.terminated:
         return end  # the job has failed, and nobody has told anything to end
     return ending.interrupted(end, why)
+
+
+def _was_killed(end: End) -> bool:
+    """Whether a process of the script was killed, or may have been: its code is not known."""
+    codes = end.detail.get("exit_codes") or [end.detail.get("exit_code")]
+    return any(code in (None, _KILLED) for code in codes)
 
 
 def tidy_data(run: RunDirectory, found: list[Place]) -> None:

@@ -16,15 +16,17 @@ from runyard.computes.slurm import jobs
 from runyard.computes.slurm.compute import SlurmCompute
 from runyard.errors import RunyardError
 from runyard.history.run import Run
+from runyard.record import owner
 from runyard.record.states import Reason
 from tests.computes.slurm.targets import kill_job
 from tests.slurm_cluster import SlurmCluster
 
 WAITS = """
-import os, time
+import os, sys, time
 print("begun", flush=True)
 while not os.path.exists(os.environ["GO"]):
     time.sleep(0.05)
+sys.exit(int(open(os.environ["GO"]).read() or 0))
 """
 
 
@@ -82,6 +84,34 @@ def test_a_controller_that_crashes_beside_a_run_and_comes_back(
     (tmp_path / "go").touch()
     slurm.wait_until(lambda: run.get_status() == "Completed", "the run has ended")
     slurm.wait_until(lambda: slurm.state(job.number) == "COMPLETED", "its job has, too")
+
+
+def test_a_script_that_fails_beside_a_controller_that_takes_its_job_for_waiting(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    """It was killed before it had written down that the job had begun, and would start it again."""
+    run = submitted(tmp_path, held=True)
+    job = jobs.read(run.directory)
+    assert job is not None
+    begun = time.time()
+    slurm.ask("scontrol", "update", f"JobId={job.number}", "Comment=waits")
+    slurm.wait_until(lambda: slurm.state_saved() > begun, "it is written down")
+    waiting = slurm.jobs_saved()
+    slurm.ask("scontrol", "release", job.number)
+    slurm.wait_until(lambda: run.get_status() == "Running", "it runs")
+    node = owner.signature(run.directory.lock)["host"]
+
+    with slurm.stopped(node):  # it would report the job, and have it killed
+        slurm.crash_controller(waiting)
+        assert slurm.state(job.number) == "PENDING"
+        (tmp_path / "said").write_text("3")
+        (tmp_path / "said").rename(tmp_path / "go")
+        slurm.wait_until(lambda: run.get_status() not in ("Running", "Finalizing"), "it has ended")
+
+    details = run.get_details()
+    assert details["status"] == "Failed", details
+    assert details["error"]["error"]["reason"] == Reason.SCRIPT_EXIT_CODE.value
+    assert "exit code 3" in details["error"]["error"]["message"]
 
 
 def test_a_run_that_a_crashed_controller_has_forgotten_says_so(

@@ -200,6 +200,7 @@ def test_a_job_that_slurmctld_did_not_keep_as_begun_waits_again(
     told = interrupted.of_job(interrupted.parsed(said), 0)
     assert told is not None
     assert told.reason is None
+    assert told.forgotten
     assert told.message == (
         "Slurm job 7 was queued again: slurmctld was killed, and had not kept that it had begun"
     )

@@ -206,6 +206,34 @@ def test_many_jobs_are_asked_for_by_their_numbers(
 
 
 @pytest.mark.parametrize(
+    ("detail", "terminated", "stands"),
+    [
+        ({"exit_code": 3}, False, True),
+        ({"exit_code": 139, "signal": "SIGSEGV"}, False, True),
+        ({"exit_code": 137, "signal": "SIGKILL"}, False, False),
+        ({"exit_code": 143}, True, False),
+        ({"exit_code": 3, "exit_codes": [3, 143]}, False, True),
+        ({"exit_code": 1, "exit_codes": [1, None]}, False, False),
+        ({"exit_code": 1, "exit_codes": [1, 137]}, False, False),
+        ({}, False, False),
+    ],
+)
+def test_a_script_ends_itself_in_a_job_that_slurmctld_takes_for_waiting(
+    workspace: WorkspaceDirectory, detail: dict[str, Any], terminated: bool, stands: bool
+) -> None:
+    """Such a job is ended by SIGKILL; with any other end the script is not to begin once more."""
+    run = runs.make_run(workspace, "pass")
+    told = Interruption(None, "queued again", forgotten=True)
+    supervisor = cast(Any, SimpleNamespace(terminated=terminated, told_to_end=lambda: told))
+    log = events.EventLog(run)
+    own = ending.End(Reason.SCRIPT_EXIT_CODE, **detail)
+    end = finishing.told(supervisor, log, own)
+    log.close()
+    assert end is (own if stands else None)
+    assert status(run) is (Status.NOT_STARTED if stands else Status.QUEUED)
+
+
+@pytest.mark.parametrize(
     ("terminated", "reason", "told", "ends"),
     [
         (True, Reason.PREEMPTED, Interruption(None, "queued again"), None),

@@ -13,10 +13,15 @@ from runyard.record.states import Reason
 
 
 class Interruption(NamedTuple):
-    """Why a job was told to end: the reason, None where it is queued again; a sentence."""
+    """Why a job was told to end: the reason, None where it is queued again; a sentence.
+
+    ``forgotten``: it is queued again because its slurmctld does not know that it has begun, which
+    ends what it has begun as soon as its nodes report it: by SIGKILL.
+    """
 
     reason: Reason | None
     message: str
+    forgotten: bool = False
 
 
 _FIELD = re.compile(r"(?:^|\s)(JobState|Reason|Restarts|PreemptTime|EndTime|Partition)=(\S*)")
@@ -45,7 +50,7 @@ def of_job(known: dict[str, str], restarts: int) -> Interruption | None:
         return Interruption(None, f"{job} was queued again: preempted, or a node failed")
     if known.get("JobState") == "PENDING":
         text = f"{job} was queued again: slurmctld was killed, and had not kept that it had begun"
-        return Interruption(None, text)
+        return Interruption(None, text, forgotten=True)
     if known.get("JobState") in (None, "RUNNING", "SUSPENDED"):
         return None
     if known.get("PreemptTime", "") not in _NOTHING:
