@@ -80,6 +80,8 @@ LONGEST_S = 0.1
 """The processes of a run that nobody disturbs are gone after that much time."""
 _LONGER = {"pool": 2.5, "client": 20.0, **dict.fromkeys(SLURM, 8.0)}
 """By how much it is longer for other kinds."""
+_LAST_CHARS = 4_000
+"""So much of each log is shown."""
 _SETTLED_S = 120.0
 """What all may take that is left to Slurm: it looks for lost nodes and processes now and then."""
 
@@ -187,10 +189,18 @@ class Storm:
             self._judge([trial] if ahead is None else [trial, ahead])
         except AssertionError as error:
             self.breaches.append(f"{trial}: {error}")
-            print(self.breaches[-1], flush=True)
-            if trial.kind in SLURM and self._on_cluster is not None:
-                print(self._on_cluster.log(), flush=True)
+            print(self.breaches[-1], *self._logs_of(trial), sep="\n", flush=True)
             self._new_workspace()  # the next one is not to be blamed for it
+
+    def _logs_of(self, trial: Trial) -> list[str]:
+        """What was said of a trial that broke a law: of its workspace nothing is kept."""
+        run = self._acting.run_of(trial)
+        names = () if run is None else (run.events, run.runner_log, run.container_log)
+        logs = [Path(name) for name in names if os.path.exists(name)]
+        texts = [f"--- {path.name}\n{path.read_text()[-_LAST_CHARS:]}" for path in logs]
+        if trial.kind in SLURM and self._on_cluster is not None:
+            texts.append(self._on_cluster.log())
+        return texts
 
     def _judge(self, of: list[Trial]) -> None:
         said = [run_id for trial in of for run_id in trial.said]

@@ -145,7 +145,8 @@ def _allowed(trial: Trial) -> set[Reason]:
     if trial.count:
         return ALLOWED.get(trial.kind, set())
     if trial.kind in SLURM:  # nobody has cancelled it
-        return NOT_STARTED - {Reason.CANCELLED}
+        lost = {Reason.NODE_LOST} if trial.kind in ("slurm-node", "slurm-rank") else set()
+        return NOT_STARTED - {Reason.CANCELLED} | lost
     return NOT_STARTED | ({Reason.NODE_LOST} if trial.kind == "client" else set())
 
 

@@ -54,6 +54,15 @@ def of_run(run_path: str) -> list[int]:
     return [pid for pid in _pids() if pid != os.getpid() and _is_of(pid, place)]
 
 
+def of_run_here(run_path: str) -> list[int]:
+    """Those of ``of_run`` that are on the node of this process.
+
+    Of several nodes that are rehearsed on one machine each has a host name of its own.
+    """
+    here = _link(os.getpid(), b"ns/uts")
+    return [pid for pid in of_run(run_path) if _link(pid, b"ns/uts") == here]
+
+
 def _is_of(pid: int, place: bytes) -> bool:
     marks = _marks(pid)
     if any(os.path.realpath(mark) == place for mark in marks):

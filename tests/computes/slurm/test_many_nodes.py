@@ -160,6 +160,23 @@ def test_a_rank_that_heeds_nothing_is_killed_on_its_node(
     runs.wait_for(lambda: processes.of_run(run.path) == [], 10.0)
 
 
+def test_what_a_rank_has_left_is_ended_where_slurm_does_not(
+    target: SlurmTarget, workspace: WorkspaceDirectory
+) -> None:
+    """On the node of the runner; this cluster's does not track what has left its parents."""
+    leaving = """
+import os, subprocess
+if os.environ["RANK"] == "0":
+    subprocess.run(["setsid", "sh", "-c", "sleep 613 & echo left $!"], check=True)
+"""
+    run = two_nodes(workspace, leaving)
+    runs.start(target, run)
+    state = runs.finish(run, 60)
+    assert state.reason is Reason.COMPLETED, state.detail
+    pid = int(logs_of(run)[0].partition("left ")[2].split()[0])
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_ranks_of_one_node_know_their_place_in_slurms_words(
     target: SlurmTarget, workspace: WorkspaceDirectory
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from runyard.computes import channels, spawning
+from runyard.computes import channels, processes, spawning
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.slurm import hostlist
 
@@ -31,6 +31,7 @@ class SlurmChannel:
         self._run = run
         self._grace_s = float(spec["grace_period_s"])
         self._has_agent = False
+        self._has_steps = False
         self._local = LocalChannel({**spec, "node_count": 1}, run)
 
     @property
@@ -108,6 +109,7 @@ class SlurmChannel:
             return self._local.start_all(commands, env, cwd, log_fd)
         from runyard.computes.slurm import steps
 
+        self._has_steps = True
         return [steps.start_all(self._run, self.nodes, commands, env, cwd, log_fd)]
 
     def free_ports(self, counts: Sequence[int]) -> list[list[int]]:
@@ -136,3 +138,14 @@ class SlurmChannel:
             from runyard.computes.slurm import steps
 
             steps.kill_steps(self._grace_s + steps.END_HERE_S)
+        if self._has_steps:
+            processes.end(self._left_here, self._grace_s)
+
+    def _left_here(self) -> list[int]:
+        """What Slurm has left of a step on this node: it is no more below anything of the job.
+
+        Where it does not track processes by cgroups, one that is being started when its step is
+        killed gets away, and so does what has left its parents.
+        """
+        of_the_job = processes.descendants(os.getppid())
+        return [pid for pid in processes.of_run_here(self._run.path) if pid not in of_the_job]

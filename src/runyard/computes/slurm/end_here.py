@@ -14,21 +14,7 @@ from runyard.computes import processes
 
 def main(run_path: str, grace_s: float) -> None:
     """TERM, ``grace_s`` seconds, then KILL."""
-    processes.end(lambda: of_run(run_path), grace_s)
-
-
-def of_run(run_path: str) -> list[int]:
-    """The processes of a run on this node."""
-    here = _machine("self")
-    return [pid for pid in processes.of_run(run_path) if _machine(str(pid)) == here]
-
-
-def _machine(pid: str) -> str:
-    """Of several nodes that are rehearsed on one machine each has a host name of its own."""
-    try:
-        return os.readlink(f"/proc/{pid}/ns/uts")
-    except OSError:
-        return ""
+    processes.end(lambda: processes.of_run_here(run_path), grace_s)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ import sys
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
 
 from runyard.computes import processes
-from runyard.computes.slurm import end_here
 
 
 def main(run_path: str, node: str = "", pid: str = "0") -> None:
     """TERM, to whatever runs now: what a process starts in order to end well is left alone."""
     told = {int(pid), *processes.descendants(int(pid))} if node == _name() else set()
-    processes.tell(set(end_here.of_run(run_path)) - told)
+    processes.tell(set(processes.of_run_here(run_path)) - told)
 
 
 def _name() -> str:
