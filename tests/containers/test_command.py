@@ -145,14 +145,30 @@ def test_arguments_that_a_run_cannot_have(argument: str, why: str) -> None:
     )
 
 
-def test_a_container_is_removed_though_the_client_that_does_it_is_killed(tmp_path: Path) -> None:
+@pytest.fixture
+def killed_once(tmp_path: Path) -> Engine:
+    """An engine whose client is killed when it is asked first, and then says that all is gone."""
     program, asked = tmp_path / "docker", tmp_path / "asked"
     program.write_text(
         f'#!/bin/sh\necho "$*" >>{asked}\n[ "$(wc -l <{asked})" -gt 1 ] || kill -9 $$\n'
+        'echo "No such container: one" >&2\nexit 1\n'
     )
     program.chmod(0o755)
-    Engine("docker", str(program)).remove("one")
-    assert asked.read_text() == "rm --force --volumes one\n" * 2
+    return Engine("docker", str(program))
+
+
+def test_a_container_is_removed_though_the_client_that_does_it_is_killed(
+    killed_once: Engine, tmp_path: Path
+) -> None:
+    killed_once.remove("one")
+    assert (tmp_path / "asked").read_text() == "rm --force --volumes one\n" * 2
+
+
+def test_an_engine_is_not_lost_when_the_client_that_asks_it_is_killed(
+    killed_once: Engine, tmp_path: Path
+) -> None:
+    assert killed_once.state("one") is None
+    assert (tmp_path / "asked").read_text() == "container inspect one\n" * 2
 
 
 def test_a_container_that_cannot_be_removed_is_an_error(tmp_path: Path) -> None:

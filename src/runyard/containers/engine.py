@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,9 +53,13 @@ class Engine(NamedTuple):
     ) -> str:
         """Run a short command and return what it prints.
 
-        ``input`` goes to its standard input; ``subject`` is the image that an error is about.
+        ``input`` goes to its standard input; ``subject`` is the image that an error is about. Run
+        again where it was killed: the engine is as it was, and what it does is done once.
         """
-        done = client.ask([self.program, *arguments], input=input, timeout_s=timeout_s)
+        argv = [self.program, *arguments]
+        done = client.ask(argv, input=input, timeout_s=timeout_s)
+        if done.returncode == -signal.SIGKILL:
+            done = client.ask(argv, input=input, timeout_s=timeout_s)
         if done.returncode != 0:
             said = done.stderr or done.stdout
             raise words.explain(self.name, said, done.returncode, subject)
@@ -232,18 +237,11 @@ class Engine(NamedTuple):
     def remove(self, container: str) -> None:
         """Remove a container, with its anonymous volumes; kill it first if it runs.
 
-        Nothing happens when it is gone. Asked again where that failed: a container that is left
-        is left for ever, and its client may just have been killed.
+        Nothing happens when it is gone.
         """
         # docker kills at once, podman first asks for ten seconds.
         at_once = ("--time", "0") if self.name == "podman" else ()
-        arguments = ("rm", "--force", *at_once, "--volumes", container)
-        try:
-            self._if_there(*arguments, timeout_s=_ASK_S)
-        except EngineError as failure:
-            if failure.kind != "failed":
-                raise
-            self._if_there(*arguments, timeout_s=_ASK_S)
+        self._if_there("rm", "--force", *at_once, "--volumes", container, timeout_s=_ASK_S)
 
     def _if_there(self, *arguments: str, timeout_s: float) -> None:
         try:
