@@ -212,7 +212,10 @@ class Storm:
         if of[0].kind in SLURM and self._on_cluster is not None:
             self._on_cluster.nothing_is_left(of[0].kind)
         if of[0].kind in IN_CONTAINERS:
-            left = finding.find().ask("ps", "--all", "--format", "{{.Names}}").split()
+            engine = finding.find()
+            left = engine.ask("ps", "--all", "--format", "{{.Names}}").split()
+            for name in left:  # the next trial is not to be blamed for it
+                engine.remove(name)
             assert not left, f"containers are left: {left}"
 
     def _nothing_waits(self) -> None:
