@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from runyard.containers import words
@@ -24,18 +25,24 @@ _KEPT_LINES = 200
 def ask(
     argv: Sequence[str], *, input: str | None = None, timeout_s: float = 60.0
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command to its end; raises EngineError when it does not start or not end."""
+    """Run a short command to its end; raises EngineError when it does not start or not end.
+
+    Run once more where somebody has killed it: the engine is as it was.
+    """
     name = os.path.basename(argv[0])
+    run = partial(
+        subprocess.run,
+        argv,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout_s,
+        input=input or "",
+    )
     try:
-        return subprocess.run(
-            argv,
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            input=input or "",
-        )
+        done = run()
+        return run() if done.returncode == -signal.SIGKILL else done
     except subprocess.TimeoutExpired:
         raise EngineError(
             "engine",

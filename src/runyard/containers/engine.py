@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,13 +52,9 @@ class Engine(NamedTuple):
     ) -> str:
         """Run a short command and return what it prints.
 
-        ``input`` goes to its standard input; ``subject`` is the image that an error is about. Run
-        again where it was killed: the engine is as it was, and what it does is done once.
+        ``input`` goes to its standard input; ``subject`` is the image that an error is about.
         """
-        argv = [self.program, *arguments]
-        done = client.ask(argv, input=input, timeout_s=timeout_s)
-        if done.returncode == -signal.SIGKILL:
-            done = client.ask(argv, input=input, timeout_s=timeout_s)
+        done = client.ask([self.program, *arguments], input=input, timeout_s=timeout_s)
         if done.returncode != 0:
             said = done.stderr or done.stdout
             raise words.explain(self.name, said, done.returncode, subject)
