@@ -150,10 +150,8 @@ def ended_by_runner(outcome: Outcome) -> End:
 def interrupted(end: End, told: Any) -> End:
     """The end of a script that was told to end by who gave the run its nodes.
 
-    ``told``: an Interruption with a reason, None where nobody did.
+    ``told``: an Interruption with a reason.
     """
-    if told is None:
-        return end
     if told.reason is Reason.CANCELLED:
         return End(told.reason, None, message=told.message)
     return End(told.reason, {**(end.error or {}), "message": told.message})

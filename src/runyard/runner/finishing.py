@@ -64,14 +64,19 @@ def told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
     if not supervisor.terminated and end.reason in _BY_ITSELF:
         return end
     why = supervisor.told_to_end()
-    if why is not None and why.forgotten and not supervisor.terminated and not _was_killed(end):
-        return end  # the target has not ended it: it does not even know that it had begun
-    if why is not None and why.reason is None:
+    if why is None or (not supervisor.terminated and _ended_itself(end, why)):
+        return end
+    if why.reason is None:
         said.status(log, Status.QUEUED, message=why.message)
         return None
-    if why is not None and why.reason is Reason.RUNNER_LOST and not supervisor.terminated:
-        return end  # the job has failed, and nobody has told anything to end
     return ending.interrupted(end, why)
+
+
+def _ended_itself(end: End, why: Any) -> bool:
+    """Whether the target had not ended the script, although the job is to end, or has."""
+    if why.forgotten:  # the target does not even know that it had begun, so it can only kill it
+        return not _was_killed(end)
+    return why.reason is Reason.RUNNER_LOST  # the job has failed, which ends nothing by itself
 
 
 def _was_killed(end: End) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from runyard.computes import channels, processes, spawning
+from runyard.computes import channels, spawning
 from runyard.computes.local_channel import LocalChannel
 from runyard.computes.slurm import hostlist
 
@@ -139,6 +139,8 @@ class SlurmChannel:
 
             steps.kill_steps(self._grace_s + steps.END_HERE_S)
         if self._has_steps:
+            from runyard.computes import processes
+
             processes.end(self._left_here, self._grace_s)
 
     def _left_here(self) -> list[int]:
@@ -147,5 +149,8 @@ class SlurmChannel:
         Where it does not track processes by cgroups, one that is being started when its step is
         killed gets away, and so does what has left its parents.
         """
-        of_the_job = processes.descendants(os.getppid())
-        return [pid for pid in processes.of_run_here(self._run.path) if pid not in of_the_job]
+        from runyard.computes import processes
+
+        found = processes.of_run_here(self._run.path)
+        of_the_job = processes.descendants(os.getppid()) if found else []
+        return [pid for pid in found if pid not in of_the_job]
