@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,23 @@ def target_of(
 
 def kill_job(run: RunDirectory) -> None:
     """Kill what a run's job is on its first node: batch script, runner and script."""
-    for pid in (*_batch_and_runner(run), *processes.of_run(run.path)):
-        with suppress(ProcessLookupError):  # the runner is one of the run
-            os.kill(pid, signal.SIGKILL)
+    _kill_batch_behind(run, processes.of_run(run.path))
 
 
 def kill_runner(run: RunDirectory) -> None:
-    """Kill a run's runner, and first the batch script, which would start another one."""
-    for pid in _batch_and_runner(run):
-        os.kill(pid, signal.SIGKILL)
+    """Kill a run's runner, and the batch script, which would start another one."""
+    _kill_batch_behind(run, [])
 
 
-def _batch_and_runner(run: RunDirectory) -> tuple[int, int]:
-    runner = owner.signature(run.lock)["pid"]
+def _kill_batch_behind(run: RunDirectory, others: Sequence[int]) -> None:
+    """Kill runner and others while the batch script stands still, and then that.
+
+    Where a shell ends, those of its group that a test has stopped are told to go on.
+    """
+    runner = int(owner.signature(run.lock)["pid"])
     stat = Path(f"/proc/{runner}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1]), runner
+    batch = int(stat.rpartition(")")[2].split()[1])
+    os.kill(batch, signal.SIGSTOP)
+    for pid in (runner, *others, batch):
+        with suppress(ProcessLookupError):  # the runner is one of the others
+            os.kill(pid, signal.SIGKILL)

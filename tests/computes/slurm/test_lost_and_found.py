@@ -54,6 +54,28 @@ def test_an_old_answer_of_squeue_queues_no_run_again_that_has_ended(
     assert jsonl.read(run.events)[-1]["status"] == "Completed"
 
 
+def test_an_old_answer_of_squeue_ends_no_run_whose_job_was_given_the_number_of_another(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slurmctld that reads its configuration anew may give a number again that it has purged."""
+    monkeypatch.setattr(queue, "_KEPT_S", 600.0)
+    target = target_of(slurm, workspace, **HELD)
+    purged = submitted(target)
+    job = jobs.read(purged)
+    assert job is not None
+    following = str(int(job.number) + 1)
+    jobs.write(purged, job._replace(number=following))
+    assert target.poll([reconcile.handle_of(purged)]) == [TargetState.GONE]
+
+    run = submitted(target)
+
+    job = jobs.read(run)
+    assert job is not None
+    assert job.number == following
+    assert target.poll([reconcile.handle_of(run)]) == [TargetState.ALIVE]
+    assert target.poll([reconcile.handle_of(purged)]) == [TargetState.GONE]
+
+
 def test_filters_of_a_user_hide_no_job(
     slurm: SlurmCluster, workspace: WorkspaceDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +222,7 @@ def test_many_jobs_are_asked_for_by_their_numbers(
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     queue.forget()
-    queue.listed(Slurm(), [str(number) for number in range(12_000)])
+    queue.listed(Slurm(), [(str(number), "a") for number in range(12_000)])
     calls = (tmp_path / "calls").read_text().splitlines()
     assert [call.count(",") for call in calls] == [4_999, 4_999, 1_999]
 

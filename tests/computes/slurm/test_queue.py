@@ -37,7 +37,7 @@ def test_one_call_for_many_jobs(program: Program, tmp_path: Path) -> None:
         "7|RUNNING|1795340871|10|gpu|n[1-2]|None|exp_1\n8|PENDING|1795340872|9|gpu||Resources|a|b"
     )
     program("squeue", f"echo \"$@\" >>{tmp_path}/calls; printf '{lines}\\n'")
-    found = queue.listed(Slurm(), [str(number) for number in range(200)])
+    found = queue.listed(Slurm(), [(str(number), "a") for number in range(200)])
     assert found["7"] == queue.Known(
         "7", "RUNNING", 1795340871.0, "exp_1", "None", "n[1-2]", 10, "gpu"
     )
@@ -49,14 +49,14 @@ def test_one_call_for_many_jobs(program: Program, tmp_path: Path) -> None:
 
 def test_a_job_that_is_forgotten_is_no_error(program: Program) -> None:
     program("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
-    assert queue.listed(Slurm(), ["7"]) == {}
+    assert queue.listed(Slurm(), [("7", "a")]) == {}
 
 
 def test_a_controller_that_does_not_answer(program: Program) -> None:
     text = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
     program("squeue", f"echo '{text}' >&2; exit 1")
     with pytest.raises(SlurmError) as caught:
-        queue.listed(Slurm(), ["7"])
+        queue.listed(Slurm(), [("7", "a")])
     assert caught.value.silent
     assert caught.value.message == f"squeue failed: {text}; see whether it is up: scontrol ping"
 

@@ -121,7 +121,7 @@ def test_the_accounting_says_who_cancelled_a_run(
     with slurmdbd.configured(MinJobAge="2"):
         slurmdbd.ask("scancel", own.number)
         os.kill(owner.signature(run.lock)["pid"], 9)
-        runs.wait_for(lambda: queue.listed(target.slurm, [own.number]) == {}, 120)
+        runs.wait_for(lambda: queue.listed(target.slurm, [(own.number, own.name)]) == {}, 120)
         runs.wait_for(lambda: "CANCELLED" in str(queue.accounted(target.slurm, [own.number])))
     state = ended(run)
     assert state.reason is Reason.CANCELLED

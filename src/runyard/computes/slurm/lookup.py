@@ -28,9 +28,9 @@ def known(slurm: Slurm, runs: Sequence[RunDirectory]) -> list[Known | None]:
     of_runs = [jobs.read(run) for run in runs]
     found: dict[tuple[str, str], Known] = {}
     for cluster in {job.cluster for job in of_runs if job is not None}:
-        numbers = [job.number for job in of_runs if job is not None and job.cluster == cluster]
-        listed = queue.listed(slurm, numbers, cluster)
-        forgotten = [number for number in numbers if number not in listed]
+        there = [job for job in of_runs if job is not None and job.cluster == cluster]
+        listed = queue.listed(slurm, [(job.number, job.name) for job in there], cluster)
+        forgotten = [job.number for job in there if job.number not in listed]
         listed.update(queue.accounted(slurm, forgotten, cluster))
         found.update({(cluster, number): one for number, one in listed.items()})
     lost = [run for run, job in zip(runs, of_runs, strict=True) if job is None]

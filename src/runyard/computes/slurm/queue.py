@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from runyard.computes.slurm import states
 from runyard.computes.slurm.commands import SlurmError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from runyard.computes.slurm.commands import Slurm
+
+_T = TypeVar("_T")
 
 _FIELDS = "%i|%T|%V|%Q|%P|%N|%r|%j"
 _ACCOUNTED = "JobIDRaw,State,Submit,ExitCode,DerivedExitCode,NodeList,JobName"
@@ -52,11 +54,17 @@ def forget() -> None:
     _answers.clear()
 
 
-def listed(slurm: Slurm, numbers: Sequence[str], cluster: str = "") -> dict[str, Known]:
-    """What squeue knows of these jobs, by number; one call for 5,000. Raises SlurmError."""
+def listed(slurm: Slurm, jobs: Collection[tuple[str, str]], cluster: str = "") -> dict[str, Known]:
+    """What squeue knows of these jobs, by number; one call for 5,000. Raises SlurmError.
+
+    ``jobs``: number and name of each. An answer is kept for those names: Slurm may give the number
+    of a job that it has forgotten to the next one, which the answer of before does not know.
+    """
     found: dict[str, Known] = {}
-    for some in _blocks(sorted(set(numbers))):
-        found.update(_ask(slurm, [f"--jobs={','.join(some)}", "--states=all"], cluster))
+    for some in _blocks(sorted(set(jobs))):
+        numbers, names = zip(*some, strict=True)
+        asked = [f"--jobs={','.join(numbers)}", "--states=all"]
+        found.update(_ask(slurm, asked, cluster, names))
     return found
 
 
@@ -74,13 +82,15 @@ def waiting(slurm: Slurm, partitions: Sequence[str], cluster: str = "") -> list[
     return sorted(found.values(), key=lambda known: (-known.priority, _number(known.number)))
 
 
-def _blocks(words: Sequence[str], size: int = _MOST_IDS) -> list[Sequence[str]]:
+def _blocks(words: Sequence[_T], size: int = _MOST_IDS) -> list[Sequence[_T]]:
     return [words[start : start + size] for start in range(0, len(words), size)]
 
 
-def _ask(slurm: Slurm, arguments: Sequence[str], cluster: str) -> dict[str, Known]:
+def _ask(
+    slurm: Slurm, arguments: Sequence[str], cluster: str, names: Sequence[str] = ()
+) -> dict[str, Known]:
     where = [f"--clusters={cluster}"] if cluster else []
-    key, now = (slurm.conf, *where, *arguments), time.monotonic()
+    key, now = (slurm.conf, *where, *arguments, *names), time.monotonic()
     for old in [old for old, (moment, _) in _answers.items() if now - moment >= _KEPT_S]:
         del _answers[old]
     if key not in _answers:
