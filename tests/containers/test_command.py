@@ -171,6 +171,30 @@ def test_an_engine_is_not_lost_when_the_client_that_asks_it_is_killed(
     assert (tmp_path / "asked").read_text() == "container inspect one\n" * 2
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_container_that_ends_while_it_is_to_be_stopped_is_removed(
+    tmp_path: Path, times: int
+) -> None:
+    """podman asks whether it runs, and then cannot kill it."""
+    program, asked = tmp_path / "podman", tmp_path / "asked"
+    said = (
+        "Error: cannot remove container 1a as it could not be stopped: sending SIGKILL to "
+        "container 1a: container state improper: stopped"
+    )
+    fails = f"echo '{said}' >&2; exit 125"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >>{asked}\n[ "$(wc -l <{asked})" -gt {times} ] || {{ {fails}; }}\n'
+    )
+    program.chmod(0o755)
+    engine = Engine("podman", str(program))
+    if times < 3:
+        engine.remove("one")
+    else:
+        with pytest.raises(EngineError, match="container state improper: stopped"):
+            engine.remove("one")
+    assert asked.read_text() == "rm --force --time 0 --volumes one\n" * min(times + 1, 3)
+
+
 def test_a_container_that_cannot_be_removed_is_an_error(tmp_path: Path) -> None:
     program = tmp_path / "docker"
     program.write_text("#!/bin/sh\necho 'driver failed to remove it' >&2\nexit 1\n")

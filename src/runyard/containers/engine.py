@@ -26,6 +26,12 @@ _BUILD_VARIABLES = {
 # What a container ends with whose command cannot be started, or is not there.
 _NO_COMMAND = (126, 127)
 _TAKEN = "is already in use"
+_ENDED_MEANWHILE = "container state improper"
+"""What podman says of a container that ends by itself just when it is to be stopped.
+
+https://github.com/containers/podman/issues/16142
+"""
+_TRIES = 3
 OOM = "oom"
 """An empty file: the kernel has killed a process of a container for want of memory."""
 _NO_SHORT_NAME = "short-name"
@@ -239,11 +245,16 @@ class Engine(NamedTuple):
         self._if_there("rm", "--force", *at_once, "--volumes", container, timeout_s=_ASK_S)
 
     def _if_there(self, *arguments: str, timeout_s: float) -> None:
-        try:
-            self.ask(*arguments, timeout_s=timeout_s)
-        except EngineError as failure:
-            if failure.kind != "container_not_found":
-                raise
+        for attempt in range(_TRIES):
+            try:
+                self.ask(*arguments, timeout_s=timeout_s)
+            except EngineError as failure:
+                if failure.kind == "container_not_found":
+                    return
+                if _ENDED_MEANWHILE not in failure.message or attempt + 1 == _TRIES:
+                    raise
+            else:
+                return
 
     def tag(self, image: str, name: str) -> None:
         """Give an image of this machine one more name."""

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from runyard.runner.ending import End
     from runyard.runner.supervision import Outcome, Supervisor
 
-_BY_ITSELF = (Reason.COMPLETED, Reason.CANCELLED, Reason.TIME_LIMIT)
-"""Ends that are no sign of the target having told the script to end."""
+_BY_RUNNER = (Reason.CANCELLED, Reason.TIME_LIMIT)
+"""Ends that are no sign of the target having told the script to end.
+
+Any other is: of two processes that it tells, the script may be told first, and save and end well
+before this runner hears of it.
+"""
 _KILLED = 128 + signal.SIGKILL
 
 
@@ -61,7 +65,7 @@ def finish(
 
 def told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
     """The end of a run that its target may have told to end; None: it waits there again."""
-    if not supervisor.terminated and end.reason in _BY_ITSELF:
+    if not supervisor.terminated and end.reason in _BY_RUNNER:
         return end
     why = supervisor.told_to_end()
     if why is None or (not supervisor.terminated and _ended_itself(end, why)):
@@ -76,6 +80,8 @@ def _ended_itself(end: End, why: Any) -> bool:
     """Whether the target had not ended the script, although the job is to end, or has."""
     if why.forgotten:  # the target does not even know that it had begun, so it can only kill it
         return not _was_killed(end)
+    if why.reason is Reason.NODE_LOST:  # which nobody tells a script, so this one has done its work
+        return end.reason is Reason.COMPLETED
     return why.reason is Reason.RUNNER_LOST  # the job has failed, which ends nothing by itself
 
 

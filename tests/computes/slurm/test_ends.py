@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from typing import Any
 
 from runyard.computes.slurm import jobs
 from runyard.history.reconcile import reconcile_run
-from runyard.record import events
+from runyard.record import events, owner, script
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.states import Reason, Status
 from runyard.testing import runs
@@ -103,6 +105,24 @@ def test_scancel_by_hand_is_a_cancel_and_said(
     slurm.ask("scancel", _job(run))
 
     state = runs.finish(run)
+    assert (state.status, state.reason) == (Status.CANCELED, Reason.CANCELLED)
+    assert state.detail["message"] == f"Slurm job {_job(run)} was cancelled in Slurm (scancel)"
+
+
+def test_scancel_by_hand_is_a_cancel_also_where_the_script_is_told_first(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory
+) -> None:
+    """It has saved and ended well before its runner hears of it."""
+    run = _begun(slurm, workspace)
+    pid = script.read(run).pid
+    assert pid is not None
+
+    with slurm.stopped(owner.signature(run.lock)["host"]):  # nobody there tells anybody
+        slurm.ask("scancel", _job(run))
+        os.kill(pid, signal.SIGTERM)
+        state = runs.finish(run)
+
+    assert "told to end" in runs.log_of(run)
     assert (state.status, state.reason) == (Status.CANCELED, Reason.CANCELLED)
     assert state.detail["message"] == f"Slurm job {_job(run)} was cancelled in Slurm (scancel)"
 

@@ -265,9 +265,14 @@ def test_a_script_ends_itself_in_a_job_that_slurmctld_takes_for_waiting(
         (False, Reason.CANCELLED, Interruption(None, "not asked"), Reason.CANCELLED),
         (True, Reason.PREEMPTED, Interruption(Reason.RUNNER_LOST, "failed"), Reason.RUNNER_LOST),
         (False, Reason.SIGNAL, Interruption(Reason.RUNNER_LOST, "failed"), Reason.SIGNAL),
+        (False, Reason.COMPLETED, Interruption(Reason.CANCELLED, "by hand"), Reason.CANCELLED),
+        (False, Reason.COMPLETED, Interruption(None, "queued again"), None),
+        (False, Reason.COMPLETED, Interruption(Reason.NODE_LOST, "lost"), Reason.COMPLETED),
+        (False, Reason.COMPLETED, Interruption(Reason.RUNNER_LOST, "failed"), Reason.COMPLETED),
+        (False, Reason.COMPLETED, None, Reason.COMPLETED),
     ],
 )
-def test_a_job_that_is_ended_before_its_script_begins(
+def test_an_end_beside_what_slurm_says_of_its_job(
     workspace: WorkspaceDirectory,
     terminated: bool,
     reason: Reason,
