@@ -75,7 +75,7 @@ def interruptions() -> Any:
     """A module that knows why this runner is told to end; None where a signal says all there is.
 
     ``why()``: an Interruption, None when nobody ends the job. ``ends_at()``: when the target will
-    end it, in seconds since 1970, None: not known.
+    end it, in seconds since 1970, None: not known. ``give_back()``: has it queue the run again.
     """
     place = _INTERRUPTIONS.get(os.environ.get(VARIABLE, ""))
     return None if place is None else _module(place)

@@ -150,11 +150,12 @@ def ended_by_runner(outcome: Outcome) -> End:
 def interrupted(end: End, told: Any) -> End:
     """The end of a script that was told to end by who gave the run its nodes.
 
-    ``told``: an Interruption with a reason.
+    ``told``: an Interruption; without a reason: of one that could not be queued again.
     """
     if told.reason is Reason.CANCELLED:
         return End(told.reason, None, message=told.message)
-    return End(told.reason, {**(end.error or {}), "message": told.message})
+    reason = told.reason or Reason.PREEMPTED
+    return End(reason, {**(end.error or {}), "message": told.message})
 
 
 def runner_failed(error: BaseException) -> End:

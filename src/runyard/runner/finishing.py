@@ -70,7 +70,7 @@ def told(supervisor: Supervisor, log: EventLog, end: End) -> End | None:
     why = supervisor.told_to_end()
     if why is None or (not supervisor.terminated and _ended_itself(end, why)):
         return end
-    if why.reason is None:
+    if why.reason is None and (not why.in_grace or supervisor.give_back()):
         said.status(log, Status.QUEUED, message=why.message)
         return None
     return ending.interrupted(end, why)
@@ -80,6 +80,8 @@ def _ended_itself(end: End, why: Any) -> bool:
     """Whether the target had not ended the script, although the job is to end, or has."""
     if why.forgotten:  # the target does not even know that it had begun, so it can only kill it
         return not _was_killed(end)
+    if why.in_grace:
+        return "exit_codes" not in end.detail  # only ranks were told
     if why.reason is Reason.NODE_LOST:  # which nobody tells a script, so this one has done its work
         return end.reason is Reason.COMPLETED
     return why.reason is Reason.RUNNER_LOST  # the job has failed, which ends nothing by itself

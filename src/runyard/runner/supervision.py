@@ -207,6 +207,10 @@ class Supervisor:
         """Why this runner, or its script, was told to end by who gave it its nodes; None: not."""
         return None if self._interruptions is None else self._interruptions.why()
 
+    def give_back(self) -> bool:
+        """Have the target queue this run again, which it is preempting; whether it does."""
+        return bool(self._interruptions.give_back())
+
     @property
     def terminated(self) -> bool:
         """Whether somebody has told this runner to end."""

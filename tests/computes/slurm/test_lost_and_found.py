@@ -270,6 +270,7 @@ def test_a_script_ends_itself_in_a_job_that_slurmctld_takes_for_waiting(
         (False, Reason.COMPLETED, Interruption(Reason.NODE_LOST, "lost"), Reason.COMPLETED),
         (False, Reason.COMPLETED, Interruption(Reason.RUNNER_LOST, "failed"), Reason.COMPLETED),
         (False, Reason.COMPLETED, None, Reason.COMPLETED),
+        (False, Reason.COMPLETED, Interruption(None, "", in_grace=True), Reason.COMPLETED),
     ],
 )
 def test_an_end_beside_what_slurm_says_of_its_job(

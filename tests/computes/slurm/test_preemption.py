@@ -106,6 +106,55 @@ def test_without_requeue_a_preempted_run_has_ended_and_says_so(
     assert state.detail["hint"] == "The target took the resources back. Submit the run again."
 
 
+RANKS: dict[str, Any] = {
+    "processes_per_node": 2,
+    "launcher": "pytorch",
+    "distribution": {"process_count": 2, "backend": "gloo"},
+    "grace_period_s": 30.0,
+}
+DIES = SCRIPT.replace("signal.signal(signal.SIGTERM, told)", "")
+
+
+@pytest.mark.parametrize("script", [SCRIPT, DIES], ids=["they save", "they die"])
+def test_ranks_that_are_told_in_the_grace_time_of_a_partition_wait_again_at_once(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path, script: str
+) -> None:
+    """Slurm tells no more than steps then, and the job is over for it where it just ends."""
+    with _grace_time(slurm, 100):
+        run = _begun(slurm, workspace, script, **RANKS)
+        with _all_nodes(slurm, tmp_path):
+            slurm.wait_until(lambda: _seen(run) is Status.QUEUED, "it waits again", 30.0)
+        state = runs.finish(run, 60.0)
+
+    assert state.reason is Reason.COMPLETED, state.detail
+    assert [event["status"] for event in state.events].count("Running") == 2
+    for rank in range(2):
+        assert "attempt 1 found checkpoint" in Path(run.rank_log(rank)).read_text()
+
+
+def test_ranks_that_are_told_in_the_grace_time_without_requeue_say_so(
+    slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path
+) -> None:
+    with _grace_time(slurm, 100):
+        run = _begun(slurm, workspace, SCRIPT, "low", vm_priority="dedicated", **RANKS)
+        with _all_nodes(slurm, tmp_path):
+            state = runs.finish(run)
+
+    assert (state.status, state.reason) == (Status.FAILED, Reason.PREEMPTED)
+    assert state.detail["error"]["message"].endswith("was preempted by another job")
+
+
+@contextmanager
+def _grace_time(slurm: SlurmCluster, seconds: int) -> Iterator[None]:
+    """How long jobs of the low partition may run on when others take their nodes."""
+    update = ("scontrol", "update", "PartitionName=low")
+    slurm.ask(*update, f"GraceTime={seconds}")
+    try:
+        yield
+    finally:
+        slurm.ask(*update, "GraceTime=0")
+
+
 def test_a_cancel_of_a_preempted_run_that_waits_ends_it(
     slurm: SlurmCluster, workspace: WorkspaceDirectory, tmp_path: Path
 ) -> None:

@@ -16,15 +16,20 @@ class Interruption(NamedTuple):
     """Why a job was told to end: the reason, None where it is queued again; a sentence.
 
     ``forgotten``: it is queued again because its slurmctld does not know that it has begun, which
-    ends what it has begun as soon as its nodes report it: by SIGKILL.
+    ends what it has begun as soon as its nodes report it: by SIGKILL. ``in_grace``: it may run on
+    for the GraceTime of its partition, but Slurm has told its steps, so its ranks, to end; it is
+    queued again where it runs for so long, or by ``give_back``.
     """
 
     reason: Reason | None
     message: str
     forgotten: bool = False
+    in_grace: bool = False
 
 
-_FIELD = re.compile(r"(?:^|\s)(JobState|Reason|Restarts|PreemptTime|EndTime|Partition)=(\S*)")
+_FIELD = re.compile(
+    r"(?:^|\s)(JobState|Reason|Requeue|Restarts|PreemptTime|EndTime|Partition)=(\S*)"
+)
 _NOTHING = ("", "None", "N/A", "Unknown")
 _TIME = ("TimeLimit", "DeadLine")
 _NODE = ("NodeDown", "NodeFail", "BootFail")
@@ -51,9 +56,11 @@ def of_job(known: dict[str, str], restarts: int) -> Interruption | None:
     if known.get("JobState") == "PENDING":
         text = f"{job} was queued again: slurmctld was killed, and had not kept that it had begun"
         return Interruption(None, text, forgotten=True)
+    preempted = known.get("PreemptTime", "") not in _NOTHING
     if known.get("JobState") in (None, "RUNNING", "SUSPENDED"):
-        return None
-    if known.get("PreemptTime", "") not in _NOTHING:
+        again = known.get("Requeue") == "1"
+        return _in_grace(job, again=again) if preempted else None
+    if preempted:
         return Interruption(Reason.PREEMPTED, f"{job} was preempted by another job")
     reason = known.get("Reason", "")
     if reason in _TIME:
@@ -64,6 +71,24 @@ def of_job(known: dict[str, str], restarts: int) -> Interruption | None:
         text = f"{job} failed ({reason}): its batch script was killed, which starts its runners"
         return Interruption(Reason.RUNNER_LOST, text)
     return Interruption(Reason.CANCELLED, f"{job} was cancelled in Slurm (scancel)")
+
+
+def _in_grace(job: str, *, again: bool) -> Interruption:
+    if again:
+        return Interruption(None, f"{job} was queued again: preempted", in_grace=True)
+    return Interruption(Reason.PREEMPTED, f"{job} was preempted by another job", in_grace=True)
+
+
+def give_back() -> bool:
+    """Have this job queued again before the end of its grace time; whether it is.
+
+    One that just ended would be over for Slurm.
+    """
+    try:
+        Slurm().run("scontrol", "requeue", os.environ["SLURM_JOB_ID"])
+    except (KeyError, SlurmError):
+        return False
+    return True
 
 
 def may_live(job: str) -> bool:
