@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from runyard.record.events import EventLog
 from runyard.record.layout import RunDirectory, WorkspaceDirectory
 from runyard.record.notes import NoteWriter, read_notes
 from runyard.record.states import Reason, Status
+from tests.requirements import small_disk
+
+PAGE = 4096
 
 
 @pytest.fixture
@@ -38,6 +42,29 @@ def test_a_damaged_event_hides_no_other(run: RunDirectory, line: str) -> None:
     assert (state.reason, state.started, state.ended) == (Reason.COMPLETED, 5.0, 5.0)
     (problem,) = problems
     assert problem.startswith(run.events)
+
+
+def test_what_had_no_room_is_written_before_what_follows(tmp_path: Path) -> None:
+    """Each with the time at which it happened, and an end only as it was said last."""
+    moments = iter([1.0, 2.0, 3.0, 4.0])
+    with small_disk(tmp_path / "disk", "1m") as folder:
+        run = create_run(WorkspaceDirectory(str(folder)), "exp", {})
+        first = json.dumps({"t": 0.0, "status": "NotStarted"})
+        Path(run.events).write_text(first.ljust(PAGE - 1) + "\n")
+        filler = folder / "filler"
+        filler.write_bytes(bytes(os.statvfs(folder).f_bavail * PAGE))
+        log = EventLog(run, now=lambda: next(moments))
+        for status in (Status.PREPARING, Status.RUNNING):
+            with pytest.raises(OSError, match="No space left"):
+                log.status(status)
+        with pytest.raises(OSError, match="No space left"):
+            log.end(Reason.COMPLETED, message="in many words")
+        assert events.read_state(run).status is Status.NOT_STARTED
+        filler.unlink()
+        log.end(Reason.COMPLETED, message="in few")
+        found = [(e["t"], e["status"]) for e in events.read_state(run).events]
+        assert found == [(0, "NotStarted"), (1, "Preparing"), (2, "Running"), (4, "Completed")]
+        assert events.read_state(run).detail == {"message": "in few"}
 
 
 def test_the_last_tag_wins_also_when_the_clock_runs_back(

@@ -11,7 +11,7 @@ from runyard.record.layout import RunDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, List, Optional
 
     from runyard.record.states import Reason, Status
 
@@ -26,17 +26,27 @@ class EventLog:
         self._appender = jsonl.Appender(run.events)
         self._run = run
         self._now = now
+        self._unwritten: "List[Dict[str, Any]]" = []
         self.has_end = False
 
     def status(self, status: "Status", at: "Optional[float]" = None, **detail: "Any") -> None:
-        """Record that the run has got as far as ``status``; ``at``: when, where it was before."""
+        """Record that the run has got as far as ``status``; ``at``: when, where it was before.
+
+        Raises OSError (disk full): what comes next writes it first, with the time of now.
+        """
         moment = self._now() if at is None else at
-        self._append({"t": moment, "status": status.value, "detail": detail})
+        event = {"t": moment, "status": status.value, "detail": detail}
+        try:
+            self._append(event)
+        except OSError:
+            self._unwritten.append(event)
+            raise
 
     def end(self, reason: "Reason", **detail: "Any") -> None:
         """Record the end of the run; survives power loss when this returns.
 
         Raises OSError: when ``has_end`` is set then, only its way to the disk has failed.
+        Otherwise it is not kept, since it may be said again in other words.
         """
         event = {"t": self._now(), "status": reason.status.value, "reason": reason.value}
         event["detail"] = detail
@@ -55,6 +65,9 @@ class EventLog:
         self._appender.close()
 
     def _append(self, event: "Dict[str, Any]") -> None:
+        while self._unwritten:
+            self._appender.append(self._unwritten[0])
+            del self._unwritten[0]
         self._appender.append(event)
         touch(self._run)
 

@@ -22,7 +22,7 @@ def say(text: object) -> None:
 
 
 def status(log: EventLog, status: Status, **detail: Any) -> None:
-    """Record how far the run has got; only its end is worth waiting for room on the disk."""
+    """Record how far the run has got; what has no room on the disk is written with its end."""
     try:
         log.status(status, **detail)
     except OSError as error:
