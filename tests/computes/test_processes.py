@@ -57,14 +57,38 @@ def test_processes_of_a_run_are_known_by_their_variable() -> None:
     env = {**os.environ, "RUNYARD_RUN_DIRECTORY": "/runs/a"}
     process = subprocess.Popen([sys.executable, "-S", "-c", SLEEP], env=env)
     try:
-        while process.pid not in processes.of_run("/runs/a"):
-            time.sleep(0.005)  # until exec has happened
+        assert process.pid in processes.of_run("/runs/a")
         assert process.pid not in processes.of_run("/runs/b")
         assert process.pid in processes.descendants_of_run(os.getpid(), "/runs/a")
         assert process.pid not in processes.descendants_of_run(os.getpid(), "/runs/b")
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """This process and those that it starts have one between them."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_variables_are_known_as_soon_as_a_process_has_its_program() -> None:
+    """Amid its execve the old ones are gone, and the new ones not there yet.
+
+    The kernel wakes up there who looks for them meanwhile, nearly always on one processor.
+    """
+    marked = {**os.environ, "RUNYARD_RUN_DIRECTORY": "/runs/a"}
+    for _ in range(100):
+        with subprocess.Popen(["sleep", "60"], env=marked) as process:
+            try:
+                assert processes.variables_of(process.pid) == marked
+                assert process.pid in processes.of_run("/runs/a")
+            finally:
+                process.kill()
 
 
 def test_whether_there_are_children() -> None:

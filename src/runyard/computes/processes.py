@@ -51,7 +51,8 @@ def of_run(run_path: str) -> list[int]:
     that their output goes to. The path may be another one to the same folder than at the start.
     """
     place = os.path.realpath(os.fsencode(run_path))
-    return [pid for pid in _pids() if pid != os.getpid() and _is_of(pid, place)]
+    until = time.monotonic() + _EXECVE_S
+    return [pid for pid in _pids() if pid != os.getpid() and _is_of(pid, place, until)]
 
 
 def of_run_here(run_path: str) -> list[int]:
@@ -63,8 +64,8 @@ def of_run_here(run_path: str) -> list[int]:
     return [pid for pid in of_run(run_path) if _link(pid, b"ns/uts") == here]
 
 
-def _is_of(pid: int, place: bytes) -> bool:
-    marks = _marks(pid)
+def _is_of(pid: int, place: bytes, until: float) -> bool:
+    marks = _marks(pid, until)
     if any(os.path.realpath(mark) == place for mark in marks):
         return True
     if any(os.path.lexists(mark) for mark in marks):
@@ -145,9 +146,9 @@ def variables_of(pid: int) -> dict[str, str]:
     return {name: value for name, equals, value in lines if name and equals}
 
 
-def _marks(pid: int) -> list[bytes]:
+def _marks(pid: int, until: float | None = None) -> list[bytes]:
     """The run directories that a process has in its environment: one or none."""
-    lines = _environment(pid)
+    lines = _environment(pid, until)
     return [line[len(RUN_VARIABLE) :] for line in lines if line.startswith(RUN_VARIABLE)]
 
 
@@ -224,14 +225,16 @@ def _pids() -> list[int]:
 
 
 class _Stat:
-    """State letter, parent and process group of a process."""
+    """State letter, parent and process group of a process, and where its variables end."""
 
-    __slots__ = ("group", "parent", "state")
+    __slots__ = ("end_of_variables", "group", "parent", "state")
 
     def __init__(self, fields: list[bytes]) -> None:
         self.state = fields[0]
         self.parent = int(fields[1])
         self.group = int(fields[2])
+        # An address, 0 during execve; before Linux 3.5 it is not told.
+        self.end_of_variables = int(fields[48]) if len(fields) > 48 else -1
 
 
 def _stat(pid: int) -> _Stat | None:
@@ -243,9 +246,41 @@ def _stat(pid: int) -> _Stat | None:
     return _Stat(fields)
 
 
-def _environment(pid: int) -> list[bytes]:
+_EXECVE_S = 1.0
+"""How long a process is waited for whose ``execve`` has not yet told its variables.
+
+That takes microseconds, and on a crowded machine the turns of some other processes.
+"""
+
+
+def _environment(pid: int, until: float | None = None) -> list[bytes]:
+    """The variables of a process; of one in its ``execve``, when that is done.
+
+    ``until``: waited for no longer than to this moment of the monotonic clock.
+    """
+    found = _read_environment(pid)
+    # Threads of the kernel, zombies and processes of others show no program.
+    if not found and _link(pid, b"exe"):
+        until = time.monotonic() + _EXECVE_S if until is None else until
+        while _is_in_execve(pid) and time.monotonic() < until:
+            time.sleep(0.001)
+        found = _read_environment(pid)
+    return found.split(b"\0")
+
+
+def _read_environment(pid: int) -> bytes:
+    """Empty as well where it may not be read, and in an ``execve``."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as stream:
-            return stream.read().split(b"\0")
+            return stream.read()
     except OSError:
-        return []
+        return b""
+
+
+def _is_in_execve(pid: int) -> bool:
+    """Whether a process has its program already, and no place yet where its variables are.
+
+    One that was started without any, or has cleared them, has that place.
+    """
+    stat = _stat(pid)
+    return stat is not None and stat.end_of_variables == 0
